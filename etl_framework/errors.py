@@ -1,0 +1,138 @@
+"""Every error that this project raises on purpose, sorted by what the caller does next.
+
+::
+
+    EtlError                      the root; nothing else is caught by the command line
+    ├── UsageError                fix the command or the configuration              exit 2
+    │   └── ConfigError           … in a file: names file, key and line
+    ├── InputError                fix the input: a source that cannot be read       exit 3
+    │   └── SourceChanged         the source is not what the run began with
+    ├── Refused                   the gate said no: read the findings               exit 3
+    ├── PluginError               fix or disable a plugin                           exit 4
+    │   ├── PluginLoadError       does not import, misspells a hook
+    │   ├── HookFailed            raised inside a hook, or answered nonsense
+    │   └── NoPluginError         nobody answers what was asked
+    ├── ConnectError              fix the address or the credentials                exit 5
+    ├── Interrupted               go on with ``etl resume``                         exit 6
+    ├── Locked                    wait for the other run                            exit 7
+    └── RunFailed                 load, upload or reconciliation failed             exit 1
+        └── ReconciliationError   what is in the table is not what was in the file
+
+A message says what failed, where, and what to do next; ``advice`` holds the last part.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command line returns to the shell."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+    PLUGIN = 4
+    CONNECT = 5
+    INTERRUPTED = 6
+    LOCKED = 7
+
+
+class EtlError(Exception):
+    """Root of the project's errors.
+
+    :param message: what failed, and where.
+    :param advice: what to do next, as an imperative sentence.
+    """
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message, advice)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.advice}" if self.advice else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross process borders: keyword-only arguments do not survive the default pickling.
+        return _rebuild, (type(self), self.message, self.advice, self.__dict__)
+
+
+def _rebuild(kind: type[EtlError], message: str, advice: str, state: dict[str, object]) -> EtlError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, message, advice)
+    error.__dict__.update(state)
+    return error
+
+
+class UsageError(EtlError):
+    """The command, its options or the configuration ask for something impossible."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigError(UsageError):
+    """A configuration file says something that cannot be understood."""
+
+
+class InputError(EtlError):
+    """A source cannot be read or is not what it is said to be."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class SourceChanged(InputError):
+    """A source changed after the run began."""
+
+
+class Refused(EtlError):
+    """The gate refused the load; the findings say why."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class PluginError(EtlError):
+    """A plugin is broken, missing or ambiguous."""
+
+    exit_code = ExitCode.PLUGIN
+
+
+class PluginLoadError(PluginError):
+    """A plugin does not import, or implements a hook that does not exist."""
+
+
+class HookFailed(PluginError):
+    """A plugin raised inside a hook, or answered something of the wrong type."""
+
+
+class NoPluginError(PluginError):
+    """No plugin answers what was asked."""
+
+
+class ConnectError(EtlError):
+    """A warehouse cannot be reached or refuses the credentials."""
+
+    exit_code = ExitCode.CONNECT
+
+
+class Interrupted(EtlError):
+    """The run was stopped between two whole parts; it can be resumed."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class Locked(EtlError):
+    """Another run holds the job and target."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class RunFailed(EtlError):
+    """Upload or load failed; the target is as it was."""
+
+
+class ReconciliationError(RunFailed):
+    """The control totals of the table differ from those of the file; nothing was committed."""

@@ -1,0 +1,262 @@
+"""The protocols of objects that plugins hand to the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, Self, TypeVar, runtime_checkable
+
+from etl_framework.columns import Column, TableName
+from etl_framework.values import (
+    BadRow,
+    Event,
+    Fact,
+    Finding,
+    Job,
+    LedgerEntry,
+    Part,
+    PeriodFilter,
+    Position,
+    Receipt,
+    Source,
+    StagedPart,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from etl_framework.totals import Totals
+
+T = TypeVar("T")
+R = TypeVar("R")
+Emit = Callable[[Event], None]
+
+
+class Block(Protocol):
+    """Some MiB of a part, parsed. Valid only until the next block of the same part is asked for.
+
+    :ivar source: path of the file.
+    :ivar part: number of the part.
+    :ivar data: the good records' bytes in UTF-8, in the order of the file, without header or byte order mark.
+    :ivar batch: the same records, typed; one row each, one column per column of the run.
+    :ivar bad_rows: the records that are not in ``data`` and ``batch``.
+    :ivar lines: physical lines that the block covers, good, bad and blank.
+    :ivar consumed: bytes of the source that the block covers.
+    """
+
+    source: str
+    part: int
+    data: bytes | bytearray | memoryview
+    batch: pa.RecordBatch
+    bad_rows: Sequence[BadRow]
+    lines: int
+    consumed: int
+
+    def position(self, row: int) -> Position:
+        """Where the record of row ``row`` of ``batch`` begins; computed when asked, so cheap when nothing is wrong."""
+
+
+class Format(Protocol):
+    """How to split and to read one source. Picklable: it travels to worker processes and into the journal."""
+
+    name: str
+
+    def split(self, source: Source, part_bytes: int) -> Sequence[tuple[int, int]]:
+        """Cut the source at record boundaries.
+
+        A cut may be guessed from the data around it; :meth:`read` proves it.
+
+        :param part_bytes: nominal size of a part, bytes.
+        :returns: (start, end) of each part; the first starts at 0, each starts where the one before ends, the last
+            ends at the source's size. An empty source has one empty part.
+        """
+
+    def split_exactly(self, source: Source, part_bytes: int) -> Sequence[tuple[int, int]]:
+        """The same by reading everything before each cut; asked after :class:`MisplacedCut`."""
+
+    def read(self, source: Source, part: Part, columns: Sequence[Column], block_bytes: int) -> Iterator[Block]:
+        """The blocks of one part, in order.
+
+        Inferred columns (``declared=False``) whose values do not fit are not bad rows: the rest of the part is read
+        to learn all that does not fit, then :class:`TypesWidened` is raised.
+
+        :param columns: the columns of the run.
+        :param block_bytes: nominal size of a block; a longer record makes a larger one.
+        :raises MisplacedCut: the part does not begin or end at a record boundary.
+        :raises TypesWidened: inferred columns need a wider type.
+        :raises InputError: the source cannot be read any further.
+        """
+
+    def count_rows(self, source: Source, workers: int) -> int:
+        """Exact number of records, reading everything but parsing nothing.
+
+        :param workers: threads to use.
+        """
+
+
+class MisplacedCut(Exception):
+    """A part does not begin or end at a record boundary: the cuts of its source must be made exactly."""
+
+
+class TypesWidened(Exception):
+    """Inferred columns turn out to need a wider type.
+
+    :param columns: the columns of the run, those that need it widened.
+    :param findings: one for each widened column (severity info), with the first value that did not fit.
+    """
+
+    def __init__(self, columns: Sequence[Column], findings: Sequence[Finding]) -> None:
+        super().__init__(tuple(columns), tuple(findings))
+        self.columns = tuple(columns)
+        self.findings = tuple(findings)
+
+
+class Validator(Protocol):
+    """A mergeable check: one accumulator per part, merged in any order, finished once.
+
+    Picklable after any ``update``: it travels between processes and rests in the journal.
+    """
+
+    name: str
+
+    def update(self, block: Block) -> None:
+        """Look at the next block of the part; the batch must not be changed or kept."""
+
+    def merge(self, other: Self) -> None:
+        """Take in what another accumulator of the same check saw; the order of parts must not matter."""
+
+    def finish(self) -> Iterable[Finding]:
+        """The findings; samples may hold a position within a part (``Sample.part``)."""
+
+
+class Compressor(Protocol):
+    """A compressor for one stream."""
+
+    def feed(self, data: bytes | bytearray | memoryview, /) -> bytes:
+        """Take bytes in, give what is ready, possibly nothing."""
+
+    def finish(self) -> bytes:
+        """End the stream and give the rest. Nothing may be fed afterwards."""
+
+
+class Codec(Protocol):
+    """A compression, at one level. Picklable.
+
+    :ivar name: as in ``compress = "zstd"``.
+    :ivar suffix: what file names end with, such as ``.zst``; empty for none.
+    """
+
+    name: str
+    suffix: str
+
+    def compressor(self) -> Compressor:
+        """A compressor for a new stream."""
+
+    def reader(self, raw: BinaryIO) -> BinaryIO:
+        """A readable stream of what the compressed stream ``raw`` holds; raises on a damaged or truncated one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution of a job, as plugins see it.
+
+    :param id: sortable, unique.
+    :param job: what to load.
+    :param sources: the files.
+    :param columns: in the order of the table's load, final when loading.
+    :param folder: the run's own folder for files that must survive a crash.
+    :param codec: the codec of the staged parts.
+    :param emit: reports progress; cheap.
+    :param totals: control totals of the sources; None before they are known.
+    """
+
+    id: str
+    job: Job
+    sources: tuple[Source, ...]
+    columns: tuple[Column, ...]
+    folder: Path
+    codec: Codec
+    emit: Emit
+    totals: Totals | None = None
+
+    @property
+    def period_filter(self) -> PeriodFilter | None:
+        """The rows that the run's period covers, when the job has both a period and a date column."""
+        if self.job.period is None or self.job.date_column is None:
+            return None
+        return PeriodFilter(column=self.job.date_column, first=self.job.period.first, last=self.job.period.last)
+
+
+@runtime_checkable
+class Warehouse(Protocol):
+    """A connection to a warehouse, owned by one run.
+
+    :ivar url: as configured, without secrets.
+    :ivar content: what a staged part holds: ``source``, the records' bytes in the source's own format, or ``arrow``,
+        an Arrow IPC stream of the typed batches.
+    :ivar default_codec: name of the codec for staged parts when the job names none.
+    """
+
+    url: str
+    content: Literal["source", "arrow"]
+    default_codec: str
+
+    def describe(self, table: TableName) -> tuple[Column, ...] | None:
+        """The table's columns in order, or None when there is no such table."""
+
+    def measure(self, table: TableName, columns: Sequence[Column], where: PeriodFilter | None = None) -> Totals:
+        """Control totals of a table's rows, by SQL."""
+
+    def differences(self, run: Run) -> tuple[str, ...]:
+        """Why the run's columns do not fit the table as it is, a sentence each; empty when they do or it is missing."""
+
+    def statements(self, run: Run) -> tuple[str, ...]:
+        """The SQL that a load of the run would send, for ``etl plan``."""
+
+    def has_staged(self, part: StagedPart, run: Run) -> bool:
+        """Whether the staged part is there, whole: asked on resume."""
+
+    def discard_staged(self, run: Run) -> None:
+        """Remove everything that the run staged, and only that; nothing to remove is no error."""
+
+    def find_load(self, run: Run) -> Receipt | None:
+        """What the load ledger knows of this very run; None when it was never committed."""
+
+    def ledger(self, table: TableName) -> tuple[LedgerEntry, ...]:
+        """Every load of the table that the ledger knows and that is still in the table, oldest first."""
+
+    def check(self) -> tuple[Fact, ...]:
+        """What ``etl doctor`` shows: version, address, what the account may do.
+
+        :raises ConnectError: the warehouse cannot be used.
+        """
+
+    def close(self) -> None:
+        """End the connection; twice is no error."""
+
+
+class Executor(Protocol):
+    """Runs the parts of a run.
+
+    :ivar workers: how many at a time.
+    """
+
+    workers: int
+
+    def run(self, task: Callable[[T, Emit], R], items: Iterable[T], emit: Emit) -> Iterator[R]:
+        """Call ``task(item, emit)`` for each item, give the results as they come.
+
+        At most ``workers`` items are in flight, so that items are taken only when there is a worker for them. An
+        exception of a task is raised here, after the tasks in flight have ended; closing the iterator also waits
+        for them.
+
+        :param task: picklable; calls ``emit`` with progress.
+        :param emit: where the tasks' events go, called from any thread.
+        """
+
+    def stop(self) -> None:
+        """Ask the tasks in flight to end at their next block; they raise :class:`Interrupted`."""
+
+    def close(self) -> None:
+        """Release workers; twice is no error."""

@@ -1,0 +1,1 @@
+"""Zstandard, gzip and no compression for etl-framework."""

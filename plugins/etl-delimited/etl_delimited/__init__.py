@@ -1,0 +1,1 @@
+"""Analyze, split, parse and check delimited text for etl-framework."""

@@ -1,0 +1,1 @@
+"""Console and JSON reports for etl-framework."""
