@@ -172,7 +172,7 @@ class TableName:
 
     @classmethod
     def parse(cls, text: str) -> TableName:
-        """Read ``table``, ``schema.table`` or ``"any ""name""".table``.
+        """Read ``table``, ``schema.table`` or ``schema."any name"``; a quote within quotes is doubled.
 
         :raises UsageError: the text is no table name.
         """
