@@ -11,50 +11,83 @@ from typing import TYPE_CHECKING, Any
 from etl_framework.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from etl_framework.columns import Column, ColumnType, Kind, TableName, quote
-    from etl_framework.periods import Period
-    from etl_framework.totals import ColumnTotals, Difference, Totals, compare, reconcile
-    from etl_framework.values import (
-        Allowance,
-        Analysis,
-        BadRow,
-        Check,
-        Event,
-        Fact,
-        Finding,
-        Gate,
-        Job,
-        LedgerEntry,
-        Mode,
-        OnBadRows,
-        PackedPart,
-        Part,
-        PeriodFilter,
-        Position,
-        Receipt,
-        RunReport,
-        Sample,
-        Severity,
-        Source,
-        StagedPart,
-        Status,
-        StepTime,
-    )
-    from etl_framework.protocols import (
-        Block,
-        Codec,
-        Compressor,
-        Emit,
-        Executor,
-        Format,
-        MisplacedCut,
-        Run,
-        TypesWidened,
-        Validator,
-        Warehouse,
-    )
+    # `as` marks each name as exported for type checkers, which cannot see what __getattr__ gives.
+    from etl_framework.columns import FLOATS as FLOATS
+    from etl_framework.columns import INTEGERS as INTEGERS
+    from etl_framework.columns import NUMBERS as NUMBERS
+    from etl_framework.columns import Column as Column
+    from etl_framework.columns import ColumnType as ColumnType
+    from etl_framework.columns import Kind as Kind
+    from etl_framework.columns import TableName as TableName
+    from etl_framework.columns import quote as quote
+    from etl_framework.errors import ConfigError as ConfigError
+    from etl_framework.errors import ConnectError as ConnectError
+    from etl_framework.errors import EtlError as EtlError
+    from etl_framework.errors import ExitCode as ExitCode
+    from etl_framework.errors import HookFailed as HookFailed
+    from etl_framework.errors import InputError as InputError
+    from etl_framework.errors import Interrupted as Interrupted
+    from etl_framework.errors import Locked as Locked
+    from etl_framework.errors import NoPluginError as NoPluginError
+    from etl_framework.errors import PluginError as PluginError
+    from etl_framework.errors import PluginLoadError as PluginLoadError
+    from etl_framework.errors import ReconciliationError as ReconciliationError
+    from etl_framework.errors import Refused as Refused
+    from etl_framework.errors import RunFailed as RunFailed
+    from etl_framework.errors import SourceChanged as SourceChanged
+    from etl_framework.errors import UsageError as UsageError
+    from etl_framework.jsonable import dumps as dumps
+    from etl_framework.jsonable import report_from_json as report_from_json
+    from etl_framework.jsonable import to_jsonable as to_jsonable
+    from etl_framework.periods import Period as Period
+    from etl_framework.protocols import Block as Block
+    from etl_framework.protocols import Codec as Codec
+    from etl_framework.protocols import Compressor as Compressor
+    from etl_framework.protocols import Emit as Emit
+    from etl_framework.protocols import Executor as Executor
+    from etl_framework.protocols import Format as Format
+    from etl_framework.protocols import MisplacedCut as MisplacedCut
+    from etl_framework.protocols import Run as Run
+    from etl_framework.protocols import TypesWidened as TypesWidened
+    from etl_framework.protocols import Validator as Validator
+    from etl_framework.protocols import Warehouse as Warehouse
+    from etl_framework.terminal import bytes_in_words as bytes_in_words
+    from etl_framework.terminal import printable as printable
+    from etl_framework.terminal import seconds_in_words as seconds_in_words
+    from etl_framework.totals import ColumnTotals as ColumnTotals
+    from etl_framework.totals import Difference as Difference
+    from etl_framework.totals import Totals as Totals
+    from etl_framework.totals import TotalsAccumulator as TotalsAccumulator
+    from etl_framework.totals import compare as compare
+    from etl_framework.totals import reconcile as reconcile
+    from etl_framework.values import Allowance as Allowance
+    from etl_framework.values import Analysis as Analysis
+    from etl_framework.values import BadRow as BadRow
+    from etl_framework.values import Check as Check
+    from etl_framework.values import Event as Event
+    from etl_framework.values import Fact as Fact
+    from etl_framework.values import Finding as Finding
+    from etl_framework.values import Gate as Gate
+    from etl_framework.values import Job as Job
+    from etl_framework.values import LedgerEntry as LedgerEntry
+    from etl_framework.values import Mode as Mode
+    from etl_framework.values import OnBadRows as OnBadRows
+    from etl_framework.values import PackedPart as PackedPart
+    from etl_framework.values import Part as Part
+    from etl_framework.values import PeriodFilter as PeriodFilter
+    from etl_framework.values import Position as Position
+    from etl_framework.values import Receipt as Receipt
+    from etl_framework.values import RunReport as RunReport
+    from etl_framework.values import Sample as Sample
+    from etl_framework.values import Severity as Severity
+    from etl_framework.values import Source as Source
+    from etl_framework.values import StagedPart as StagedPart
+    from etl_framework.values import Status as Status
+    from etl_framework.values import StepTime as StepTime
 
 _MODULES = {
+    "jsonable": "dumps report_from_json to_jsonable",
+    "terminal": "bytes_in_words printable seconds_in_words",
     "columns": "Column ColumnType Kind TableName quote INTEGERS FLOATS NUMBERS",
     "periods": "Period",
     "totals": "ColumnTotals Difference Totals TotalsAccumulator compare reconcile",
@@ -62,9 +95,7 @@ _MODULES = {
         "Allowance Analysis BadRow Check Event Fact Finding Gate Job LedgerEntry Mode OnBadRows PackedPart Part "
         "PeriodFilter Position Receipt RunReport Sample Severity Source StagedPart Status StepTime"
     ),
-    "protocols": (
-        "Block Codec Compressor Emit Executor Format MisplacedCut Run TypesWidened Validator Warehouse"
-    ),
+    "protocols": ("Block Codec Compressor Emit Executor Format MisplacedCut Run TypesWidened Validator Warehouse"),
     "errors": (
         "ConfigError ConnectError EtlError ExitCode HookFailed InputError Interrupted Locked NoPluginError PluginError "
         "PluginLoadError ReconciliationError Refused RunFailed SourceChanged UsageError"
@@ -72,7 +103,7 @@ _MODULES = {
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-__all__ = ["hookimpl", *_HOME]
+__all__ = ["hookimpl", *_HOME]  # noqa: PLE0604 - they are strings
 
 
 def __getattr__(name: str) -> Any:

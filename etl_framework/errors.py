@@ -24,6 +24,10 @@ A message says what failed, where, and what to do next; ``advice`` holds the las
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from etl_framework.values import RunReport
 
 
 class ExitCode(IntEnum):
@@ -44,9 +48,11 @@ class EtlError(Exception):
 
     :param message: what failed, and where.
     :param advice: what to do next, as an imperative sentence.
+    :ivar report: the report of the run that it ended, if it ended one.
     """
 
     exit_code = ExitCode.FAILED
+    report: RunReport | None = None
 
     def __init__(self, message: str, *, advice: str = "") -> None:
         super().__init__(message, advice)

@@ -383,6 +383,7 @@ class Status(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,7 +404,8 @@ class RunReport:
 
     :param rows_read: records in the sources.
     :param rows_staged: records that went on; ``rows_read - rows_quarantined``.
-    :param rows_quarantined: bad rows.
+    :param rows_quarantined: bad rows that were set aside so that the others could be loaded.
+    :param rows_bad: bad rows, whether or not they were set aside.
     :param rows_loaded: what the warehouse says that it loaded.
     :param bytes_read: size of the sources.
     :param bytes_staged: size of the staged parts.
@@ -412,9 +414,12 @@ class RunReport:
     :param steps: wall time of each step, over every attempt of the run.
     :param rejects: reject files written, original bytes and reasons.
     :param problems: what went wrong without failing the run, such as a notifier that raised.
+    :param attempts: how often the run was begun: 1, and one more for each resume.
     :param error: why the run failed; empty otherwise.
+    :param advice: what to do about it.
     :param replayed: True when an old report is shown again; notifiers ignore it.
     :param folder: the run's own folder below the state folder, for reporters that write files.
+    :param console: whether to print the report to standard output; set by the command line.
     """
 
     run: str
@@ -432,6 +437,7 @@ class RunReport:
     rows_read: int
     rows_staged: int
     rows_quarantined: int
+    rows_bad: int
     rows_loaded: int
     rows_deleted: int
     bytes_read: int
@@ -443,10 +449,12 @@ class RunReport:
     rejects: tuple[str, ...]
     query_id: str
     folder: Path
+    attempts: int = 1
     problems: tuple[str, ...] = ()
     error: str = ""
+    advice: str = ""
     replayed: bool = False
-    resumed: int = 0
+    console: bool = False
 
     @property
     def reconciled(self) -> bool:

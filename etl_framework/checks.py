@@ -1,0 +1,177 @@
+"""Checks over rows: mergeable validators made from the question which rows are good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Self
+
+from etl_framework.values import BadRow, Finding, Sample, Severity
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from etl_framework.protocols import Block
+
+MOST_SAMPLES = 10
+"""Places shown per finding."""
+
+
+def row_check(
+    name: str,
+    good: Callable[[pa.RecordBatch], pa.Array],
+    *,
+    column: str | None = None,
+    severity: Severity = Severity.ERROR,
+    reason: str = "",
+    advice: str = "",
+) -> RowCheck:
+    """A validator from a predicate over rows; line numbers, counts and samples come with it.
+
+    :param name: the rule's name in findings.
+    :param good: given a batch, a boolean array with one value per row: whether the row is good; null counts as good,
+        as in SQL's CHECK.
+    :param column: whose value the samples show.
+    :param severity: what a bad row means for the run.
+    :param reason: why a bad row is bad, for people.
+    :param advice: the likely cause and what to do.
+    """
+    return RowCheck(name, good, column=column, severity=severity, reason=reason, advice=advice)
+
+
+class RowCheck:
+    """See :func:`row_check`. Leaves the predicate behind when pickled: an accumulator that travels only merges."""
+
+    def __init__(
+        self,
+        name: str,
+        good: Callable[[pa.RecordBatch], pa.Array] | None,
+        *,
+        column: str | None,
+        severity: Severity,
+        reason: str,
+        advice: str,
+    ) -> None:
+        self.name = name
+        self._good = good
+        self._column = column
+        self._severity = severity
+        self._reason = reason or f"fails {name}"
+        self._advice = advice
+        self._count = 0
+        self._samples: list[Sample] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_good": None}
+
+    def update(self, block: Block) -> None:
+        """See :meth:`etl_framework.protocols.Validator.update`."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        assert self._good is not None, "an accumulator that travelled only merges"
+        verdict = self._good(block.batch)
+        if isinstance(verdict, pa.ChunkedArray):
+            verdict = verdict.combine_chunks()
+        if not isinstance(verdict, pa.Array) or not pa.types.is_boolean(verdict.type):
+            raise TypeError(f"{self.name}: the predicate must give a boolean Arrow array, not {type(verdict).__name__}")
+        if len(verdict) != block.batch.num_rows:
+            raise ValueError(f"{self.name}: {len(verdict)} verdicts for {block.batch.num_rows} rows")
+        bad = pc.indices_nonzero(pc.invert(pc.fill_null(verdict, True)))
+        self._count += len(bad)
+        for row in bad[: MOST_SAMPLES - len(self._samples)].to_pylist():
+            where = block.position(row)
+            self._samples.append(
+                Sample(
+                    file=block.source,
+                    line=where.line,
+                    offset=where.offset,
+                    part=where.part,
+                    column=self._column,
+                    value=None if self._column is None else str(block.batch[self._column][row].as_py()),
+                    reason=self._reason,
+                )
+            )
+
+    def merge(self, other: Self) -> None:
+        """See :meth:`etl_framework.protocols.Validator.merge`."""
+        self._count += other._count
+        self._samples = first_samples([*self._samples, *other._samples])
+
+    def finish(self) -> Iterable[Finding]:
+        """See :meth:`etl_framework.protocols.Validator.finish`."""
+        if self._count:
+            yield Finding(
+                rule=self.name,
+                severity=self._severity,
+                count=self._count,
+                message=f"{self._count:,} row{'s' * (self._count != 1)}: {self._reason}",
+                advice=self._advice,
+                samples=tuple(self._samples),
+            )
+
+
+def first_samples(samples: Iterable[Sample]) -> list[Sample]:
+    """The first :data:`MOST_SAMPLES` in the order of the data, whatever the order they came in."""
+    return sorted(samples, key=lambda s: (-1 if s.part is None else s.part, s.line or 0, s.offset or 0))[:MOST_SAMPLES]
+
+
+_ADVICE = {
+    "too_few_fields": "A line break or a missing delimiter inside the record? Check the quoting and the delimiter.",
+    "too_many_fields": "An unquoted delimiter inside a value? Check the quoting and the delimiter.",
+    "unbalanced_quote": "A quote is opened and never closed: mend the record, or declare quote = \"none\".",
+    "invalid_encoding": "The file is not in the encoding that it is read in: declare encoding in the format section.",
+    "nul_byte": "The file was damaged in transfer, or is UTF-16 or binary.",
+    "wrong_type": "Correct the value, or declare the column with a type or a format that fits.",
+    "null_in_required": "Supply the value, or declare the column without `not null`.",
+    "too_long": "Shorten the value, or declare a longer varchar.",
+}
+
+
+class BadRowTally:
+    """Counts bad rows by rule and column, and keeps the first of each. Mergeable, picklable."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._counts: dict[tuple[str, str | None], int] = {}
+        self._samples: dict[tuple[str, str | None], list[Sample]] = {}
+
+    def add(self, row: BadRow, file: str) -> None:
+        """Take in a bad row of ``file``."""
+        key = (row.rule, row.column)
+        self.rows += 1
+        self._counts[key] = self._counts.get(key, 0) + 1
+        samples = self._samples.setdefault(key, [])
+        if len(samples) < MOST_SAMPLES:
+            samples.append(
+                Sample(
+                    file=file,
+                    line=row.position.line,
+                    offset=row.position.offset,
+                    part=row.position.part,
+                    column=row.column,
+                    value=row.value,
+                    reason=row.reason,
+                )
+            )
+
+    def merge(self, other: BadRowTally) -> None:
+        """Take in what another tally counted."""
+        self.rows += other.rows
+        for key, count in other._counts.items():
+            self._counts[key] = self._counts.get(key, 0) + count
+            self._samples[key] = first_samples([*self._samples.get(key, []), *other._samples[key]])
+
+    def findings(self, severity: Severity) -> tuple[Finding, ...]:
+        """One finding per rule and column, the most frequent first."""
+        return tuple(
+            Finding(
+                rule=rule,
+                severity=severity,
+                count=count,
+                message=f"{count:,} bad row{'s' * (count != 1)}: {rule.replace('_', ' ')}"
+                + (f" in column {column!r}" if column is not None else ""),
+                advice=_ADVICE.get(rule, ""),
+                samples=tuple(self._samples[rule, column]),
+            )
+            for (rule, column), count in sorted(self._counts.items(), key=lambda item: (-item[1], str(item[0])))
+        )

@@ -1,0 +1,349 @@
+"""The journal: where every run records the state of its parts before and after each side effect.
+
+One SQLite file in write-ahead mode, in the state folder. What a run needs to go on after a crash (job, analyses,
+accumulators) rests here as pickles: the journal is as trusted as the program itself and readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from etl_framework.errors import EtlError, RunFailed
+from etl_framework.values import PackedPart, Part, Status
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE runs (
+    run TEXT PRIMARY KEY,
+    job TEXT NOT NULL,
+    target TEXT NOT NULL,
+    target_table TEXT NOT NULL,
+    status TEXT NOT NULL,
+    started TEXT NOT NULL,
+    updated TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 1,
+    plan BLOB NOT NULL,
+    receipt BLOB,
+    steps TEXT NOT NULL DEFAULT '[]',
+    error TEXT NOT NULL DEFAULT '',
+    report TEXT
+);
+CREATE TABLE parts (
+    run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    part INTEGER NOT NULL,
+    range BLOB NOT NULL,
+    state TEXT NOT NULL DEFAULT 'planned',
+    outcome BLOB,
+    PRIMARY KEY (run, part)
+);
+CREATE TABLE pieces (
+    run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    part INTEGER NOT NULL,
+    piece INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'packed',
+    packed BLOB NOT NULL,
+    PRIMARY KEY (run, part, piece)
+);
+CREATE TABLE log (
+    run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    at TEXT NOT NULL,
+    event TEXT NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run as the journal knows it.
+
+    :param run: id.
+    :param job: the job's name.
+    :param target: URL of the warehouse.
+    :param table: where the rows go.
+    :param status: how far it is; ``running`` may also mean killed.
+    :param started: UTC.
+    :param updated: the last entry, UTC.
+    :param attempts: how often it was begun or resumed.
+    :param error: why it failed.
+    """
+
+    run: str
+    job: str
+    target: str
+    table: str
+    status: Status
+    started: datetime
+    updated: datetime
+    attempts: int
+    error: str
+
+
+class Journal:
+    """The journal of one state folder. Safe to use from several threads and processes.
+
+    :param path: the SQLite file; created when missing, for its owner only.
+    :raises RunFailed: the file cannot be opened, or was written by a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            # A power cut must not take back what was written ahead of a side effect.
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._create(path)
+        except (OSError, sqlite3.Error) as error:
+            raise RunFailed(
+                f"cannot open the journal {path}: {error}", advice="Point --state-dir to a folder that can be written."
+            ) from error
+
+    def _create(self, path: Path) -> None:
+        with self._transaction():
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                for statement in _SCHEMA.split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {_VERSION}")
+            elif version != _VERSION:
+                raise RunFailed(
+                    f"the journal {path} was written by another version of etl (format {version})",
+                    advice="Use that version to finish its runs, or another --state-dir.",
+                )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection; twice is no error."""
+        self._db.close()
+
+    # Runs
+
+    def begin(self, run: str, *, job: str, target: str, table: str, plan: object) -> None:
+        """Write down a new run and all that is needed to do it again."""
+        now = _now()
+        self._write(
+            "INSERT INTO runs (run, job, target, target_table, status, started, updated, plan) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (run, job, target, table, Status.RUNNING, now, now, pickle.dumps(plan)),
+            run=run,
+            event="begun",
+        )
+
+    def replan(self, run: str, plan: object, parts: Iterable[Part]) -> None:
+        """Replace a run's plan and parts; what was known of the old parts is forgotten."""
+        with self._transaction():
+            self._db.execute("UPDATE runs SET plan = ? WHERE run = ?", (pickle.dumps(plan), run))
+            self._db.execute("DELETE FROM pieces WHERE run = ?", (run,))
+            self._db.execute("DELETE FROM parts WHERE run = ?", (run,))
+            self._db.executemany(
+                "INSERT INTO parts (run, part, range) VALUES (?, ?, ?)",
+                [(run, part.number, pickle.dumps(part)) for part in parts],
+            )
+            self._log(run, "planned")
+
+    def plan(self, run: str) -> Any:
+        """What :meth:`begin` or :meth:`replan` wrote down."""
+        (plan,) = self._one("SELECT plan FROM runs WHERE run = ?", run)
+        return _unpickle(plan, run)
+
+    def parts(self, run: str) -> tuple[Part, ...]:
+        """The run's parts in order; empty before they are planned."""
+        rows = self._all("SELECT range FROM parts WHERE run = ? ORDER BY part", run)
+        return tuple(_unpickle(value, run) for (value,) in rows)
+
+    def set_status(self, run: str, status: Status, *, error: str = "") -> None:
+        """Write down how far a run is."""
+        self._write(
+            "UPDATE runs SET status = ?, error = ? WHERE run = ?", (status, error, run), run=run, event=str(status)
+        )
+
+    def resumed(self, run: str) -> None:
+        """Write down that a run is begun once more."""
+        self._write(
+            "UPDATE runs SET attempts = attempts + 1, status = ?, error = '' WHERE run = ?",
+            (Status.RUNNING, run),
+            run=run,
+            event="resumed",
+        )
+
+    def note(self, run: str, event: str) -> None:
+        """Add a line to the run's log."""
+        with self._transaction():
+            self._log(run, event)
+
+    def log(self, run: str) -> tuple[tuple[datetime, str], ...]:
+        """The run's log: (UTC, event)."""
+        rows = self._all("SELECT at, event FROM log WHERE run = ? ORDER BY rowid", run)
+        return tuple((datetime.fromisoformat(at), event) for at, event in rows)
+
+    def runs(self) -> tuple[RunRecord, ...]:
+        """Every run, the latest first."""
+        rows = self._all(
+            "SELECT run, job, target, target_table, status, started, updated, attempts, error FROM runs "
+            "ORDER BY started DESC, rowid DESC"
+        )
+        return tuple(
+            RunRecord(
+                run=run,
+                job=job,
+                target=target,
+                table=table,
+                status=Status(status),
+                started=datetime.fromisoformat(started),
+                updated=datetime.fromisoformat(updated),
+                attempts=attempts,
+                error=error,
+            )
+            for run, job, target, table, status, started, updated, attempts, error in rows
+        )
+
+    # Parts
+
+    def reading(self, run: str, part: int) -> None:
+        """Before a part is read and packed."""
+        self._write(
+            "UPDATE parts SET state = 'reading', outcome = NULL WHERE run = ? AND part = ?",
+            (run, part),
+            run=run,
+            event=f"part {part} reading",
+        )
+
+    def packed(self, run: str, part: int, outcome: object, pieces: Iterable[PackedPart]) -> None:
+        """After a part is packed: all that was learned of it, and the files that wait for upload."""
+        with self._transaction():
+            self._db.execute("DELETE FROM pieces WHERE run = ? AND part = ?", (run, part))
+            self._db.executemany(
+                "INSERT INTO pieces (run, part, piece, packed) VALUES (?, ?, ?, ?)",
+                [(run, part, piece.piece, pickle.dumps(piece)) for piece in pieces],
+            )
+            self._db.execute(
+                "UPDATE parts SET state = 'packed', outcome = ? WHERE run = ? AND part = ?",
+                (pickle.dumps(outcome), run, part),
+            )
+            self._log(run, f"part {part} packed")
+
+    def outcomes(self, run: str) -> Mapping[int, Any]:
+        """By part number, what was learned of the parts that are packed."""
+        rows = self._all("SELECT part, outcome FROM parts WHERE run = ? AND state = 'packed' ORDER BY part", run)
+        return {part: _unpickle(outcome, run) for part, outcome in rows}
+
+    def forget_part(self, run: str, part: int) -> None:
+        """The part must be read again."""
+        with self._transaction():
+            self._db.execute("DELETE FROM pieces WHERE run = ? AND part = ?", (run, part))
+            self._db.execute(
+                "UPDATE parts SET state = 'planned', outcome = NULL WHERE run = ? AND part = ?", (run, part)
+            )
+            self._log(run, f"part {part} forgotten")
+
+    # Pieces
+
+    def set_piece(self, run: str, part: int, piece: int, state: str) -> None:
+        """Before (``uploading``) and after (``staged``) a packed part is uploaded."""
+        self._write(
+            "UPDATE pieces SET state = ? WHERE run = ? AND part = ? AND piece = ?",
+            (state, run, part, piece),
+            run=run,
+            event=f"part {part} piece {piece} {state}",
+        )
+
+    def pieces(self, run: str) -> tuple[tuple[PackedPart, str], ...]:
+        """Every packed part of the run and its state, in the order of the data."""
+        rows = self._all("SELECT packed, state FROM pieces WHERE run = ? ORDER BY part, piece", run)
+        return tuple((_unpickle(packed, run), state) for packed, state in rows)
+
+    # The end
+
+    def set_receipt(self, run: str, receipt: object) -> None:
+        """After the load was committed."""
+        self._write(
+            "UPDATE runs SET receipt = ? WHERE run = ?", (pickle.dumps(receipt), run), run=run, event="loaded"
+        )
+
+    def receipt(self, run: str) -> Any:
+        """What :meth:`set_receipt` wrote down, or None."""
+        (receipt,) = self._one("SELECT receipt FROM runs WHERE run = ?", run)
+        return None if receipt is None else _unpickle(receipt, run)
+
+    def set_steps(self, run: str, steps: str) -> None:
+        """The durations of the run's steps, as JSON."""
+        with self._transaction():
+            self._db.execute("UPDATE runs SET steps = ? WHERE run = ?", (steps, run))
+
+    def steps(self, run: str) -> str:
+        """What :meth:`set_steps` wrote down."""
+        (steps,) = self._one("SELECT steps FROM runs WHERE run = ?", run)
+        return str(steps)
+
+    def set_report(self, run: str, report: str) -> None:
+        """The run's report, as JSON."""
+        with self._transaction():
+            self._db.execute("UPDATE runs SET report = ? WHERE run = ?", (report, run))
+
+    def report(self, run: str) -> str | None:
+        """What :meth:`set_report` wrote down, or None."""
+        (report,) = self._one("SELECT report FROM runs WHERE run = ?", run)
+        return None if report is None else str(report)
+
+    # SQLite
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _write(self, statement: str, values: tuple[object, ...], *, run: str, event: str) -> None:
+        with self._transaction():
+            self._db.execute(statement, values)
+            self._log(run, event)
+
+    def _log(self, run: str, event: str) -> None:
+        now = _now()
+        self._db.execute("INSERT INTO log (run, at, event) VALUES (?, ?, ?)", (run, now, event))
+        self._db.execute("UPDATE runs SET updated = ? WHERE run = ?", (now, run))
+
+    def _all(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._db.execute(statement, values).fetchall()
+
+    def _one(self, statement: str, run: str) -> tuple[Any, ...]:
+        rows = self._all(statement, run)
+        if not rows:
+            raise EtlError(f"the journal knows no run {run!r}", advice="`etl runs list` shows every run.")
+        return rows[0]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _unpickle(data: bytes, run: str) -> Any:
+    try:
+        return pickle.loads(data)  # noqa: S301 - our own file, readable by its owner only
+    except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, EOFError) as error:
+        raise RunFailed(
+            f"run {run} was written down by another version of etl or of its plugins ({error})",
+            advice="Finish it with the versions that began it, or begin anew with `etl load`.",
+        ) from error

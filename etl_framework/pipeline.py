@@ -1,0 +1,508 @@
+"""A run from its first byte to its report, and what makes it end right after a crash.
+
+Every step takes values and gives values; what changes lies in the journal and in the warehouse. The journal is written
+before and after each side effect, so that :func:`resume` knows what is certain and does the rest again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import structlog
+
+from etl_framework.errors import EtlError, ExitCode, Interrupted, Refused, RunFailed
+from etl_framework.jsonable import dumps
+from etl_framework.packing import is_intact
+from etl_framework.plugins import Plugins, PluginSettings
+from etl_framework.protocols import MisplacedCut, Run, TypesWidened
+from etl_framework.reading import Packing, PartOutcome, PartReader
+from etl_framework.rejects import discard_part_rejects, join_rejects
+from etl_framework.reporting import build_report
+from etl_framework.sources import check_unchanged
+from etl_framework.state import State, new_run_id
+from etl_framework.survey import Survey, adopt, plan_parts, survey_sources
+from etl_framework.totals import reconcile
+from etl_framework.values import Event, Gate, Mode, OnBadRows, Receipt, StagedPart, Status
+from etl_framework.verdict import Verdict, judge, pass_gate
+
+if TYPE_CHECKING:
+    from etl_framework.journal import Journal
+    from etl_framework.protocols import Codec, Executor, Warehouse
+    from etl_framework.values import Job, PackedPart, Part, RunReport, Source
+
+log = structlog.get_logger()
+
+UPLOADS_AT_A_TIME = 4
+"""Parts that are uploaded at once, beside those that are being read."""
+
+RESUMABLE = frozenset({Status.RUNNING, Status.INTERRUPTED, Status.FAILED})
+"""What a run that is not under way any more can be resumed from; ``running`` then means killed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run needs to begin anew, as it rests in the journal.
+
+    :param job: what to load.
+    :param sources: the files, as they were when the run began.
+    :param settings: the plugins that it ran with.
+    :param survey: what is known of the sources; None before they are analyzed.
+    """
+
+    job: Job
+    sources: tuple[Source, ...]
+    settings: PluginSettings
+    survey: Survey | None = None
+
+
+def start(
+    job: Job, sources: tuple[Source, ...], plugins: Plugins, state: State, *, console: bool = False
+) -> RunReport:
+    """Load the sources.
+
+    :param console: whether reporters print to standard output.
+    :raises EtlError: the run did not succeed; its ``report`` tells how far it came.
+    """
+    plan = Plan(job=job, sources=sources, settings=plugins.settings)
+    with state.lock(job.name, job.target), state.journal() as journal:
+        run = new_run_id()
+        journal.begin(run, job=job.name, target=job.target, table=str(job.table), plan=plan)
+        return _Attempt(run, plan, plugins, state, journal, console=console).carry_out()
+
+
+def resume(run: str, plugins: Plugins, state: State, *, console: bool = False) -> RunReport:
+    """Carry an interrupted, killed or failed run to its end.
+
+    :raises EtlError: as :func:`start` does; also when the run has ended and cannot be resumed.
+    """
+    with state.journal() as journal:
+        plan: Plan = journal.plan(run)
+        with state.lock(plan.job.name, plan.job.target):
+            record = next(record for record in journal.runs() if record.run == run)
+            if record.status not in RESUMABLE:
+                raise EtlError(f"run {run} has ended: {record.status}", advice="Begin anew with `etl load`.")
+            for source in plan.sources:
+                check_unchanged(source, thorough=True)
+            journal.resumed(run)
+            return _Attempt(run, plan, plugins, state, journal, console=console).carry_out()
+
+
+class _Attempt:
+    """One attempt at a run: the first, or one after a crash. What the journal is certain of is not done again."""
+
+    def __init__(
+        self, run: str, plan: Plan, plugins: Plugins, state: State, journal: Journal, *, console: bool
+    ) -> None:
+        self._id = run
+        self._plan = plan
+        self._job = plan.job
+        self._plugins = plugins
+        self._journal = journal
+        self._console = console
+        self._folder = state.run_folder(run)
+        self._steps: list[tuple[str, float]] = [tuple(step) for step in json.loads(journal.steps(run))]
+        self._verdict: Verdict | None = None
+        self._rejects: tuple[str, ...] = ()
+
+    def carry_out(self) -> RunReport:
+        self._emit("run_started")
+        log.info("run_started", run=self._id, job=self._job.name, table=str(self._job.table), target=self._job.target)
+        try:
+            self._plugins.require(self._job.required_plugins)
+            with self._connected() as warehouse, self._executor() as executor:
+                receipt = self._to_the_end(warehouse, executor)
+        except KeyboardInterrupt:
+            error: EtlError = Interrupted(
+                f"run {self._id} was interrupted; nothing is half done", advice=f"Go on with `etl resume {self._id}`."
+            )
+            raise self._ended_badly(error) from None
+        except Interrupted as error:
+            raise self._ended_badly(error) from None
+        except EtlError as error:
+            raise self._ended_badly(error) from error.__cause__
+        return self._ended_well(receipt)
+
+    # Steps
+
+    def _to_the_end(self, warehouse: Warehouse, executor: Executor) -> Receipt:
+        codec = self._plugins.codec(self._with_codec(warehouse), self._job.target)
+        survey = self._journal.plan(self._id).survey or self._analyze(warehouse, executor)
+        run = self._run(survey, codec)
+        if (done := self._journal.receipt(self._id) or warehouse.find_load(run)) is not None:
+            # Killed between the commit and what comes after it.
+            self._verdict = judge(self._job, survey, self._journal.outcomes(self._id), self._plugins)
+            return self._loaded(self._run(survey, codec), warehouse, done)
+        self._supersede(warehouse, codec)
+        pass_gate(survey.findings)
+        self._refuse_if_there(run, warehouse)
+        survey, staged = self._read(survey, warehouse, executor, codec)
+        run = self._run(survey, codec)
+        receipt = self._load(run, staged, warehouse)
+        return self._loaded(run, warehouse, receipt)
+
+    def _analyze(self, warehouse: Warehouse, executor: Executor) -> Survey:
+        with self._step("analyze"):
+            survey = survey_sources(self._job, self._plan.sources, self._plugins)
+            if (table := warehouse.describe(self._job.table)) is not None:
+                survey = survey.with_columns(adopt(survey.columns, table))
+            pass_gate(survey.findings)
+            return self._replan(plan_parts(survey, self._job, executor.workers))
+
+    def _read(
+        self, survey: Survey, warehouse: Warehouse, executor: Executor, codec: Codec
+    ) -> tuple[Survey, tuple[StagedPart, ...]]:
+        """Read, check, pack and upload every part; begin anew where the data shows that the survey was wrong."""
+        with self._step("validate"):
+            while True:
+                run = self._run(survey, codec)
+                try:
+                    staged = self._read_parts(run, survey, warehouse, executor)
+                except MisplacedCut as error:
+                    log.info("cuts_moved", run=self._id, source=error.args[0])
+                    survey = plan_parts(survey.cut_exactly(error.args[0]), self._job, executor.workers)
+                except TypesWidened as error:
+                    for finding in error.findings:
+                        log.warning("types_widened", run=self._id, message=finding.message)
+                        self._emit("types_widened", message=finding.message)
+                    survey = survey.with_columns(error.columns, error.findings)
+                else:
+                    return survey, staged
+                warehouse.discard_staged(run)
+                self._replan(survey)
+
+    def _read_parts(
+        self, run: Run, survey: Survey, warehouse: Warehouse, executor: Executor
+    ) -> tuple[StagedPart, ...]:
+        self._refuse_if_different(run, warehouse)
+        staged = self._certain(run, warehouse)
+        outcomes = dict(self._journal.outcomes(self._id))
+        reader = self._reader(survey, run, warehouse)
+        missing = [part for part in survey.parts if part.number not in outcomes]
+        before_upload = self._job.gate is Gate.BEFORE_UPLOAD
+        with _Uploads(lambda piece: self._upload(piece, warehouse, run)) as uploads:
+            if not before_upload:
+                uploads.add(piece for piece, _ in self._journal.pieces(self._id) if piece.name not in staged)
+            for outcome in executor.run(reader, self._announced(missing), self._plugins.event):
+                self._journal.packed(self._id, outcome.part, outcome, outcome.pieces)
+                outcomes[outcome.part] = outcome
+                if not before_upload:
+                    uploads.add(outcome.pieces)
+            self._judge(survey, outcomes)
+            if before_upload:
+                uploads.add(piece for piece, _ in self._journal.pieces(self._id) if piece.name not in staged)
+            staged.update(uploads.results())
+        return tuple(staged[piece.name] for piece, _ in self._journal.pieces(self._id))
+
+    def _judge(self, survey: Survey, outcomes: dict[int, PartOutcome]) -> None:
+        self._verdict = judge(self._job, survey, outcomes, self._plugins)
+        if self._job.on_bad_rows is OnBadRows.QUARANTINE:
+            paths = join_rejects(self._folder, self._plan.sources, survey.parts, self._verdict.lines_before)
+            self._rejects = tuple(map(str, paths))
+        pass_gate(self._verdict.findings)
+
+    def _load(self, run: Run, staged: tuple[StagedPart, ...], warehouse: Warehouse) -> Receipt:
+        with self._step("load"):
+            for source in self._plan.sources:
+                check_unchanged(source, thorough=True)
+            assert self._verdict is not None
+            if (there := sum(part.rows for part in staged)) != self._verdict.rows:
+                raise RunFailed(
+                    f"{there:,} rows are staged but {self._verdict.rows:,} were read",
+                    advice="Please report this as a defect; nothing was loaded.",
+                )
+            self._journal.note(self._id, "loading")
+            return self._plugins.load(staged, warehouse, run)
+
+    def _loaded(self, run: Run, warehouse: Warehouse, receipt: Receipt) -> Receipt:
+        self._journal.set_receipt(self._id, receipt)
+        assert run.totals is not None
+        reconcile(run.totals, receipt.totals)
+        if receipt.rows != run.totals.rows:
+            raise RunFailed(
+                f"the warehouse loaded {receipt.rows:,} rows of {run.totals.rows:,}",
+                advice="Please report this as a defect of the warehouse's plugin.",
+            )
+        warehouse.discard_staged(run)
+        survey: Survey = self._journal.plan(self._id).survey
+        if self._job.on_bad_rows is OnBadRows.QUARANTINE and self._verdict:
+            paths = join_rejects(self._folder, self._plan.sources, survey.parts, self._verdict.lines_before)
+            self._rejects = tuple(map(str, paths))
+        return receipt
+
+    # What the steps need
+
+    def _announced(self, parts: list[Part]) -> Iterator[Part]:
+        for part in parts:
+            self._journal.reading(self._id, part.number)
+            yield part
+
+    def _certain(self, run: Run, warehouse: Warehouse) -> dict[str, StagedPart]:
+        """What lies in the staging area for certain; parts whose pieces are nowhere whole are to be read again."""
+        staged: dict[str, StagedPart] = {}
+        lost = set()
+        for piece, _ in self._journal.pieces(self._id):
+            there = _as_staged(piece)
+            if warehouse.has_staged(there, run):
+                staged[piece.name] = there
+            elif not is_intact(piece):
+                lost.add(piece.part)
+        for part in lost:
+            log.info("part_read_again", run=self._id, part=part)
+            self._journal.forget_part(self._id, part)
+        return staged
+
+    def _upload(self, piece: PackedPart, warehouse: Warehouse, run: Run) -> StagedPart:
+        self._journal.set_piece(self._id, piece.part, piece.piece, "uploading")
+        staged = self._plugins.upload(piece, warehouse, run)
+        if (staged.size, staged.digest, staged.rows) != (piece.size, piece.digest, piece.rows):
+            raise RunFailed(
+                f"staged part {staged.name} is not what was uploaded", advice=f"Go on with `etl resume {self._id}`."
+            )
+        piece.path.unlink(missing_ok=True)
+        self._journal.set_piece(self._id, piece.part, piece.piece, "staged")
+        self._emit("part_staged", step="validate", part=piece.part, bytes=piece.size, rows=piece.rows)
+        return staged
+
+    def _refuse_if_there(self, run: Run, warehouse: Warehouse) -> None:
+        if self._job.mode is not Mode.APPEND or self._job.again:
+            return
+        mine = {source.digest: source.name for source in self._plan.sources}
+        for entry in warehouse.ledger(self._job.table):
+            if there := [mine[digest] for digest in entry.sources if digest in mine]:
+                shown = ", ".join(there[:3]) + (" …" if len(there) > 3 else "")
+                raise Refused(
+                    f"{self._job.table} already holds {shown}: loaded by run {entry.run} on {entry.loaded_at:%Y-%m-%d %H:%M} UTC",
+                    advice="Loading it again would double the rows. If that is meant, say --again; "
+                    "to replace what is there, say --mode replace or replace-period.",
+                )
+
+    def _refuse_if_different(self, run: Run, warehouse: Warehouse) -> None:
+        if differences := warehouse.differences(run):
+            raise Refused(
+                f"the columns do not fit table {self._job.table}: {'; '.join(differences)}",
+                advice="Declare the columns as the table has them, or load into another table.",
+            )
+
+    def _reader(self, survey: Survey, run: Run, warehouse: Warehouse) -> PartReader:
+        spool = self._folder / "packed"
+        spool.mkdir(exist_ok=True)
+        quarantine = self._job.on_bad_rows is OnBadRows.QUARANTINE
+        return PartReader(
+            run=self._id,
+            job=self._job,
+            survey=survey,
+            packing=Packing(folder=spool, codec=run.codec, content=warehouse.content),
+            rejects=self._folder if quarantine else None,
+            settings=self._plan.settings,
+            plugins=self._plugins,
+        )
+
+    def _replan(self, survey: Survey) -> Survey:
+        self._plan = dataclasses.replace(self._plan, survey=survey)
+        self._journal.replan(self._id, self._plan, survey.parts)
+        return survey
+
+    def _run(self, survey: Survey, codec: Codec) -> Run:
+        return Run(
+            id=self._id,
+            job=self._job,
+            sources=self._plan.sources,
+            columns=survey.columns,
+            folder=self._folder,
+            codec=codec,
+            emit=self._plugins.event,
+            totals=self._verdict.totals if self._verdict else None,
+        )
+
+    def _with_codec(self, warehouse: Warehouse) -> Job:
+        return dataclasses.replace(self._job, compress=self._job.compress or warehouse.default_codec)
+
+    def _supersede(self, warehouse: Warehouse, codec: Codec) -> None:
+        """End the unfinished runs of the same job and target, which this one takes the place of."""
+        for record in self._journal.runs():
+            same = (record.job, record.target) == (self._job.name, self._job.target)
+            if not same or record.run == self._id or record.status not in RESUMABLE:
+                continue
+            plan: Plan = self._journal.plan(record.run)
+            if plan.survey is not None:
+                other = dataclasses.replace(
+                    self._run(plan.survey, codec),
+                    id=record.run,
+                    job=plan.job,
+                    sources=plan.sources,
+                    folder=self._folder.parent / record.run,
+                )
+                if warehouse.find_load(other) is not None:
+                    self._journal.set_status(record.run, Status.DONE)
+                    continue
+                warehouse.discard_staged(other)
+            for piece, _ in self._journal.pieces(record.run):
+                piece.path.unlink(missing_ok=True)
+            log.warning("run_superseded", run=record.run, by=self._id)
+            self._journal.set_status(record.run, Status.SUPERSEDED, error=f"superseded by run {self._id}")
+
+    @contextmanager
+    def _connected(self) -> Iterator[Warehouse]:
+        warehouse = self._plugins.connect(self._job.target)
+        try:
+            yield warehouse
+        finally:
+            warehouse.close()
+
+    @contextmanager
+    def _executor(self) -> Iterator[Executor]:
+        executor = self._plugins.executor(self._job.executor)
+        try:
+            yield executor
+        finally:
+            executor.close()
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        total = sum(source.size for source in self._plan.sources)
+        self._emit("step_started", step=name, total_bytes=total)
+        log.info("step_started", run=self._id, step=name)
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - began
+            self._steps.append((name, seconds))
+            self._journal.set_steps(self._id, json.dumps(self._steps))
+            self._emit("step_finished", step=name, total_bytes=total)
+            log.info("step_finished", run=self._id, step=name, seconds=round(seconds, 3))
+
+    def _emit(
+        self,
+        name: str,
+        *,
+        step: str = "",
+        part: int | None = None,
+        bytes: int | None = None,  # noqa: A002 - the event's own word
+        total_bytes: int | None = None,
+        rows: int | None = None,
+        message: str = "",
+    ) -> None:
+        self._plugins.event(
+            Event(
+                name=name,
+                run=self._id,
+                step=step,
+                part=part,
+                bytes=bytes,
+                total_bytes=total_bytes,
+                rows=rows,
+                message=message,
+            )
+        )
+
+    # The end
+
+    def _ended_well(self, receipt: Receipt) -> RunReport:
+        self._journal.set_status(self._id, Status.DONE)
+        self._clean()
+        return self._report(Status.DONE, receipt)
+
+    def _ended_badly(self, error: EtlError) -> EtlError:
+        status = {ExitCode.INTERRUPTED: Status.INTERRUPTED, ExitCode.REFUSED: Status.REFUSED}.get(
+            error.exit_code, Status.FAILED
+        )
+        log.error("run_ended", run=self._id, status=status, error=error.message)
+        if status is Status.REFUSED:
+            self._withdraw()
+        elif error.exit_code is ExitCode.FAILED and not isinstance(error, Interrupted):
+            error.advice = f"{error.advice} The run can be resumed: `etl resume {self._id}`.".strip()
+        self._journal.set_status(self._id, status, error=error.message)
+        error.report = self._report(status, None, error=error)
+        return error
+
+    def _withdraw(self) -> None:
+        """Remove what a refused run staged."""
+        survey: Survey | None = self._journal.plan(self._id).survey
+        if survey is not None and survey.parts:
+            with self._connected() as warehouse:
+                codec = self._plugins.codec(self._with_codec(warehouse), self._job.target)
+                warehouse.discard_staged(self._run(survey, codec))
+        self._clean()
+
+    def _clean(self) -> None:
+        for piece, _ in self._journal.pieces(self._id):
+            piece.path.unlink(missing_ok=True)
+        discard_part_rejects(self._folder, self._journal.parts(self._id))
+        for left in (self._folder / "packed").glob("*.packing"):
+            left.unlink(missing_ok=True)
+
+    def _report(self, status: Status, receipt: Receipt | None, *, error: EtlError | None = None) -> RunReport:
+        record = next(record for record in self._journal.runs() if record.run == self._id)
+        report = build_report(
+            record,
+            plan=self._journal.plan(self._id),
+            status=status,
+            verdict=self._verdict,
+            receipt=receipt,
+            pieces=[piece for piece, _ in self._journal.pieces(self._id)],
+            steps=self._steps,
+            rejects=self._rejects,
+            folder=self._folder,
+            error=error,
+            console=self._console,
+        )
+        began = time.perf_counter()
+        problems = self._plugins.report(report)
+        self._steps.append(("report", time.perf_counter() - began))
+        report = dataclasses.replace(report, problems=(*report.problems, *problems))
+        self._journal.set_report(self._id, dumps("run", report))
+        self._emit("run_finished", message=str(status))
+        log.info("run_finished", run=self._id, status=status, rows=report.rows_loaded)
+        for problem in problems:
+            log.warning("report_problem", run=self._id, problem=problem)
+        return report
+
+
+class _Uploads:
+    """Uploads packed parts on threads, a few at a time; whoever adds one waits while too many are under way."""
+
+    def __init__(self, upload: Callable[[PackedPart], StagedPart]) -> None:
+        self._upload = upload
+        self._pool = ThreadPoolExecutor(UPLOADS_AT_A_TIME, thread_name_prefix="etl-upload")
+        self._pending: set[Future[StagedPart]] = set()
+        self._staged: dict[str, StagedPart] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def add(self, pieces: Iterable[PackedPart]) -> None:
+        """Begin to upload; raises what an earlier upload raised."""
+        for piece in pieces:
+            self._collect(most=2 * UPLOADS_AT_A_TIME)
+            self._pending.add(self._pool.submit(self._upload, piece))
+
+    def results(self) -> dict[str, StagedPart]:
+        """Wait for all; by name of the packed part, which is the name of the staged one."""
+        self._collect(most=0)
+        return self._staged
+
+    def _collect(self, most: int) -> None:
+        """Take in what is done, and wait until at most so many are not."""
+        done = {future for future in self._pending if future.done()}
+        while len(self._pending) - len(done) > most:
+            done |= wait(self._pending - done, return_when=FIRST_COMPLETED).done
+        self._pending -= done
+        for staged in (future.result() for future in done):
+            self._staged[staged.name] = staged
+
+
+def _as_staged(piece: PackedPart) -> StagedPart:
+    return StagedPart(
+        part=piece.part, piece=piece.piece, name=piece.name, size=piece.size, digest=piece.digest, rows=piece.rows
+    )

@@ -1,0 +1,168 @@
+"""Reading a part: the one pass in which a block is parsed, checked, totalled and packed.
+
+This is what runs on the workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from etl_framework.checks import BadRowTally
+from etl_framework.packing import Packer
+from etl_framework.plugins import Plugins, PluginSettings
+from etl_framework.protocols import MisplacedCut
+from etl_framework.rejects import PartRejects
+from etl_framework.sources import check_unchanged
+from etl_framework.totals import TotalsAccumulator
+from etl_framework.values import Check, Event, OnBadRows
+
+if TYPE_CHECKING:
+    from etl_framework.protocols import Block, Codec, Emit, Validator
+    from etl_framework.survey import Survey
+    from etl_framework.values import Job, PackedPart, Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packing:
+    """Where and how parts are packed.
+
+    :param folder: where packed parts wait for their upload.
+    :param codec: what compresses them.
+    :param content: what they hold; see :class:`~etl_framework.protocols.Warehouse`.
+    """
+
+    folder: Path
+    codec: Codec
+    content: Literal["source", "arrow"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartOutcome:
+    """All that was learned of a part in its one pass. Picklable: it rests in the journal.
+
+    :param part: number of the part.
+    :param rows: good records.
+    :param lines: physical lines.
+    :param bad_rows: the others.
+    :param totals: control totals of the good records.
+    :param validators: plugin name and accumulator of every check.
+    :param pieces: what waits for upload; empty when nothing was packed.
+    """
+
+    part: int
+    rows: int
+    lines: int
+    bad_rows: BadRowTally
+    totals: TotalsAccumulator
+    validators: tuple[tuple[str, Validator], ...]
+    pieces: tuple[PackedPart, ...]
+
+
+@dataclass(kw_only=True)
+class PartReader:
+    """Reads parts, in this process or, pickled, in another.
+
+    :param run: id of the run, for events.
+    :param job: what is loaded.
+    :param survey: what is known of the sources.
+    :param packing: how parts are packed; None when they are only checked.
+    :param rejects: the folder that bad rows are written to; None when they are only counted.
+    :param settings: which plugins a worker process loads.
+    :param plugins: the plugins of this process; workers load their own.
+    """
+
+    run: str
+    job: Job
+    survey: Survey
+    packing: Packing | None
+    rejects: Path | None
+    settings: PluginSettings
+    plugins: Plugins | None = field(default=None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "plugins": None}
+
+    def __call__(self, part: Part, emit: Emit) -> PartOutcome:
+        """Read one part.
+
+        :raises MisplacedCut: with the index of the source whose cuts must be made exactly.
+        :raises TypesWidened: the run must begin anew with other types.
+        :raises SourceChanged: the source is not what the run began with.
+        """
+        if self.plugins is None:
+            self.plugins = Plugins.load(self.settings)
+        analysis = self.survey.analyses[part.source]
+        check_unchanged(analysis.source)
+        validators = [] if self.job.check in (Check.NONE, Check.WAREHOUSE) else self._validators(part)
+        totals, tally = TotalsAccumulator(self.survey.columns), BadRowTally()
+        rows = lines = consumed = 0
+        emit(self._event("part_started", part, 0, 0))
+        with ExitStack() as stack:
+            packer = stack.enter_context(self._packer(part)) if self.packing else None
+            rejects = stack.enter_context(PartRejects(self.rejects, part.number)) if self.rejects else None
+            for block in self._blocks(part):
+                for bad in block.bad_rows:
+                    tally.add(bad, analysis.source.path)
+                    if rejects:
+                        rejects.write(bad)
+                if block.batch.num_rows:
+                    totals.update(block.batch)
+                    for plugin, validator in validators:
+                        with self.plugins.blaming(plugin, "etl_validate"):
+                            validator.update(block)
+                if packer and tally.rows and self.job.on_bad_rows is OnBadRows.ABORT:
+                    # The gate will refuse: from here on only findings matter.
+                    packer.discard()
+                    packer = None
+                if packer:
+                    packer.write(block)
+                rows += block.batch.num_rows
+                lines += block.lines
+                consumed += block.consumed
+                emit(self._event("part_progress", part, consumed, rows + tally.rows))
+            pieces = packer.finish() if packer else ()
+        check_unchanged(analysis.source)
+        emit(self._event("part_packed", part, part.size, rows + tally.rows))
+        return PartOutcome(
+            part=part.number,
+            rows=rows,
+            lines=lines,
+            bad_rows=tally,
+            totals=totals,
+            validators=tuple(validators),
+            pieces=pieces,
+        )
+
+    def _blocks(self, part: Part) -> Iterator[Block]:
+        assert self.plugins is not None
+        analysis = self.survey.analyses[part.source]
+        try:
+            with self.plugins.blaming(analysis.format.name, "etl_analyze"):
+                yield from analysis.format.read(analysis.source, part, self.survey.columns, self.job.block_bytes)
+        except MisplacedCut as error:
+            raise MisplacedCut(part.source) from error
+
+    def _validators(self, part: Part) -> list[tuple[str, Validator]]:
+        assert self.plugins is not None
+        return list(self.plugins.validators(self.job, self.survey.analyses[part.source]))
+
+    def _packer(self, part: Part) -> Packer:
+        assert self.packing is not None
+        return Packer(
+            self.packing.folder,
+            part,
+            self.survey.columns,
+            self.packing.codec,
+            self.packing.content,
+            # A whole plain part is one piece: its nominal size is exceeded by less than a record.
+            max(self.job.part_bytes, part.size if self.survey.splittable(part) else 0),
+        )
+
+    def _event(self, name: str, part: Part, done: int, rows: int) -> Event:
+        return Event(
+            name=name, run=self.run, step="validate", part=part.number, bytes=done, total_bytes=part.size, rows=rows
+        )

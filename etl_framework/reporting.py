@@ -1,0 +1,70 @@
+"""Building the report of a run from what its steps gave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etl_framework.totals import compare
+from etl_framework.values import RunReport, Status, StepTime
+
+if TYPE_CHECKING:
+    from etl_framework.errors import EtlError
+    from etl_framework.journal import RunRecord
+    from etl_framework.pipeline import Plan
+    from etl_framework.values import PackedPart, Receipt
+    from etl_framework.verdict import Verdict
+
+
+def build_report(
+    record: RunRecord,
+    *,
+    plan: Plan,
+    status: Status,
+    verdict: Verdict | None,
+    receipt: Receipt | None,
+    pieces: Sequence[PackedPart],
+    steps: Sequence[tuple[str, float]],
+    rejects: tuple[str, ...],
+    folder: Path,
+    error: EtlError | None,
+    console: bool,
+) -> RunReport:
+    """Put everything that is known of a run into one value; what it did not come to is zero or empty."""
+    job, survey = plan.job, plan.survey
+    totals = verdict.totals if verdict else None
+    return RunReport(
+        run=record.run,
+        job=job.name,
+        table=str(job.table),
+        target=job.target,
+        mode=job.mode,
+        period=str(job.period) if job.period else None,
+        status=status,
+        started=record.started,
+        finished=datetime.now(UTC),
+        sources=plan.sources,
+        columns=survey.columns if survey else job.columns,
+        parts=len(survey.parts) if survey else 0,
+        rows_read=verdict.rows + verdict.bad if verdict else 0,
+        rows_staged=sum(piece.rows for piece in pieces),
+        rows_quarantined=verdict.bad if verdict and status is Status.DONE else 0,
+        rows_bad=verdict.bad if verdict else 0,
+        rows_loaded=receipt.rows if receipt else 0,
+        rows_deleted=receipt.deleted if receipt else 0,
+        bytes_read=sum(source.size for source in plan.sources),
+        bytes_staged=sum(piece.size for piece in pieces),
+        totals=totals,
+        differences=compare(totals, receipt.totals) if totals and receipt else (),
+        findings=verdict.findings if verdict else survey.findings if survey else (),
+        steps=tuple(StepTime(step=step, seconds=seconds) for step, seconds in steps),
+        rejects=rejects,
+        query_id=receipt.query_id if receipt else "",
+        folder=folder,
+        attempts=record.attempts,
+        error=error.message if error else "",
+        advice=error.advice if error else "",
+        console=console,
+    )

@@ -1,0 +1,91 @@
+"""The state folder: journal, locks, and a folder for each run."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from etl_framework.errors import Locked, RunFailed
+from etl_framework.journal import Journal
+
+
+class State:
+    """Everything that outlives a run on this machine, below one folder.
+
+    :param folder: ``.etl`` beside ``etl.toml``, unless configured; created when something is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+
+    @property
+    def exists(self) -> bool:
+        """Whether any run was ever begun here."""
+        return self._journal_path.exists()
+
+    @property
+    def _journal_path(self) -> Path:
+        return self.folder / "journal.sqlite"
+
+    def journal(self) -> Journal:
+        """Open the journal."""
+        self._prepare(self.folder)
+        return Journal(self._journal_path)
+
+    def run_folder(self, run: str) -> Path:
+        """The run's own folder, made when missing."""
+        folder = self.folder / "runs" / run
+        self._prepare(folder)
+        return folder
+
+    @contextmanager
+    def lock(self, job: str, target: str) -> Iterator[None]:
+        """Be the only run of a job and target; the operating system ends the lock with the process.
+
+        :raises Locked: another run holds it.
+        """
+        folder = self.folder / "locks"
+        self._prepare(folder)
+        name = hashlib.sha256(f"{job}\0{target}".encode()).hexdigest()[:32]
+        lock = FileLock(folder / f"{name}.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise Locked(
+                f"another run of job {job!r} into {target} is under way",
+                advice="Wait for it to end; `etl runs list` shows it.",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_locked(self, job: str, target: str) -> bool:
+        """Whether a run of the job and target is under way."""
+        try:
+            with self.lock(job, target):
+                return False
+        except Locked:
+            return True
+
+    def _prepare(self, folder: Path) -> None:
+        try:
+            # Findings and rejects hold data: nobody else's business.
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise RunFailed(
+                f"cannot write to the state folder {self.folder}: {error.strerror}",
+                advice="Point --state-dir (or ETL_STATE_DIR) to a folder that can be written.",
+            ) from error
+
+
+def new_run_id() -> str:
+    """A sortable, unique name for a run, such as ``20240131t235959-3f9a1c``."""
+    return f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"

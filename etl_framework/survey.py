@@ -1,0 +1,139 @@
+"""The survey: what is known of all sources of a run before their data is read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etl_framework.columns import Column, ColumnType, Kind
+from etl_framework.values import Finding, Part, Sample, Severity
+
+if TYPE_CHECKING:
+    from etl_framework.plugins import Plugins
+    from etl_framework.values import Analysis, Job, Source
+
+_SMALLEST_PART = 16 << 20
+_PARTS_PER_WORKER = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What is known of all sources of a run. Picklable.
+
+    :param analyses: one per source, with the columns of the run.
+    :param columns: of the run.
+    :param findings: about the sources as such.
+    :param parts: of all sources, in the order of the data.
+    :param exact: indexes of the sources that were cut by reading everything before each cut.
+    """
+
+    analyses: tuple[Analysis, ...]
+    columns: tuple[Column, ...]
+    findings: tuple[Finding, ...]
+    parts: tuple[Part, ...] = ()
+    exact: frozenset[int] = frozenset()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all sources."""
+        return sum(analysis.source.size for analysis in self.analyses)
+
+    @property
+    def rows(self) -> int:
+        """Records of all sources, mostly estimated."""
+        return sum(analysis.rows for analysis in self.analyses)
+
+    def splittable(self, part: Part) -> bool:
+        """Whether the part's source could be cut at will, so that the part has its nominal size."""
+        return part.size != self.analyses[part.source].source.size or part.source in self.exact
+
+    def with_columns(self, columns: Sequence[Column], findings: Iterable[Finding] = ()) -> Survey:
+        """The same sources with other columns."""
+        return dataclasses.replace(
+            self,
+            columns=tuple(columns),
+            analyses=tuple(dataclasses.replace(analysis, columns=tuple(columns)) for analysis in self.analyses),
+            findings=(*self.findings, *findings),
+        )
+
+    def cut_exactly(self, source: int) -> Survey:
+        """The same, with the cuts of one source made by reading everything before each."""
+        return dataclasses.replace(self, exact=self.exact | {source}, parts=())
+
+
+def survey_sources(job: Job, sources: Iterable[Source], plugins: Plugins) -> Survey:
+    """Analyze every source and settle on one set of columns.
+
+    :raises InputError: a source cannot be read.
+    :raises NoPluginError: nobody knows the format of a source.
+    """
+    analyses = [plugins.analyze(source, job) for source in sources]
+    first = analyses[0]
+    findings = [finding for analysis in analyses for finding in analysis.findings]
+    columns = list(first.columns)
+    for other in analyses[1:]:
+        if [column.name for column in other.columns] != [column.name for column in columns]:
+            findings.append(_differing_columns(first, other))
+        else:
+            columns = [_common(mine, theirs) for mine, theirs in zip(columns, other.columns, strict=True)]
+    return Survey(analyses=tuple(analyses), columns=(), findings=tuple(findings)).with_columns(columns)
+
+
+def adopt(columns: Iterable[Column], table: Iterable[Column]) -> tuple[Column, ...]:
+    """The columns, with inferred types replaced by those of the table that the rows go to.
+
+    What does not fit the table is then a bad row rather than a reason to widen a type that cannot be widened.
+    """
+    there = {column.name.casefold(): column.type for column in table}
+    return tuple(
+        dataclasses.replace(column, type=there[column.name.casefold()], declared=True)
+        if not column.declared and column.name.casefold() in there
+        else column
+        for column in columns
+    )
+
+
+def plan_parts(survey: Survey, job: Job, workers: int) -> Survey:
+    """Cut every source into parts, small enough to keep the workers busy to the end."""
+    part_bytes = min(job.part_bytes, max(_SMALLEST_PART, survey.size // (workers * _PARTS_PER_WORKER) + 1))
+    parts: list[Part] = []
+    for index, analysis in enumerate(survey.analyses):
+        cut = analysis.format.split_exactly if index in survey.exact else analysis.format.split
+        parts.extend(
+            Part(source=index, number=len(parts) + number, start=start, end=end)
+            for number, (start, end) in enumerate(cut(analysis.source, part_bytes))
+        )
+    return dataclasses.replace(survey, parts=tuple(parts))
+
+
+def _common(mine: Column, theirs: Column) -> Column:
+    if mine.declared or (mine.type == theirs.type and mine.format == theirs.format):
+        return mine
+    kinds = {mine.type.kind, theirs.type.kind}
+    kind = Kind.DOUBLE if kinds == {Kind.BIGINT, Kind.DOUBLE} else Kind.VARCHAR
+    return dataclasses.replace(mine, type=ColumnType(kind=kind), format=None)
+
+
+def _differing_columns(first: Analysis, other: Analysis) -> Finding:
+    mine, theirs = ([column.name for column in analysis.columns] for analysis in (first, other))
+    missing = [name for name in mine if name not in theirs]
+    extra = [name for name in theirs if name not in mine]
+    what = "; ".join(
+        text
+        for text in (
+            f"missing: {', '.join(missing)}" if missing else "",
+            f"extra: {', '.join(extra)}" if extra else "",
+            "" if missing or extra else "another order",
+        )
+        if text
+    )
+    return Finding(
+        rule="columns_differ",
+        severity=Severity.ERROR,
+        count=1,
+        message=f"{other.source.name} has other columns than {first.source.name} ({what})",
+        advice="Load files of different structure as different jobs.",
+        samples=(Sample(file=other.source.path, line=1, reason=what),),
+    )

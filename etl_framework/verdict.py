@@ -1,0 +1,170 @@
+"""The verdict: what all parts together say about the sources, and whether they may be loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etl_framework.checks import BadRowTally
+from etl_framework.errors import Refused
+from etl_framework.totals import Totals, TotalsAccumulator
+from etl_framework.values import Finding, Mode, OnBadRows, Severity, in_file
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from etl_framework.plugins import Plugins
+    from etl_framework.protocols import Validator
+    from etl_framework.reading import PartOutcome
+    from etl_framework.survey import Survey
+    from etl_framework.values import Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What all parts together say.
+
+    :param rows: good records.
+    :param bad: bad records.
+    :param totals: control totals of the good records.
+    :param findings: of all checks, the gravest first.
+    :param lines_before: by part number, the lines of the same source that precede the part.
+    """
+
+    rows: int
+    bad: int
+    totals: Totals
+    findings: tuple[Finding, ...]
+    lines_before: Mapping[int, int]
+
+
+def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins: Plugins) -> Verdict:
+    """Merge what the parts learned, in the order of the data."""
+    totals, tally = TotalsAccumulator(survey.columns), BadRowTally()
+    merged: dict[tuple[str, str], Validator] = {}
+    lines_before: dict[int, int] = {}
+    lines: dict[int, int] = {}
+    rows = 0
+    for part in survey.parts:
+        outcome = outcomes[part.number]
+        lines_before[part.number] = lines.get(part.source, 0)
+        lines[part.source] = lines_before[part.number] + outcome.lines
+        rows += outcome.rows
+        totals.merge(outcome.totals)
+        tally.merge(outcome.bad_rows)
+        for plugin, validator in outcome.validators:
+            with plugins.blaming(plugin, "etl_validate"):
+                if (base := merged.setdefault((plugin, validator.name), validator)) is not validator:
+                    base.merge(validator)
+    figures = totals.finish()
+    findings = [*survey.findings, *_bad_rows(job, tally, rows), *_scope(job, figures)]
+    for (plugin, _), validator in merged.items():
+        with plugins.blaming(plugin, "etl_validate"):
+            findings.extend(validator.finish())
+    order = list(Severity)
+    return Verdict(
+        rows=rows,
+        bad=tally.rows,
+        totals=figures,
+        lines_before=lines_before,
+        findings=tuple(
+            dataclasses.replace(finding, samples=tuple(in_file(sample, lines_before) for sample in finding.samples))
+            for finding in sorted(findings, key=lambda finding: order.index(finding.severity))
+        ),
+    )
+
+
+def pass_gate(findings: Iterable[Finding]) -> None:
+    """Insist that nothing forbids the load.
+
+    :raises Refused: a finding is an error; the message names the first ones.
+    """
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if not errors:
+        return
+    shown = "; ".join(_in_short(finding) for finding in errors[:3])
+    more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
+    raise Refused(f"refused at the gate: {shown}{more}", advice=errors[0].advice or "Mend the source and load again.")
+
+
+def _in_short(finding: Finding) -> str:
+    if not finding.samples:
+        return finding.message
+    sample = finding.samples[0]
+    where = f"{sample.file}:{sample.line}" if sample.line else sample.file
+    return f"{finding.message} (first: {where}: {sample.reason})" if where else finding.message
+
+
+def _bad_rows(job: Job, tally: BadRowTally, good: int) -> Iterable[Finding]:
+    if not tally.rows:
+        return
+    quarantine = job.on_bad_rows is OnBadRows.QUARANTINE
+    yield from tally.findings(Severity.WARNING if quarantine else Severity.ERROR)
+    if quarantine and not job.max_bad_rows.permits(tally.rows, of=good + tally.rows):
+        yield _error(
+            "too_many_bad_rows",
+            tally.rows,
+            f"{tally.rows:,} bad rows of {good + tally.rows:,}; at most {job.max_bad_rows} may be quarantined",
+            "Mend the source, or raise max_bad_rows (--max-bad-rows).",
+        )
+    elif quarantine and not good:
+        yield _error(
+            "no_good_rows",
+            tally.rows,
+            f"all {tally.rows:,} rows are bad: nothing is left to load",
+            "The format or the columns are most likely declared wrongly: see `etl analyze`.",
+        )
+
+
+def _scope(job: Job, totals: Totals) -> Iterable[Finding]:
+    """What would make the mode's replacement of rows wrong the next time."""
+    columns = {column.name: column for column in totals.columns}
+    if not totals.rows:
+        yield Finding(
+            rule="no_rows",
+            severity=Severity.ERROR if job.mode in (Mode.REPLACE, Mode.REPLACE_PERIOD) else Severity.WARNING,
+            count=1,
+            message="the sources hold no rows",
+            advice=f"Mode {job.mode} would leave nothing in place of what is there: check the source."
+            if job.mode in (Mode.REPLACE, Mode.REPLACE_PERIOD)
+            else "",
+        )
+    if job.mode is Mode.REPLACE_PERIOD and job.period and (days := columns.get(job.date_column or "")):
+        low, high = (_day(value) for value in (days.minimum, days.maximum))
+        if low and high and (low < job.period.first or high > job.period.last):
+            yield _error(
+                "outside_period",
+                1,
+                f"column {days.name!r} spans {low} to {high}, but the period is {job.period}",
+                "Rows outside of the period would be loaded again with every load: correct --period or the source.",
+            )
+        if days.nulls:
+            yield _error(
+                "null_date",
+                days.nulls,
+                f"{days.nulls:,} rows have no {days.name!r}: they belong to no period",
+                "Supply the dates, or declare the column `not null` and quarantine the rows.",
+            )
+    if job.mode is Mode.MERGE:
+        for key in job.keys:
+            if key in columns and columns[key].nulls:
+                yield _error(
+                    "null_key",
+                    columns[key].nulls,
+                    f"{columns[key].nulls:,} rows have no {key!r}, which is part of the key",
+                    "Supply the values, or declare the column `not null` and quarantine the rows.",
+                )
+
+
+def _day(value: object) -> date | None:
+    from datetime import date, datetime
+
+    if isinstance(value, datetime):
+        return value.date()
+    return value if isinstance(value, date) else None
+
+
+def _error(rule: str, count: int, message: str, advice: str) -> Finding:
+    return Finding(rule=rule, severity=Severity.ERROR, count=count, message=message, advice=advice)
