@@ -1,0 +1,59 @@
+"""Text for people: data and names made harmless for a terminal, sizes and durations in words.
+
+Values come from files that anybody may have written. Printed raw, an escape sequence among them could move the cursor,
+forge a line or run a terminal's commands.
+"""
+
+from __future__ import annotations
+
+_UNITS = ("kB", "MB", "GB", "TB", "PB")
+
+
+def printable(text: str, *, limit: int | None = None, encoding: str = "utf-8") -> str:
+    r"""The text with everything escaped that is not a visible character or a space: ``\x1b``, ``\n``, ``\u202e``.
+
+    :param limit: most characters of the answer; longer text ends in an ellipsis. None for all.
+    :param encoding: of the stream that it is meant for; what it cannot hold is escaped too.
+    """
+    if limit is not None:
+        # Escaping only lengthens, so nothing behind the limit is worth looking at.
+        shown = printable(text[: limit + 1], encoding=encoding)
+        ellipsis = "…" if _holds(encoding, "…") else "..."
+        return shown if len(shown) <= limit else shown[: max(limit - len(ellipsis), 0)] + ellipsis
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    if not text.isascii():
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+def _holds(encoding: str, character: str) -> bool:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def bytes_in_words(number: float) -> str:
+    """A number of bytes, three digits in decimal units: ``31.2 MB``."""
+    if abs(number) < 1000:
+        return f"{number:.0f} B"
+    for unit in _UNITS:
+        number /= 1000
+        # 999.95 would be printed as 1000.0.
+        if abs(number) < 999.5 or unit == _UNITS[-1]:
+            break
+    return f"{number:.{2 if abs(number) < 9.995 else 1 if abs(number) < 99.95 else 0}f} {unit}"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """A duration: ``0.21 s``, ``12.3 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    if seconds < 9.995:
+        return f"{seconds:.2f} s"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
