@@ -1,0 +1,329 @@
+"""The plugins of one run, and one typed method per hook: nothing else calls a hook.
+
+What a plugin raises is either an answer (an :class:`EtlError`: bad input, no connection) and comes through unchanged,
+or a defect, and becomes :class:`HookFailed` with the names of plugin, hook and distribution.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from threading import RLock
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from etl_framework.discovery import Found, Plugin, PluginInfo, PluginSettings, broken, is_answer, search, told
+from etl_framework.errors import HookFailed, NoPluginError, PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import click
+
+    from etl_framework.protocols import Codec, Executor, Run, Validator, Warehouse
+    from etl_framework.values import Analysis, Event, Job, PackedPart, Receipt, RunReport, Source, StagedPart
+
+__all__ = ["PluginInfo", "PluginSettings", "Plugins"]
+
+T = TypeVar("T")
+
+
+class Plugins:
+    """The plugins of one run. Built anew for each: nothing is loaded at import, nothing is shared between runs.
+
+    Pickling keeps what was asked for, and unpickling loads it again, so that a worker process has the same plugins.
+    """
+
+    def __init__(self, found: Found | None = None, settings: PluginSettings | None = None) -> None:
+        self._found = found or Found()
+        self._settings = settings
+        self._event_lock = RLock()
+        self._failed_observers: dict[str, str] = {}
+
+    @classmethod
+    def load(cls, settings: PluginSettings | None = None) -> Plugins:
+        """Load every installed plugin and those in files, all or nothing.
+
+        :raises PluginLoadError: plugins are broken, or required ones are missing; names them all.
+        :raises UsageError: no plugin has the name to disable.
+        """
+        settings = settings or PluginSettings()
+        found = search(settings)
+        if len(found.errors) == 1:
+            raise found.errors[0]
+        if found.errors:
+            raise type(found.errors[0])("\n".join(map(str, found.errors))) from found.errors[0]
+        return cls(found, settings)
+
+    @classmethod
+    def survey(cls, settings: PluginSettings | None = None) -> Plugins:
+        """Load what can be loaded; what cannot stands in :attr:`infos` with its error. For looking, not for runs."""
+        settings = settings or PluginSettings()
+        return cls(search(settings), settings)
+
+    def register(self, implementation: object, *, name: str) -> None:
+        """Add a module or an object as a plugin, in its place by name.
+
+        :raises PluginLoadError: it is not fit to be a plugin, or the name is taken.
+        """
+        info = PluginInfo(name=name, origin=getattr(implementation, "__name__", type(implementation).__qualname__))
+        if name in self._found.infos:
+            raise broken(info, f"the name is taken by {self._found.infos[name].provider}")
+        self._found.add(Plugin(implementation, info))
+        self._settings = None
+
+    def require(self, names: Iterable[str]) -> None:
+        """Make sure that plugins are there: a missing check must not go unnoticed.
+
+        :raises PluginLoadError: one is not, or is disabled.
+        """
+        for name in names:
+            if error := self._found.missing(name):
+                raise error
+
+    @property
+    def infos(self) -> tuple[PluginInfo, ...]:
+        """Every plugin that was found, the broken and the disabled ones too, sorted by name."""
+        return tuple(info for _, info in sorted(self._found.infos.items()))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Observers of :meth:`event` that failed, a sentence each."""
+        return tuple(self._failed_observers.values())
+
+    def connect(self, url: str) -> Warehouse:
+        """Connect to a warehouse: ``etl_connect``."""
+        from etl_framework.protocols import Warehouse
+
+        scheme, colon, _ = url.partition(":")  # the rest may hold a secret
+        plugin, answer = self._ask_one(
+            "etl_connect",
+            f"connects to a target {scheme + colon!r}" + ("" if colon else ", which has no scheme such as 'name:'"),
+            "Correct the target's URL, or install a plugin for it.",
+            url=url,
+        )
+        warehouse: Warehouse = _shaped(plugin, "etl_connect", answer, Warehouse)
+        return warehouse
+
+    def executor(self, url: str) -> Executor:
+        """Make what runs the parts: ``etl_executor``."""
+        from etl_framework.protocols import Executor
+
+        plugin, answer = self._ask_one(
+            "etl_executor",
+            f"understands the executor {url!r}",
+            "Use threads: or processes:, or install a plugin for it.",
+            url=url,
+        )
+        executor: Executor = _shaped(plugin, "etl_executor", answer, Executor)
+        return executor
+
+    def analyze(self, source: Source, job: Job) -> Analysis:
+        """Find out how a source is to be split and read: ``etl_analyze``."""
+        from etl_framework.protocols import Format
+        from etl_framework.values import Analysis
+
+        plugin, answer = self._ask_one(
+            "etl_analyze",
+            f"knows the format of {source.path}",
+            "Install a plugin for the format, or take the file out of the job's source.",
+            source=source,
+            job=job,
+        )
+        analysis = _instance(plugin, "etl_analyze", answer, Analysis)
+        _shaped(plugin, "etl_analyze", analysis.format, Format)
+        return analysis
+
+    def validators(self, job: Job, analysis: Analysis) -> list[tuple[str, Validator]]:
+        """Everybody's checks, new accumulators at each call: ``etl_validate``.
+
+        :returns: pairs of plugin name and validator, in name order; call the validator within :meth:`blaming`.
+        """
+        from etl_framework.protocols import Validator
+
+        given: list[tuple[str, Validator]] = []
+        for plugin, validator in self._ask_everyone("etl_validate", job=job, analysis=analysis):
+            _shaped(plugin, "etl_validate", validator, Validator)
+            given.append((plugin.info.name, validator))
+        return given
+
+    def codec(self, job: Job, target: str) -> Codec:
+        """The codec that the job names: ``etl_compress``."""
+        from etl_framework.protocols import Codec
+
+        plugin, answer = self._ask_one(
+            "etl_compress",
+            f"compresses with {job.compress!r}",
+            "Name another codec with --compress or compress = …, or install a plugin for this one.",
+            job=job,
+            target=target,
+        )
+        codec: Codec = _shaped(plugin, "etl_compress", answer, Codec)
+        return codec
+
+    def upload(self, part: PackedPart, warehouse: Warehouse, run: Run) -> StagedPart:
+        """Bring a packed part into the staging area: ``etl_upload``."""
+        from etl_framework.values import StagedPart
+
+        plugin, answer = self._ask_one(
+            "etl_upload",
+            f"uploads to {warehouse.url}",
+            "Install a plugin that does.",
+            part=part,
+            warehouse=warehouse,
+            run=run,
+        )
+        return _instance(plugin, "etl_upload", answer, StagedPart)
+
+    def load_parts(self, parts: Sequence[StagedPart], warehouse: Warehouse, run: Run) -> Receipt:
+        """Load the staged parts, all or nothing: ``etl_load``."""
+        from etl_framework.values import Receipt
+
+        plugin, answer = self._ask_one(
+            "etl_load",
+            f"loads into {warehouse.url}",
+            "Install a plugin that does.",
+            parts=tuple(parts),
+            warehouse=warehouse,
+            run=run,
+        )
+        return _instance(plugin, "etl_load", answer, Receipt)
+
+    def report(self, report: RunReport) -> tuple[str, ...]:
+        """Tell every reporter how the run ended: ``etl_report``.
+
+        :returns: a sentence for each reporter that failed; the others were told all the same.
+        """
+        outcomes = (_tell(plugin, "etl_report", report=report) for plugin in self._implementing("etl_report"))
+        return tuple(problem for problem in outcomes if problem)
+
+    def commands(self, taken: Iterable[str] = ()) -> dict[str, tuple[click.Command, str]]:
+        """Everybody's commands by name, with the plugin's name: ``etl_commands``.
+
+        :param taken: names that the command line uses itself.
+        :raises PluginError: two commands have the same name.
+        """
+        import click
+
+        owners = dict.fromkeys(taken, "the command line itself")
+        found: dict[str, tuple[click.Command, str]] = {}
+        for plugin, answer in self._ask_everyone("etl_commands"):
+            command = _instance(plugin, "etl_commands", answer, click.Command)
+            if not command.name:
+                raise plugin.failure("etl_commands", "it answered a command without a name")
+            if command.name in owners:
+                raise PluginError(
+                    f"the command {command.name!r} is added twice: by {owners[command.name]} and by {plugin.info}",
+                    advice=f"Go on without one of them: etl --disable-plugin {plugin.info.name} …",
+                )
+            owners[command.name] = str(plugin.info)
+            found[command.name] = command, plugin.info.name
+        return found
+
+    def event(self, event: Event) -> None:
+        """Tell every observer what happened: ``etl_event``. From any thread; one call at a time.
+
+        An observer that fails is not called again; :attr:`problems` names it.
+        """
+        with self._event_lock:
+            for plugin in self._implementing("etl_event"):
+                name = plugin.info.name
+                if name not in self._failed_observers and (problem := _tell(plugin, "etl_event", event=event)):
+                    self._failed_observers[name] = f"{problem}; it was not told of what came after"
+
+    @contextmanager
+    def blaming(self, culprit: object, hook: str) -> Iterator[None]:
+        """Name the plugin when an object that it answered fails later, within this block.
+
+        :param culprit: the plugin's name, or the object itself.
+        :param hook: the hook that answered the object.
+        :raises HookFailed: the block raised anything but an error of the project or a signal of the protocols.
+        """
+        try:
+            yield
+        except BaseException as error:
+            if is_answer(error):
+                raise
+            plugin = self._found.plugins.get(culprit) if isinstance(culprit, str) else self._maker(culprit)
+            if plugin:
+                raise plugin.failure(hook, told(error)) from error
+            whose = culprit if isinstance(culprit, str) else type(culprit).__qualname__
+            raise HookFailed(f"{whose}, which {hook} answered, failed: {told(error)}") from error
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if self._settings is None:
+            raise TypeError("plugins that were registered as objects cannot travel to another process")
+        return type(self).load, (self._settings,)
+
+    def _maker(self, answer: object) -> Plugin | None:
+        """The plugin whose code the object's class is, as far as module names tell."""
+        module = type(answer).__module__
+        plugins = self._found.plugins.values()
+        own = (plugin for plugin in plugins if f"{module}.".startswith(f"{plugin.module}."))
+        package = module.partition(".")[0]
+        siblings = (plugin for plugin in plugins if plugin.module.partition(".")[0] == package)
+        return next(own, None) or (None if package == __package__ else next(siblings, None))
+
+    def _implementing(self, hook: str) -> Iterator[Plugin]:
+        return (plugin for plugin in self._found.plugins.values() if hook in plugin.info.hooks)
+
+    def _ask_one(self, hook: str, what: str, advice: str, **arguments: object) -> tuple[Plugin, Any]:
+        for plugin in self._implementing(hook):
+            with plugin.blamed(hook):
+                answers = plugin.call(hook, arguments)
+            if answers:
+                return plugin, answers[0]
+        raise self._nobody(hook, what, advice)
+
+    def _nobody(self, hook: str, what: str, advice: str) -> NoPluginError:
+        asked = ", ".join(plugin.info.name for plugin in self._implementing(hook))
+        silent = ", ".join(info.name for info in self.infos if info.disabled)
+        message = f"no plugin {what}; " + (f"asked: {asked}" if asked else f"none implements {hook}")
+        return NoPluginError(
+            message + (f"; disabled: {silent}" if silent else ""),
+            advice=f"{advice} `etl plugins list` shows what is installed.",
+        )
+
+    def _ask_everyone(self, hook: str, **arguments: object) -> Iterator[tuple[Plugin, Any]]:
+        """Each plugin with each item of its answer."""
+        for plugin in self._implementing(hook):
+            with plugin.blamed(hook):
+                answers = plugin.call(hook, arguments)
+                for answer in answers:
+                    if not hasattr(answer, "__iter__"):
+                        _wrong(plugin, hook, answer, "something to iterate over")
+                items = [item for answer in answers for item in answer]
+            yield from ((plugin, item) for item in items)
+
+
+def _tell(plugin: Plugin, hook: str, **arguments: object) -> str:
+    """Call an observer; what goes wrong is answered as a sentence."""
+    try:
+        if answers := plugin.call(hook, arguments):
+            # A stray `yield` makes a hook return a generator and do nothing: that must be seen.
+            _wrong(plugin, hook, answers[0], "nothing")
+    except KeyboardInterrupt:
+        raise
+    except HookFailed as error:
+        return error.message
+    except BaseException as error:  # an observer never fails a run, whatever it raises
+        return plugin.failure(hook, told(error)).message
+    return ""
+
+
+def _instance(plugin: Plugin, hook: str, answer: object, kind: type[T]) -> T:
+    if not isinstance(answer, kind):
+        _wrong(plugin, hook, answer, f"a {kind.__name__}")
+    return answer
+
+
+def _shaped(plugin: Plugin, hook: str, answer: Any, protocol: Any) -> Any:
+    """The answer, when it has every member of the protocol."""
+    members = dict.fromkeys((*protocol.__annotations__, *vars(protocol)))
+    with plugin.blamed(hook):
+        missing = [name for name in members if not name.startswith("_") and not hasattr(answer, name)]
+    if missing:
+        _wrong(plugin, hook, answer, f"a {protocol.__name__}, which has {', '.join(missing)}")
+    return answer
+
+
+def _wrong(plugin: Plugin, hook: str, answer: object, expected: str) -> NoReturn:
+    raise plugin.failure(hook, f"it answered {type(answer).__qualname__} where {expected} is expected")
