@@ -111,6 +111,7 @@ def reports(draw: st.DrawFn) -> RunReport:
         rows_read=draw(COUNT),
         rows_staged=draw(COUNT),
         rows_quarantined=draw(COUNT),
+        rows_bad=draw(COUNT),
         rows_loaded=draw(COUNT),
         rows_deleted=draw(COUNT),
         bytes_read=draw(COUNT),
@@ -125,7 +126,8 @@ def reports(draw: st.DrawFn) -> RunReport:
         problems=tuple(draw(st.lists(HARD_TEXT, max_size=2))),
         error=draw(HARD_TEXT),
         replayed=draw(st.booleans()),
-        resumed=draw(st.integers(0, 5)),
+        attempts=draw(st.integers(1, 5)),
+        advice=draw(HARD_TEXT),
         console=draw(st.booleans()),
     )
 
