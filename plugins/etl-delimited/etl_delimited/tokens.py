@@ -1,0 +1,132 @@
+"""Where records end in a piece of text whose quotes are ill-formed: one quoted field after the other.
+
+Read as Python's :mod:`csv` reads: a quote opens only where a field begins, text after a closing quote belongs to the
+field and quotes in it mean nothing, the end of the text closes what is open.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from etl_delimited.structure import Flags, Marks, Structure, Units, words_of
+
+_OTHER, _DELIMITER = 120, 128
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The quoted fields of a piece.
+
+    :param structure: where its records end.
+    :param opened: offset of the opening quote, in units, of the field that is open at its end; None when that field
+        began before the piece, or when none is open.
+    """
+
+    structure: Structure
+    opened: int | None
+
+
+def tokenize(units: Units, marks: Marks, in_quotes: bool) -> Tokens:
+    """Find the structure of a piece that begins so, whatever its quotes; some 100 ms for 8 MiB."""
+    text, codes = _as_bytes(units, marks)
+    patterns = _patterns(codes)
+    opened: int | None = None
+    quoted: list[tuple[int, int]] = []
+    escaped: list[int] = []
+    still_open, place = False, 0
+    at_start = patterns.body.match(text) if in_quotes else patterns.field.match(text)
+    if at_start:
+        place = at_start.end()
+        quoted.append((0, place))
+        still_open, opened = not at_start[1], None if in_quotes else 0
+    for found in patterns.token.finditer(text, place):
+        if found.lastindex:
+            begin, place = found.span(1)
+            quoted.append((begin, place))
+            still_open, opened = not found[2], begin
+        elif found.re is patterns.token and text[found.start()] == codes.escape:
+            escaped.append(found.start() + 1)
+    structure = _structure(units, marks, quoted, escaped, in_quotes, still_open)
+    return Tokens(structure, opened if still_open else None)
+
+
+def _structure(
+    units: Units, marks: Marks, quoted: list[tuple[int, int]], escaped: list[int], in_quotes: bool, still_open: bool
+) -> Structure:
+    size = len(units)
+    line_feeds, returns = units == marks.lf, units == marks.cr
+    places = np.array(escaped, np.int64)
+    for flags in (line_feeds, returns):
+        flags[places[places < size]] = False
+    newlines = line_feeds | returns
+    returns[:-1] &= ~line_feeds[1:]
+    ends = (line_feeds | returns) & ~_covered(size, quoted)
+    return Structure(size, words_of(ends), words_of(newlines), in_quotes, still_open)
+
+
+def _covered(size: int, spans: list[tuple[int, int]]) -> Flags:
+    steps = np.zeros(size + 1, np.int8)
+    if spans:
+        bounds = np.array(spans, np.int64)
+        # A span may begin where the one before ends, so begins and ends are added up apart.
+        steps[bounds[:, 0]] += 1
+        steps[bounds[:, 1]] -= 1
+    return np.cumsum(steps[:size], dtype=np.int8).view(np.bool_)
+
+
+def _as_bytes(units: Units, marks: Marks) -> tuple[memoryview, Marks]:
+    """The units as one byte each, for the regular expressions, and the marks that go with them."""
+    if marks.unit == 1:
+        return memoryview(units), marks  # type: ignore[arg-type]
+    distinct = sorted(set(marks.delimiter))
+    codes = {value: _DELIMITER + index for index, value in enumerate(distinct)}
+    single = {marks.lf: ord("\n"), marks.cr: ord("\r"), marks.quote: ord('"'), marks.escape: ord("\\")}
+    text = np.full(len(units), _OTHER, np.uint8)
+    for value, code in (codes | single).items():
+        if value is not None:
+            text[units == value] = code
+    return memoryview(text), replace(  # type: ignore[arg-type]
+        marks,
+        unit=1,
+        delimiter=tuple(codes[value] for value in marks.delimiter),
+        quote=None if marks.quote is None else ord('"'),
+        escape=None if marks.escape is None else ord("\\"),
+        lf=ord("\n"),
+        cr=ord("\r"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """:ivar body: the rest of a quoted field, its closing quote the first group.
+    :ivar field: a quoted field, its closing quote the first group.
+    :ivar token: what matters outside quotes; the first group is a quoted field, the second its closing quote.
+    """
+
+    body: re.Pattern[bytes]
+    field: re.Pattern[bytes]
+    token: re.Pattern[bytes]
+
+
+@lru_cache(maxsize=64)
+def _patterns(marks: Marks) -> _Patterns:
+    assert marks.quote is not None
+    quote = re.escape(bytes([marks.quote]))
+    delimiter = re.escape(bytes(marks.delimiter))
+    newline = b"[" + re.escape(bytes([marks.lf, marks.cr])) + b"]"
+    escape = b"" if marks.escape is None else re.escape(bytes([marks.escape]))
+    plain = b"[^" + quote + escape + b"]*+"
+    special = quote * 2 + (b"|" + escape + rb"(?:.|\Z)" if escape else b"")
+    # An escape right after a closing quote is plain text to csv.
+    body = plain + b"(?:(?:" + special + b")" + plain + b")*+(" + quote + rb"|\Z)" + (escape + b"?" if escape else b"")
+    field = quote + body
+    # A delimiter that can overlap itself must be consumed where no quote follows, too.
+    optional = b"?" if marks.overlaps else b""
+    token = b"(?:" + delimiter + b"|" + newline + b")(" + field + b")" + optional
+    if escape:
+        token += b"|" + escape + rb"(?:.|\Z)"
+    return _Patterns(*(re.compile(pattern, re.DOTALL) for pattern in (body, field, token)))
