@@ -89,8 +89,9 @@ class Plugin:
         """
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
-        is_module = isinstance(implementation, ModuleType)
-        self.module: str = implementation.__name__ if is_module else type(implementation).__module__
+        self.module = (
+            implementation.__name__ if isinstance(implementation, ModuleType) else type(implementation).__module__
+        )
         try:
             _admit(implementation, self._manager)
         except (TypeError, pluggy.PluginValidationError) as error:
@@ -210,8 +211,7 @@ def search(settings: PluginSettings) -> Found:
         except PluginLoadError as error:
             found.note(info, error)
     for name in settings.disabled:
-        if error := found.unknown(name):
-            found.note(PluginInfo(name=name, origin=""), error)
+        found.note(found.infos.get(name, PluginInfo(name=name, origin="")), found.unknown(name))
     for name in settings.required:
         found.note(found.infos.get(name, PluginInfo(name=name, origin="")), found.missing(name))
     return found
