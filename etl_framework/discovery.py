@@ -138,7 +138,7 @@ def _admit(implementation: object, manager: pluggy.PluginManager) -> None:
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        guesses = sorted({guess for caller in misspelt for guess in get_close_matches(caller.name, HOOKS)})
+        guesses = sorted({guess for caller in misspelt for guess in get_close_matches(caller.name, HOOKS, n=1)})
         hint = f"; did you mean {' or '.join(guesses)}?" if guesses else f"; the hooks are {', '.join(HOOKS)}"
         raise TypeError(f"{str(error).partition(' in plugin ')[0]}{hint}") from error
     for hook in HOOKS:
@@ -194,8 +194,8 @@ class Found:
             self.errors.append(error)
 
     def _similar(self, name: str) -> str:
-        guesses = get_close_matches(name, self.infos)
-        return f" Did you mean {' or '.join(guesses)}?" if guesses else ""
+        guesses = get_close_matches(name, self.infos, n=1)
+        return f" Did you mean {guesses[0]}?" if guesses else ""
 
 
 def search(settings: PluginSettings) -> Found:

@@ -64,7 +64,7 @@ class Plugins:
 
         :raises PluginLoadError: it is not fit to be a plugin, or the name is taken.
         """
-        info = PluginInfo(name=name, origin=getattr(implementation, "__name__", type(implementation).__qualname__))
+        info = PluginInfo(name=name, origin=getattr(implementation, "__name__", type(implementation).__name__))
         if name in self._found.infos:
             raise broken(info, f"the name is taken by {self._found.infos[name].provider}")
         self._found.add(Plugin(implementation, info))
@@ -289,7 +289,7 @@ class Plugins:
                 answers = plugin.call(hook, arguments)
                 for answer in answers:
                     if not hasattr(answer, "__iter__"):
-                        _wrong(plugin, hook, answer, "something to iterate over")
+                        _wrong(plugin, hook, answer, "an iterable")
                 items = [item for answer in answers for item in answer]
             yield from ((plugin, item) for item in items)
 
@@ -311,7 +311,7 @@ def _tell(plugin: Plugin, hook: str, **arguments: object) -> str:
 
 def _instance(plugin: Plugin, hook: str, answer: object, kind: type[T]) -> T:
     if not isinstance(answer, kind):
-        _wrong(plugin, hook, answer, f"a {kind.__name__}")
+        _wrong(plugin, hook, answer, kind.__name__)
     return answer
 
 
@@ -321,9 +321,9 @@ def _shaped(plugin: Plugin, hook: str, answer: Any, protocol: Any) -> Any:
     with plugin.blamed(hook):
         missing = [name for name in members if not name.startswith("_") and not hasattr(answer, name)]
     if missing:
-        _wrong(plugin, hook, answer, f"a {protocol.__name__}, which has {', '.join(missing)}")
+        _wrong(plugin, hook, answer, f"{protocol.__name__}: it lacks {', '.join(missing)}")
     return answer
 
 
 def _wrong(plugin: Plugin, hook: str, answer: object, expected: str) -> NoReturn:
-    raise plugin.failure(hook, f"it answered {type(answer).__qualname__} where {expected} is expected")
+    raise plugin.failure(hook, f"it answered {type(answer).__name__} instead of {expected}")

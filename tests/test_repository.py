@@ -1,0 +1,65 @@
+"""What stands in several places of the repository agrees."""
+
+from __future__ import annotations
+
+import tomllib
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+
+
+def project(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def package(plugin: Path) -> str:
+    return plugin.name.replace("-", "_")
+
+
+def test_tox_installs_the_core_and_every_plugin() -> None:
+    tox = ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini")
+    assert tox["checkout"]["deps"].split("\n")[1:] == ["-e .", *(f"-e ./plugins/{plugin.name}" for plugin in PLUGINS)]
+
+
+def test_every_plugin_is_in_every_import_contract() -> None:
+    contracts = project(ROOT)["tool"]["importlinter"]
+    packages = [package(plugin) for plugin in PLUGINS]
+    assert contracts["root_packages"] == ["etl_framework", *packages]
+    core, independent, public = contracts["contracts"][:3]
+    assert core["forbidden_modules"] == independent["modules"] == public["source_modules"] == packages
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
+def test_a_plugin_s_project_file_is_metadata_dependencies_and_entry_point(plugin: Path) -> None:
+    written = project(plugin)
+    metadata = written["project"]
+    assert metadata["name"] == plugin.name
+    assert metadata["version"] == project(ROOT)["project"]["version"]
+    assert "etl-framework>=0.1,<0.2" in metadata["dependencies"]
+    assert list(metadata["entry-points"]) == ["etl_framework"]
+    assert list(metadata["entry-points"]["etl_framework"].values()) == [package(plugin)]
+    assert written["tool"] == {"hatch": {"build": {"targets": {"wheel": {"packages": [package(plugin)]}}}}}
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
+def test_a_plugin_is_typed(plugin: Path) -> None:
+    assert (plugin / package(plugin) / "py.typed").is_file()
+
+
+def test_no_two_test_modules_have_the_same_name() -> None:
+    paths = [path for pattern in ("tests/**/test_*.py", "plugins/*/tests/**/test_*.py") for path in ROOT.glob(pattern)]
+    names = [path.name for path in paths]
+    assert sorted(names) == sorted(set(names))
+    misnamed = [
+        path
+        for path in paths
+        if "plugins" in path.relative_to(ROOT).parts
+        and not path.name.startswith(f"test_{path.relative_to(ROOT).parts[1].removeprefix('etl-')}_")
+    ]
+    assert misnamed == []
