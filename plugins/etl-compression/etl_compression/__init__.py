@@ -1,1 +1,32 @@
-"""Zstandard, gzip and no compression for etl-framework."""
+"""Zstandard, gzip and no compression for etl-framework: for staged parts, and as the command ``etl compress``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from etl_framework import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import click
+
+    from etl_framework import Codec, Job
+
+
+@hookimpl
+def etl_compress(job: Job) -> Codec | None:
+    """Answer for ``zstd``, ``gzip`` and ``none``."""
+    from etl_compression.codecs import CODECS, make_codec
+
+    if job.compress not in CODECS:
+        return None
+    return make_codec(job.compress, job.compress_level)
+
+
+@hookimpl
+def etl_commands() -> Iterable[click.Command]:
+    """Add ``etl compress``."""
+    from etl_compression.command import compress
+
+    return [compress]
