@@ -12,6 +12,13 @@ from etl_framework.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     # `as` marks each name as exported for type checkers, which cannot see what __getattr__ gives.
+    from etl_framework.api import Workspace as Workspace
+    from etl_framework.api import analyze as analyze
+    from etl_framework.api import load as load
+    from etl_framework.api import resume as resume
+    from etl_framework.api import validate as validate
+    from etl_framework.checks import RowCheck as RowCheck
+    from etl_framework.checks import row_check as row_check
     from etl_framework.columns import FLOATS as FLOATS
     from etl_framework.columns import INTEGERS as INTEGERS
     from etl_framework.columns import NUMBERS as NUMBERS
@@ -86,6 +93,8 @@ if TYPE_CHECKING:
     from etl_framework.values import StepTime as StepTime
 
 _MODULES = {
+    "api": "Workspace analyze load resume validate",
+    "checks": "RowCheck row_check",
     "jsonable": "dumps report_from_json to_jsonable",
     "terminal": "bytes_in_words printable seconds_in_words",
     "columns": "Column ColumnType Kind TableName quote INTEGERS FLOATS NUMBERS",

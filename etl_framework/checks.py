@@ -118,7 +118,7 @@ def first_samples(samples: Iterable[Sample]) -> list[Sample]:
 _ADVICE = {
     "too_few_fields": "A line break or a missing delimiter inside the record? Check the quoting and the delimiter.",
     "too_many_fields": "An unquoted delimiter inside a value? Check the quoting and the delimiter.",
-    "unbalanced_quote": "A quote is opened and never closed: mend the record, or declare quote = \"none\".",
+    "unbalanced_quote": 'A quote is opened and never closed: mend the record, or declare quote = "none".',
     "invalid_encoding": "The file is not in the encoding that it is read in: declare encoding in the format section.",
     "nul_byte": "The file was damaged in transfer, or is UTF-16 or binary.",
     "wrong_type": "Correct the value, or declare the column with a type or a format that fits.",

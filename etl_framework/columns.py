@@ -185,7 +185,8 @@ class TableName:
                 break
         if at != len(text) or not 1 <= len(parts) <= 3 or text.endswith("."):
             raise UsageError(
-                f"{text!r} is not a table name", advice='Write table, schema.table, or "quoted name" for anything unusual.'
+                f"{text!r} is not a table name",
+                advice='Write table, schema.table, or "quoted name" for anything unusual.',
             )
         return cls(tuple(parts))
 

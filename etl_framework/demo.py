@@ -48,18 +48,7 @@ customer_email = "varchar"
 note = "varchar"
 """
 
-_HEADER = [
-    "sale_id",
-    "sold_at",
-    "sale_date",
-    "store",
-    "product",
-    "quantity",
-    "unit_price",
-    "currency",
-    "customer_email",
-    "note",
-]
+_HEADER = "sale_id,sold_at,sale_date,store,product,quantity,unit_price,currency,customer_email,note\n"
 _STORES = {
     "Lisboa Chiado": "EUR",
     "Wien Mitte": "EUR",
@@ -145,8 +134,8 @@ def _daily_files() -> dict[str, bytes]:
 
 def _day(chance: random.Random, day: date, first_sale: int, rows: int) -> bytes:
     text = io.StringIO()
+    text.write(_HEADER)
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_HEADER)
     stores, products = tuple(_STORES), tuple(_PRODUCTS)
     draw = chance.random
     for number, second in enumerate(sorted(int(draw() * _OPEN_SECONDS) for _ in range(rows))):

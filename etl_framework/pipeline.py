@@ -20,21 +20,22 @@ import structlog
 from etl_framework.errors import EtlError, ExitCode, Interrupted, Refused, RunFailed
 from etl_framework.jsonable import dumps
 from etl_framework.packing import is_intact
-from etl_framework.plugins import Plugins, PluginSettings
-from etl_framework.protocols import MisplacedCut, Run, TypesWidened
+from etl_framework.planning import already_there
+from etl_framework.protocols import Run
 from etl_framework.reading import Packing, PartOutcome, PartReader
 from etl_framework.rejects import discard_part_rejects, join_rejects
 from etl_framework.reporting import build_report
 from etl_framework.sources import check_unchanged
 from etl_framework.state import State, new_run_id
-from etl_framework.survey import Survey, adopt, plan_parts, survey_sources
+from etl_framework.survey import Survey, adopt, plan_parts, settle, survey_sources
 from etl_framework.totals import reconcile
-from etl_framework.values import Event, Gate, Mode, OnBadRows, Receipt, StagedPart, Status
+from etl_framework.values import Event, Gate, OnBadRows, Receipt, StagedPart, Status
 from etl_framework.verdict import Verdict, judge, pass_gate
 
 if TYPE_CHECKING:
     from etl_framework.journal import Journal
-    from etl_framework.protocols import Codec, Executor, Warehouse
+    from etl_framework.plugins import Plugins
+    from etl_framework.protocols import Codec, Emit, Executor, Warehouse
     from etl_framework.values import Job, PackedPart, Part, RunReport, Source
 
 log = structlog.get_logger()
@@ -52,32 +53,41 @@ class Plan:
 
     :param job: what to load.
     :param sources: the files, as they were when the run began.
-    :param settings: the plugins that it ran with.
+    :param plugins: names of the plugins that it ran with: a check must not be missing when it is resumed.
     :param survey: what is known of the sources; None before they are analyzed.
     """
 
     job: Job
     sources: tuple[Source, ...]
-    settings: PluginSettings
+    plugins: tuple[str, ...]
     survey: Survey | None = None
 
 
 def start(
-    job: Job, sources: tuple[Source, ...], plugins: Plugins, state: State, *, console: bool = False
+    job: Job,
+    sources: tuple[Source, ...],
+    plugins: Plugins,
+    state: State,
+    *,
+    observers: tuple[Emit, ...] = (),
+    console: bool = False,
 ) -> RunReport:
     """Load the sources.
 
+    :param observers: called with every event, beside the plugins.
     :param console: whether reporters print to standard output.
     :raises EtlError: the run did not succeed; its ``report`` tells how far it came.
     """
-    plan = Plan(job=job, sources=sources, settings=plugins.settings)
+    plan = Plan(job=job, sources=sources, plugins=tuple(info.name for info in plugins.infos if not info.disabled))
     with state.lock(job.name, job.target), state.journal() as journal:
         run = new_run_id()
         journal.begin(run, job=job.name, target=job.target, table=str(job.table), plan=plan)
-        return _Attempt(run, plan, plugins, state, journal, console=console).carry_out()
+        return _Attempt(run, plan, plugins, state, journal, observers, console=console).carry_out()
 
 
-def resume(run: str, plugins: Plugins, state: State, *, console: bool = False) -> RunReport:
+def resume(
+    run: str, plugins: Plugins, state: State, *, observers: tuple[Emit, ...] = (), console: bool = False
+) -> RunReport:
     """Carry an interrupted, killed or failed run to its end.
 
     :raises EtlError: as :func:`start` does; also when the run has ended and cannot be resumed.
@@ -88,23 +98,31 @@ def resume(run: str, plugins: Plugins, state: State, *, console: bool = False) -
             record = next(record for record in journal.runs() if record.run == run)
             if record.status not in RESUMABLE:
                 raise EtlError(f"run {run} has ended: {record.status}", advice="Begin anew with `etl load`.")
-            for source in plan.sources:
-                check_unchanged(source, thorough=True)
+            plugins.require(plan.plugins)
             journal.resumed(run)
-            return _Attempt(run, plan, plugins, state, journal, console=console).carry_out()
+            return _Attempt(run, plan, plugins, state, journal, observers, console=console).carry_out()
 
 
 class _Attempt:
     """One attempt at a run: the first, or one after a crash. What the journal is certain of is not done again."""
 
     def __init__(
-        self, run: str, plan: Plan, plugins: Plugins, state: State, journal: Journal, *, console: bool
+        self,
+        run: str,
+        plan: Plan,
+        plugins: Plugins,
+        state: State,
+        journal: Journal,
+        observers: tuple[Emit, ...],
+        *,
+        console: bool,
     ) -> None:
         self._id = run
         self._plan = plan
         self._job = plan.job
         self._plugins = plugins
         self._journal = journal
+        self._observers = observers
         self._console = console
         self._folder = state.run_folder(run)
         self._steps: list[tuple[str, float]] = [tuple(step) for step in json.loads(journal.steps(run))]
@@ -116,6 +134,8 @@ class _Attempt:
         log.info("run_started", run=self._id, job=self._job.name, table=str(self._job.table), target=self._job.target)
         try:
             self._plugins.require(self._job.required_plugins)
+            for source in self._plan.sources:
+                check_unchanged(source, thorough=True)
             with self._connected() as warehouse, self._executor() as executor:
                 receipt = self._to_the_end(warehouse, executor)
         except KeyboardInterrupt:
@@ -141,7 +161,7 @@ class _Attempt:
             return self._loaded(self._run(survey, codec), warehouse, done)
         self._supersede(warehouse, codec)
         pass_gate(survey.findings)
-        self._refuse_if_there(run, warehouse)
+        self._refuse_if_there(warehouse)
         survey, staged = self._read(survey, warehouse, executor, codec)
         run = self._run(survey, codec)
         receipt = self._load(run, staged, warehouse)
@@ -158,28 +178,21 @@ class _Attempt:
     def _read(
         self, survey: Survey, warehouse: Warehouse, executor: Executor, codec: Codec
     ) -> tuple[Survey, tuple[StagedPart, ...]]:
-        """Read, check, pack and upload every part; begin anew where the data shows that the survey was wrong."""
-        with self._step("validate"):
-            while True:
-                run = self._run(survey, codec)
-                try:
-                    staged = self._read_parts(run, survey, warehouse, executor)
-                except MisplacedCut as error:
-                    log.info("cuts_moved", run=self._id, source=error.args[0])
-                    survey = plan_parts(survey.cut_exactly(error.args[0]), self._job, executor.workers)
-                except TypesWidened as error:
-                    for finding in error.findings:
-                        log.warning("types_widened", run=self._id, message=finding.message)
-                        self._emit("types_widened", message=finding.message)
-                    survey = survey.with_columns(error.columns, error.findings)
-                else:
-                    return survey, staged
-                warehouse.discard_staged(run)
-                self._replan(survey)
+        """Read, check, pack and upload every part."""
 
-    def _read_parts(
-        self, run: Run, survey: Survey, warehouse: Warehouse, executor: Executor
-    ) -> tuple[StagedPart, ...]:
+        def attempt(survey: Survey) -> tuple[StagedPart, ...]:
+            return self._read_parts(self._run(survey, codec), survey, warehouse, executor)
+
+        def changed(survey: Survey, message: str) -> None:
+            log.warning("survey_changed", run=self._id, message=message)
+            self._emit("survey_changed", step="validate", message=message)
+            warehouse.discard_staged(self._run(survey, codec))
+            self._replan(survey)
+
+        with self._step("validate"):
+            return settle(survey, self._job, executor.workers, attempt, changed)
+
+    def _read_parts(self, run: Run, survey: Survey, warehouse: Warehouse, executor: Executor) -> tuple[StagedPart, ...]:
         self._refuse_if_different(run, warehouse)
         staged = self._certain(run, warehouse)
         outcomes = dict(self._journal.outcomes(self._id))
@@ -189,7 +202,7 @@ class _Attempt:
         with _Uploads(lambda piece: self._upload(piece, warehouse, run)) as uploads:
             if not before_upload:
                 uploads.add(piece for piece, _ in self._journal.pieces(self._id) if piece.name not in staged)
-            for outcome in executor.run(reader, self._announced(missing), self._plugins.event):
+            for outcome in executor.run(reader, self._announced(missing), self._observed):
                 self._journal.packed(self._id, outcome.part, outcome, outcome.pieces)
                 outcomes[outcome.part] = outcome
                 if not before_upload:
@@ -218,7 +231,7 @@ class _Attempt:
                     advice="Please report this as a defect; nothing was loaded.",
                 )
             self._journal.note(self._id, "loading")
-            return self._plugins.load(staged, warehouse, run)
+            return self._plugins.load_parts(staged, warehouse, run)
 
     def _loaded(self, run: Run, warehouse: Warehouse, receipt: Receipt) -> Receipt:
         self._journal.set_receipt(self._id, receipt)
@@ -270,18 +283,13 @@ class _Attempt:
         self._emit("part_staged", step="validate", part=piece.part, bytes=piece.size, rows=piece.rows)
         return staged
 
-    def _refuse_if_there(self, run: Run, warehouse: Warehouse) -> None:
-        if self._job.mode is not Mode.APPEND or self._job.again:
-            return
-        mine = {source.digest: source.name for source in self._plan.sources}
-        for entry in warehouse.ledger(self._job.table):
-            if there := [mine[digest] for digest in entry.sources if digest in mine]:
-                shown = ", ".join(there[:3]) + (" …" if len(there) > 3 else "")
-                raise Refused(
-                    f"{self._job.table} already holds {shown}: loaded by run {entry.run} on {entry.loaded_at:%Y-%m-%d %H:%M} UTC",
-                    advice="Loading it again would double the rows. If that is meant, say --again; "
-                    "to replace what is there, say --mode replace or replace-period.",
-                )
+    def _refuse_if_there(self, warehouse: Warehouse) -> None:
+        if sentences := already_there(self._job, self._plan.sources, warehouse):
+            raise Refused(
+                "; ".join(sentences),
+                advice="Loading again would double the rows. If that is meant, say --again; "
+                "to replace what is there, say --mode replace or replace-period.",
+            )
 
     def _refuse_if_different(self, run: Run, warehouse: Warehouse) -> None:
         if differences := warehouse.differences(run):
@@ -300,7 +308,6 @@ class _Attempt:
             survey=survey,
             packing=Packing(folder=spool, codec=run.codec, content=warehouse.content),
             rejects=self._folder if quarantine else None,
-            settings=self._plan.settings,
             plugins=self._plugins,
         )
 
@@ -317,7 +324,7 @@ class _Attempt:
             columns=survey.columns,
             folder=self._folder,
             codec=codec,
-            emit=self._plugins.event,
+            emit=self._observed,
             totals=self._verdict.totals if self._verdict else None,
         )
 
@@ -390,7 +397,7 @@ class _Attempt:
         rows: int | None = None,
         message: str = "",
     ) -> None:
-        self._plugins.event(
+        self._observed(
             Event(
                 name=name,
                 run=self._id,
@@ -402,6 +409,11 @@ class _Attempt:
                 message=message,
             )
         )
+
+    def _observed(self, event: Event) -> None:
+        for observer in self._observers:
+            observer(event)
+        self._plugins.event(event)
 
     # The end
 
@@ -457,8 +469,8 @@ class _Attempt:
         began = time.perf_counter()
         problems = self._plugins.report(report)
         self._steps.append(("report", time.perf_counter() - began))
-        report = dataclasses.replace(report, problems=(*report.problems, *problems))
-        self._journal.set_report(self._id, dumps("run", report))
+        report = dataclasses.replace(report, problems=(*problems, *self._plugins.problems))
+        self._journal.set_report(self._id, dumps("run_report", report))
         self._emit("run_finished", message=str(status))
         log.info("run_finished", run=self._id, status=status, rows=report.rows_loaded)
         for problem in problems:

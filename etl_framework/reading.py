@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from etl_framework.checks import BadRowTally
 from etl_framework.packing import Packer
-from etl_framework.plugins import Plugins, PluginSettings
 from etl_framework.protocols import MisplacedCut
 from etl_framework.rejects import PartRejects
 from etl_framework.sources import check_unchanged
@@ -21,6 +20,7 @@ from etl_framework.totals import TotalsAccumulator
 from etl_framework.values import Check, Event, OnBadRows
 
 if TYPE_CHECKING:
+    from etl_framework.plugins import Plugins
     from etl_framework.protocols import Block, Codec, Emit, Validator
     from etl_framework.survey import Survey
     from etl_framework.values import Job, PackedPart, Part
@@ -62,7 +62,7 @@ class PartOutcome:
     pieces: tuple[PackedPart, ...]
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartReader:
     """Reads parts, in this process or, pickled, in another.
 
@@ -71,8 +71,7 @@ class PartReader:
     :param survey: what is known of the sources.
     :param packing: how parts are packed; None when they are only checked.
     :param rejects: the folder that bad rows are written to; None when they are only counted.
-    :param settings: which plugins a worker process loads.
-    :param plugins: the plugins of this process; workers load their own.
+    :param plugins: the run's plugins; pickled, they load again where they arrive.
     """
 
     run: str
@@ -80,11 +79,7 @@ class PartReader:
     survey: Survey
     packing: Packing | None
     rejects: Path | None
-    settings: PluginSettings
-    plugins: Plugins | None = field(default=None)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "plugins": None}
+    plugins: Plugins
 
     def __call__(self, part: Part, emit: Emit) -> PartOutcome:
         """Read one part.
@@ -93,11 +88,10 @@ class PartReader:
         :raises TypesWidened: the run must begin anew with other types.
         :raises SourceChanged: the source is not what the run began with.
         """
-        if self.plugins is None:
-            self.plugins = Plugins.load(self.settings)
         analysis = self.survey.analyses[part.source]
         check_unchanged(analysis.source)
-        validators = [] if self.job.check in (Check.NONE, Check.WAREHOUSE) else self._validators(part)
+        checked = self.job.check in (Check.FILE, Check.BOTH)
+        validators = self.plugins.validators(self.job, analysis) if checked else []
         totals, tally = TotalsAccumulator(self.survey.columns), BadRowTally()
         rows = lines = consumed = 0
         emit(self._event("part_started", part, 0, 0))
@@ -138,17 +132,12 @@ class PartReader:
         )
 
     def _blocks(self, part: Part) -> Iterator[Block]:
-        assert self.plugins is not None
         analysis = self.survey.analyses[part.source]
         try:
             with self.plugins.blaming(analysis.format.name, "etl_analyze"):
                 yield from analysis.format.read(analysis.source, part, self.survey.columns, self.job.block_bytes)
         except MisplacedCut as error:
             raise MisplacedCut(part.source) from error
-
-    def _validators(self, part: Part) -> list[tuple[str, Validator]]:
-        assert self.plugins is not None
-        return list(self.plugins.validators(self.job, self.survey.analyses[part.source]))
 
     def _packer(self, part: Part) -> Packer:
         assert self.packing is not None

@@ -70,7 +70,10 @@ def join_rejects(
         first = part.source not in written
         whole, lines = written.setdefault(
             part.source,
-            (folder / "rejects" / f"{part.source:04}-{name}", folder / "rejects" / f"{part.source:04}-{name}.reasons.jsonl"),
+            (
+                folder / "rejects" / f"{part.source:04}-{name}",
+                folder / "rejects" / f"{part.source:04}-{name}.reasons.jsonl",
+            ),
         )
         with whole.open("wb" if first else "ab") as target, data.open("rb") as rows:
             shutil.copyfileobj(rows, target)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from etl_framework.columns import Column, ColumnType, Kind
+from etl_framework.errors import RunFailed
+from etl_framework.protocols import MisplacedCut, TypesWidened
 from etl_framework.values import Finding, Part, Sample, Severity
 
 if TYPE_CHECKING:
     from etl_framework.plugins import Plugins
     from etl_framework.values import Analysis, Job, Source
+
+T = TypeVar("T")
 
 _SMALLEST_PART = 16 << 20
 _PARTS_PER_WORKER = 4
@@ -106,6 +110,38 @@ def plan_parts(survey: Survey, job: Job, workers: int) -> Survey:
             for number, (start, end) in enumerate(cut(analysis.source, part_bytes))
         )
     return dataclasses.replace(survey, parts=tuple(parts))
+
+
+def settle(
+    survey: Survey,
+    job: Job,
+    workers: int,
+    attempt: Callable[[Survey], T],
+    changed: Callable[[Survey, str], None],
+) -> tuple[Survey, T]:
+    """Read all parts; begin anew, with what was learned, where the data shows that the survey was wrong.
+
+    :param attempt: reads all parts of a survey.
+    :param changed: called with the better survey, and why, before the next attempt.
+    :returns: the survey that held, and what its attempt gave.
+    """
+    while True:
+        try:
+            return survey, attempt(survey)
+        except MisplacedCut as error:
+            source = error.args[0]
+            if source in survey.exact:
+                raise RunFailed(
+                    f"{survey.analyses[source].source.path} cannot be cut at record boundaries",
+                    advice="Please report this as a defect of the format's plugin.",
+                ) from error
+            survey = plan_parts(survey.cut_exactly(source), job, workers)
+            changed(survey, f"{survey.analyses[source].source.name}: cut anew, by reading all of it")
+        except TypesWidened as error:
+            if error.columns == survey.columns:
+                raise RunFailed("types were widened to what they were", advice="Please report this defect.") from error
+            survey = survey.with_columns(error.columns, error.findings)
+            changed(survey, "; ".join(finding.message for finding in error.findings))
 
 
 def _common(mine: Column, theirs: Column) -> Column:

@@ -84,9 +84,7 @@ def compare(expected: Totals, found: Totals) -> tuple[Difference, ...]:
     """Every control total in which two sides differ; sums of floats within :data:`FLOAT_TOLERANCE`."""
     differences = []
     if expected.rows != found.rows:
-        differences.append(
-            Difference(column="", figure="rows", expected=str(expected.rows), found=str(found.rows))
-        )
+        differences.append(Difference(column="", figure="rows", expected=str(expected.rows), found=str(found.rows)))
     by_name = {column.name: column for column in found.columns}
     for column in expected.columns:
         other = by_name.get(column.name)
@@ -94,9 +92,7 @@ def compare(expected: Totals, found: Totals) -> tuple[Difference, ...]:
             mine, theirs = getattr(column, figure), getattr(other, figure, None)
             same = _close(column, mine, theirs, expected.rows) if figure == "total" else mine == theirs
             if not same:
-                differences.append(
-                    Difference(column=column.name, figure=figure, expected=str(mine), found=str(theirs))
-                )
+                differences.append(Difference(column=column.name, figure=figure, expected=str(mine), found=str(theirs)))
     return tuple(differences)
 
 

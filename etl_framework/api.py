@@ -1,0 +1,229 @@
+"""The library's face: what the commands do, from Python."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etl_framework.config import Config, load_config, resolve_job
+from etl_framework.errors import EtlError, UsageError
+from etl_framework.plugins import Plugins, PluginSettings
+from etl_framework.sources import find_sources
+from etl_framework.state import State
+
+if TYPE_CHECKING:
+    from etl_framework.journal import RunRecord
+    from etl_framework.planning import LoadPlan
+    from etl_framework.protocols import Emit
+    from etl_framework.validating import Validation
+    from etl_framework.values import Analysis, Job, RunReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A project on this machine: its configuration, its plugins and its state folder.
+
+    :param config: what the files say.
+    :param settings: which plugins are loaded.
+    :param state: journal, locks, rejects.
+    """
+
+    config: Config
+    settings: PluginSettings
+    state: State
+
+    @classmethod
+    def open(
+        cls, config: Path | str | None = None, *, disabled: Iterable[str] = (), state_dir: Path | str | None = None
+    ) -> Workspace:
+        """Read the configuration.
+
+        :param config: the file; None for ``etl.toml`` in the current folder, if there is one.
+        :param disabled: names of plugins to leave out, beside those that the file disables.
+        :param state_dir: where the state lies instead.
+        :raises ConfigError: the configuration cannot be understood.
+        """
+        read = load_config(Path(config) if config else None, state_dir=Path(state_dir) if state_dir else None)
+        settings = PluginSettings(
+            disabled=tuple(dict.fromkeys((*read.disabled_plugins, *disabled))),
+            files=read.plugins,
+            required=read.required_plugins,
+        )
+        return cls(config=read, settings=settings, state=State(read.state_dir))
+
+    def plugins(self) -> Plugins:
+        """Load the plugins, all or nothing.
+
+        :raises PluginLoadError: one is broken, or a required one is missing.
+        """
+        return Plugins.load(self.settings)
+
+    def job(self, name: str | None, files: Iterable[Path | str], options: dict[str, object]) -> Job:
+        """The job with everything filled in; see :func:`etl_framework.config.resolve_job`."""
+        return resolve_job(self.config, name, {**options, "files": tuple(str(file) for file in files) or None})
+
+    def load(self, job: Job, *, observers: tuple[Emit, ...] = (), console: bool = False) -> RunReport:
+        """Run a job; see :func:`load`."""
+        from etl_framework.pipeline import start
+
+        sources = find_sources(job)
+        return start(job, sources, self.plugins(), self.state, observers=observers, console=console)
+
+    def plan(self, job: Job) -> LoadPlan:
+        """What :meth:`load` would do, with nothing changed."""
+        from etl_framework.planning import plan_load
+
+        return plan_load(job, find_sources(job), self.plugins())
+
+    def validate(self, job: Job, *, observers: tuple[Emit, ...] = ()) -> Validation:
+        """Check a job's sources, load nothing."""
+        from etl_framework.validating import validate_sources
+
+        return validate_sources(job, find_sources(job), self.plugins(), observers)
+
+    def analyze(self, job: Job, *, exact: bool = False) -> tuple[Analysis, ...]:
+        """Find out how each source is to be read.
+
+        :param exact: count the records instead of estimating them.
+        """
+        plugins = self.plugins()
+        analyses = []
+        for source in find_sources(job):
+            analysis = plugins.analyze(source, job)
+            if exact:
+                workers = plugins.executor(job.executor).workers
+                with plugins.blaming(analysis.format.name, "etl_analyze"):
+                    rows = analysis.format.count_rows(source, workers)
+                analysis = dataclasses.replace(analysis, rows=rows, rows_exact=True)
+            analyses.append(analysis)
+        return tuple(analyses)
+
+    def runs(self) -> tuple[RunRecord, ...]:
+        """Every run of this state folder, the latest first."""
+        if not self.state.exists:
+            return ()
+        with self.state.journal() as journal:
+            return journal.runs()
+
+    def report(self, run: str) -> RunReport | None:
+        """The report of a run that has ended; None while it has not.
+
+        :raises EtlError: there is no such run.
+        """
+        from etl_framework.jsonable import report_from_json
+
+        if not self.state.exists:
+            raise EtlError(f"there is no run {run!r}", advice=f"No run was ever begun in {self.state.folder}.")
+        with self.state.journal() as journal:
+            text = journal.report(run)
+        return None if text is None else dataclasses.replace(report_from_json(text), replayed=True)
+
+    def replay(self, report: RunReport) -> tuple[str, ...]:
+        """Show an old report on standard output again, through the reporters.
+
+        :returns: a sentence for each reporter that failed.
+        """
+        return self.plugins().report(dataclasses.replace(report, replayed=True, console=True))
+
+    def to_resume(self) -> tuple[RunRecord, ...]:
+        """The runs that stopped before their end and are not under way, the latest first."""
+        from etl_framework.pipeline import RESUMABLE
+
+        return tuple(
+            record
+            for record in self.runs()
+            if record.status in RESUMABLE and not self.state.is_locked(record.job, record.target)
+        )
+
+    def resume(
+        self, run: str | None = None, *, observers: tuple[Emit, ...] = (), console: bool = False
+    ) -> RunReport | None:
+        """Carry a run to its end; see :func:`resume`."""
+        from etl_framework.pipeline import resume
+
+        if run is None:
+            stopped = self.to_resume()
+            if not stopped:
+                return None
+            if len(stopped) > 1:
+                listed = ", ".join(f"{record.run} ({record.job})" for record in stopped)
+                raise UsageError(f"several runs can be resumed: {listed}", advice="Name one: `etl resume RUN`.")
+            run = stopped[0].run
+        return resume(run, self.plugins(), self.state, observers=observers, console=console)
+
+
+def load(
+    *files: Path | str,
+    job: str | None = None,
+    config: Path | str | None = None,
+    state_dir: Path | str | None = None,
+    observers: tuple[Emit, ...] = (),
+    **options: object,
+) -> RunReport:
+    """Load files, or a job of ``etl.toml``, as ``etl load`` does.
+
+    >>> report = load("flights.csv", target="duckdb:flights.duckdb")  # doctest: +SKIP
+    >>> report.rows_loaded, report.reconciled  # doctest: +SKIP
+    (336776, True)
+
+    :param files: paths or patterns; none loads ``job``, or the configuration's only job.
+    :param job: name of a job in the configuration.
+    :param config: path of ``etl.toml``; None for the one in the current folder, if there is one.
+    :param state_dir: the folder for journal, locks and rejects; None for ``.etl`` beside the configuration.
+    :param observers: called with every :class:`~etl_framework.values.Event`, from several threads.
+    :param options: the settings of a job, by their names in ``etl.toml``: ``target``, ``table``, ``mode``, ``period``,
+        ``columns``, ``on_bad_rows``, ``max_bad_rows``, ``compress``, ``jobs``, ``executor``, ``again``, …
+    :returns: the outcome: rows and bytes as counts, durations in seconds, control totals, findings.
+    :raises UsageError: the settings are wrong or do not go together.
+    :raises Refused: the gate refused; ``error.report.findings`` says why.
+    :raises InputError: a source cannot be read, or changed during the run.
+    :raises PluginError: a plugin is broken or missing.
+    :raises ConnectError: the warehouse cannot be reached.
+    :raises Interrupted: Ctrl-C; :func:`resume` goes on.
+    :raises Locked: the same job is being loaded into the same target.
+    :raises RunFailed: upload, load or reconciliation failed; the table is as it was.
+    """
+    workspace = Workspace.open(config, state_dir=state_dir)
+    return workspace.load(workspace.job(job, files, options), observers=observers)
+
+
+def resume(
+    run: str | None = None, *, config: Path | str | None = None, state_dir: Path | str | None = None
+) -> RunReport | None:
+    """Carry a run that was interrupted, killed or failed to its end, as ``etl resume`` does.
+
+    :param run: the run's id; None for the only one that can be resumed.
+    :param config: path of ``etl.toml``; None for the one in the current folder, if there is one.
+    :param state_dir: the folder that the run's journal lies in.
+    :returns: the outcome; None when there is nothing to resume.
+    :raises EtlError: as :func:`load`; a source that changed since the run began is refused.
+    """
+    return Workspace.open(config, state_dir=state_dir).resume(run)
+
+
+def validate(
+    *files: Path | str, job: str | None = None, config: Path | str | None = None, **options: object
+) -> Validation:
+    """Check files, or the sources of a job, as ``etl validate`` does; nothing is loaded.
+
+    :returns: counts, control totals and findings.
+    :raises EtlError: as :func:`load`; bad data is no error here but a finding.
+    """
+    workspace = Workspace.open(config)
+    return workspace.validate(workspace.job(job, files, options))
+
+
+def analyze(
+    *files: Path | str, job: str | None = None, config: Path | str | None = None, exact: bool = False, **options: object
+) -> tuple[Analysis, ...]:
+    """Find out format, columns and number of rows of files, as ``etl analyze`` does.
+
+    :param exact: count the records instead of estimating them.
+    :returns: one analysis per file.
+    :raises EtlError: a file cannot be read, or a plugin is broken.
+    """
+    workspace = Workspace.open(config)
+    return workspace.analyze(workspace.job(job, files, options), exact=exact)

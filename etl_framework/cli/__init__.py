@@ -1,0 +1,61 @@
+"""The command line: it parses, calls one function of the library, prints, and exits."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from etl_framework.cli.group import etl
+from etl_framework.cli.session import Session
+from etl_framework.errors import EtlError, ExitCode
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code: the only place where errors become messages."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    :returns: its exit code.
+    """
+    session = Session()
+    try:
+        answer = etl.main(args=list(arguments), prog_name="etl", standalone_mode=False, obj=session)
+        return answer if isinstance(answer, int) else ExitCode.DONE
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.Abort:
+        session.complain("aborted", "Nothing was changed.", ExitCode.INTERRUPTED)
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            error.show()
+            return ExitCode.USAGE
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "etl"
+        session.complain(error.format_message(), f"`{command} --help` shows what there is.", ExitCode.USAGE)
+        return ExitCode.USAGE
+    except EtlError as error:
+        if session.debug:
+            raise
+        session.fail(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        session.complain("interrupted", "`etl resume` goes on with what was begun.", ExitCode.INTERRUPTED)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough, as `| head` does.
+        sys.stderr.close()
+        return ExitCode.DONE
+    except Exception as error:
+        if session.debug:
+            raise
+        session.complain(
+            f"internal error: {type(error).__name__}: {error}",
+            "This is a defect. Run again with `etl --debug …` for the traceback, and please report it.",
+            ExitCode.FAILED,
+        )
+        return ExitCode.FAILED

@@ -1,0 +1,106 @@
+"""``etl config``: write, check and explain the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from etl_framework.cli.group import with_log
+from etl_framework.cli.session import Session, json_option, table
+from etl_framework.errors import ConfigError, UsageError
+from etl_framework.terminal import printable
+
+
+@click.group()
+def config() -> None:
+    """Write, check and explain etl.toml."""
+
+
+@config.command()
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path), default=Path("etl.toml"))
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.  [default: refuse]")
+@json_option
+@click.pass_obj
+@with_log
+def init(session: Session, path: Path, force: bool) -> None:
+    """Write a commented etl.toml to begin with."""
+    from etl_framework.config import STARTER
+
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(STARTER)
+    except FileExistsError as error:
+        raise UsageError(
+            f"{path} is there already", advice="Say --force to overwrite it, or name another file."
+        ) from error
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}", advice="Name a file that can be written.") from error
+    session.answer("written", {"path": str(path.absolute())}, lambda: click.echo(f"Wrote {path}."))
+
+
+@config.command("validate")
+@json_option
+@click.pass_obj
+@with_log
+def validate_config(session: Session) -> None:
+    """Check the configuration, every job of it, and that its plugins load."""
+    from etl_framework.config import problems
+
+    workspace = session.workspace()
+    found = problems(workspace.config)
+    if found:
+        first = found[0]
+        raise ConfigError("\n".join(error.message for error in found), advice=first.advice)
+    workspace.plugins()
+    path = str(workspace.config.path) if workspace.config.path else None
+    jobs = list(workspace.config.jobs)
+
+    def show() -> None:
+        click.echo(f"{path or 'There is no etl.toml here'}: {len(jobs)} jobs, nothing wrong.")
+
+    session.answer("config", {"path": path, "jobs": jobs, "targets": list(workspace.config.targets)}, show)
+
+
+@config.command()
+@click.argument("job", required=False)
+@json_option
+@click.pass_obj
+@with_log
+def show(session: Session, job: str | None) -> None:
+    """Show every setting of JOB with its value and where it comes from; by default, of every job."""
+    from etl_framework.config import explain
+
+    workspace = session.workspace()
+    names = [job] if job else list(workspace.config.jobs)
+    explained = {name: explain(workspace.config, name) for name in names}
+    answer = {
+        "path": workspace.config.path,
+        "state_dir": workspace.config.state_dir,
+        "targets": {name: target.url for name, target in workspace.config.targets.items()},
+        "jobs": explained,
+    }
+
+    def show_settings() -> None:
+        click.echo(f"configuration  {printable(str(workspace.config.path or 'none'))}")
+        click.echo(f"state          {printable(str(workspace.config.state_dir))}")
+        for name, target in workspace.config.targets.items():
+            click.echo(f"target         {printable(name)} = {printable(target.url)}")
+        for name, settings in explained.items():
+            table(
+                f"job {name}",
+                ["setting", "value", "from"],
+                [(setting.key, _shown(setting.value), setting.origin) for setting in settings],
+            )
+
+    session.answer("config", answer, show_settings)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {item}" for key, item in value.items())
+    return str(value)

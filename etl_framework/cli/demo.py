@@ -1,0 +1,42 @@
+"""``etl demo``: a first run on generated data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from etl_framework.cli.group import with_log
+from etl_framework.cli.load import interruptible
+from etl_framework.cli.session import Session, json_option
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("etl-demo"),
+    show_default=True,
+    help="Where the data and its warehouse go.",
+)
+@json_option
+@click.pass_obj
+@with_log
+def demo(session: Session, folder: Path) -> None:
+    """Generate a month of sales, load it, and show the report."""
+    from etl_framework.api import Workspace
+    from etl_framework.demo import write_demo
+
+    path = write_demo(folder)
+    workspace = Workspace.open(path, disabled=session.disabled)
+    job = workspace.job("sales", (), {})
+    with interruptible():
+        report = workspace.load(job, observers=session.observers(), console=session.console)
+
+    def show() -> None:
+        click.echo(f"\nThe data, its etl.toml and the warehouse are in {folder}. Look around:\n")
+        click.echo(f"  etl -c {path} plan sales          what a load would do")
+        click.echo(f"  etl -c {path} runs show           this report again")
+        click.echo("  etl load YOUR_FILE.csv            your own data")
+
+    session.answer("run_report", report, show)

@@ -1,0 +1,189 @@
+"""``etl load``, ``etl plan``, ``etl resume``."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from etl_framework.cli.group import with_log
+from etl_framework.cli.session import Session, facts, findings, json_option, table
+from etl_framework.terminal import bytes_in_words, seconds_in_words
+
+
+def job_options(command: Any) -> Any:
+    """Add the arguments and options that say what is read and how."""
+    decorators = [
+        click.argument("job_or_files", nargs=-1, metavar="[JOB | FILE…]"),
+        click.option("--period", metavar="P", help="Days to load: 2024-01, 2024-01..2024-03.  [default: the job's]"),
+        click.option("--from", "from_", metavar="DAY", help="First day, instead of --period.  [default: none]"),
+        click.option("--to", metavar="DAY", help="Last day, included.  [default: none]"),
+        click.option(
+            "--check",
+            type=click.Choice(["file", "warehouse", "both", "none"]),
+            help="Where quality is checked; structure always is.  [default: file]",
+        ),
+        click.option("--jobs", type=click.IntRange(1, 1024), help="Parts read at a time.  [default: the usable cores]"),
+        click.option(
+            "--executor", metavar="URL", help="What reads the parts: threads:N, processes:N.  [default: threads:]"
+        ),
+        click.option("--part-size", metavar="SIZE", help="Nominal size of a part, such as 64MiB.  [default: 128MiB]"),
+        click.option("--recursive/--no-recursive", default=None, help="Look into subfolders.  [default: no]"),
+    ]
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+def load_options(command: Any) -> Any:
+    """Add the options that say where rows go."""
+    decorators = [
+        click.option("--target", metavar="URL", help="Warehouse, by name or URL.  [default: duckdb:warehouse.duckdb]"),
+        click.option("--table", metavar="T", help="Where the rows go.  [default: the job's, or the file's name]"),
+        click.option(
+            "--mode",
+            type=click.Choice(["append", "replace", "replace-period", "merge"]),
+            help="How the table changes.  [default: append]",
+        ),
+        click.option(
+            "--gate",
+            type=click.Choice(["before-load", "before-upload"]),
+            help="When the findings are weighed.  [default: before-load]",
+        ),
+        click.option(
+            "--on-bad-rows",
+            type=click.Choice(["abort", "quarantine"]),
+            help="Refuse the load, or set bad rows aside.  [default: abort]",
+        ),
+        click.option(
+            "--max-bad-rows", metavar="N|N%", help="Most rows to set aside, or their share.  [default: no limit]"
+        ),
+        click.option("--compress", metavar="CODEC", help="zstd, gzip or none.  [default: the warehouse's]"),
+        click.option("--compress-level", type=int, help="Level of the codec.  [default: the codec's]"),
+        click.option("--again", is_flag=True, default=None, help="Append what was appended before.  [default: refuse]"),
+    ]
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+@click.command()
+@job_options
+@load_options
+@click.option("--yes", is_flag=True, help="Do not ask before replacing rows.  [default: ask on a terminal]")
+@json_option
+@click.pass_obj
+@with_log
+def load(session: Session, job_or_files: tuple[str, ...], yes: bool, **options: object) -> None:
+    """Load a job of etl.toml, or files, into a table.
+
+    Everything is checked before the table changes; then all rows are loaded, or none.
+    """
+    workspace = session.workspace()
+    job = workspace.job(*_what(workspace, job_or_files), options)
+    _confirm(job, yes)
+    with interruptible():
+        report = workspace.load(job, observers=session.observers(), console=session.console)
+    session.answer("run_report", report, lambda: None)
+
+
+@click.command()
+@job_options
+@load_options
+@json_option
+@click.pass_obj
+@with_log
+def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> int:
+    """Show what a load would do, and change nothing."""
+    workspace = session.workspace()
+    planned = workspace.plan(workspace.job(*_what(workspace, job_or_files), options))
+
+    def show() -> None:
+        facts(
+            [
+                ("job", planned.job),
+                ("target", planned.target),
+                ("table", planned.table + ("" if planned.table_exists else " (will be created)")),
+                ("mode", planned.mode + (f", period {planned.period}" if planned.period else "")),
+                ("sources", f"{len(planned.sources)}, {bytes_in_words(planned.bytes)}, about {planned.rows:,} rows"),
+                ("parts", f"{len(planned.parts)} on {planned.executor} ({planned.workers} at a time)"),
+                ("staged", f"about {bytes_in_words(planned.staged_bytes)} ({planned.codec})"),
+                ("up to the gate", f"about {seconds_in_words(planned.seconds)}" if planned.seconds else "unknown"),
+            ]
+        )
+        table("columns", ["column", "type"], [(c.name, f"{c.type}{' not null' * c.required}") for c in planned.columns])
+        table(
+            "parts",
+            ["part", "source", "from byte", "to byte", "size"],
+            [
+                (p.number, planned.sources[p.source].name, f"{p.start:,}", f"{p.end:,}", bytes_in_words(p.size))
+                for p in planned.parts
+            ],
+            right=frozenset({"part", "from byte", "to byte", "size"}),
+        )
+        click.echo("SQL")
+        for statement in planned.statements:
+            click.echo(f"  {statement}")
+        findings(planned.findings)
+        for objection in planned.objections:
+            click.secho(f"would be refused: {objection}", fg="red")
+
+    session.answer("plan", planned, show)
+    return 3 if planned.objections else 0
+
+
+@click.command()
+@click.argument("run", required=False)
+@json_option
+@click.pass_obj
+@with_log
+def resume(session: Session, run: str | None) -> None:
+    """Carry a run that was interrupted, killed or failed to its end.
+
+    Without RUN, the one that stopped before its end; with nothing to resume it says so.
+    """
+    workspace = session.workspace()
+    with interruptible():
+        report = workspace.resume(run, observers=session.observers(), console=session.console)
+    if report is None:
+        session.answer("nothing", {"message": "nothing to resume"}, lambda: click.echo("Nothing to resume."))
+    else:
+        session.answer("run_report", report, lambda: None)
+
+
+def _what(workspace: Any, words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    from etl_framework.config import name_or_files
+
+    return name_or_files(workspace.config, words)
+
+
+def _confirm(job: Any, yes: bool) -> None:
+    """Ask before rows are removed; without a terminal, insist on ``--yes``."""
+    import sys
+
+    from etl_framework.errors import UsageError
+
+    if yes or job.mode == "append":
+        return
+    which = {"replace": "every row", "replace-period": f"the rows of {job.period}", "merge": "rows of the same keys"}
+    change = f"{which[job.mode]} of {job.table} in {job.target}"
+    if not sys.stdin.isatty():
+        raise UsageError(f"mode {job.mode} replaces {change}", advice="Say --yes to do it unasked.")
+    click.confirm(f"Replace {change}?", abort=True, err=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does: between two whole parts, resumable."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

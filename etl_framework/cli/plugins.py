@@ -1,0 +1,76 @@
+"""``etl plugins``: who does what."""
+
+from __future__ import annotations
+
+import click
+
+from etl_framework.cli.group import with_log
+from etl_framework.cli.session import Session, facts, json_option, table
+from etl_framework.errors import ExitCode, UsageError
+from etl_framework.plugins import Plugins
+
+
+@click.group()
+def plugins() -> None:
+    """Show the installed plugins, broken ones included."""
+
+
+@plugins.command("list")
+@json_option
+@click.pass_obj
+@with_log
+def list_plugins(session: Session) -> int:
+    """List plugins by name with what they implement."""
+    infos = Plugins.survey(session.workspace().settings).infos
+
+    def show() -> None:
+        table(
+            "",
+            ["plugin", "from", "hooks", "state"],
+            [
+                (
+                    info.name,
+                    info.provider,
+                    ", ".join(info.hooks),
+                    "broken" if info.error else "disabled" if info.disabled else "ok",
+                )
+                for info in infos
+            ],
+        )
+        for info in infos:
+            if info.error:
+                click.secho(f"{info.name}: ", fg="red", nl=False)
+                click.echo(info.error)
+
+    session.answer("plugins", infos, show)
+    return ExitCode.PLUGIN if any(info.error for info in infos) else ExitCode.DONE
+
+
+@plugins.command("info")
+@click.argument("name")
+@json_option
+@click.pass_obj
+@with_log
+def plugin_info(session: Session, name: str) -> int:
+    """Show one plugin: where it comes from, and what it implements."""
+    surveyed = Plugins.survey(session.workspace().settings)
+    info = next((info for info in surveyed.infos if info.name == name), None)
+    if info is None:
+        known = ", ".join(info.name for info in surveyed.infos)
+        raise UsageError(f"there is no plugin {name!r}", advice=f"Plugins: {known}.")
+
+    def show() -> None:
+        facts(
+            [
+                ("plugin", info.name),
+                ("from", info.provider),
+                ("code", info.origin),
+                ("hooks", ", ".join(info.hooks)),
+                ("state", "broken" if info.error else "disabled" if info.disabled else "ok"),
+            ]
+        )
+        if info.error:
+            click.secho(info.error, fg="red")
+
+    session.answer("plugin", info, show)
+    return ExitCode.PLUGIN if info.error else ExitCode.DONE

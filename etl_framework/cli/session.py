@@ -1,0 +1,163 @@
+"""What the global options say, and how the command line speaks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from etl_framework.errors import EtlError, ExitCode
+from etl_framework.terminal import printable
+
+if TYPE_CHECKING:
+    from etl_framework.api import Workspace
+    from etl_framework.protocols import Emit
+
+
+@dataclass
+class Session:
+    """One call of the command line.
+
+    :param config: the configuration file named with ``-c``.
+    :param state_dir: the state folder named with ``--state-dir``.
+    :param disabled: plugins to leave out.
+    :param quiet: neither progress nor reports.
+    :param debug: tracebacks instead of messages.
+    :param as_json: the command prints one JSON document.
+    """
+
+    config: str | None = None
+    state_dir: str | None = None
+    disabled: tuple[str, ...] = ()
+    quiet: bool = False
+    debug: bool = False
+    as_json: bool = False
+
+    def workspace(self) -> Workspace:
+        """The project that the command works on."""
+        from etl_framework.api import Workspace
+
+        return Workspace.open(self.config, disabled=self.disabled, state_dir=self.state_dir)
+
+    def observers(self) -> tuple[Emit, ...]:
+        """Who shows progress: bars on a terminal, lines elsewhere, nobody when quiet."""
+        if self.quiet:
+            return ()
+        from etl_framework.cli.progress import progress
+
+        return (progress(),)
+
+    @property
+    def console(self) -> bool:
+        """Whether reporters print."""
+        return not self.as_json and not self.quiet
+
+    def answer(self, kind: str, value: object, show: Callable[[], None]) -> None:
+        """Print the command's result: one JSON document, or what ``show`` prints."""
+        if self.as_json:
+            from etl_framework.jsonable import dumps
+
+            click.echo(dumps(kind, value), nl=False)
+        elif not self.quiet:
+            show()
+
+    def fail(self, error: EtlError) -> None:
+        """Print why a command failed; with ``--json``, the report of the run that failed, or the error itself."""
+        if error.report is not None:
+            if self.as_json:
+                self.answer("run_report", error.report, lambda: None)
+                return
+            if self.console and error.exit_code is not ExitCode.INTERRUPTED:
+                self._say(error.message, error.advice)
+                return
+        self.complain(error.message, error.advice, error.exit_code)
+
+    def complain(self, message: str, advice: str, code: int) -> None:
+        """Print an error that belongs to no run."""
+        if self.as_json:
+            document = {
+                "schema_version": 1,
+                "kind": "error",
+                "message": message,
+                "advice": advice,
+                "exit_code": int(code),
+            }
+            click.echo(json.dumps(document, indent=2))
+        self._say(message, advice)
+
+    def _say(self, message: str, advice: str) -> None:
+        lines = [printable(line) for line in message.splitlines() or [""]]
+        click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        click.echo("\n  ".join(lines), err=True)
+        for line in advice.splitlines():
+            click.echo(f"  {printable(line)}", err=True)
+
+
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: frozenset[str] = frozenset()
+) -> None:
+    """Print a table on standard output, whole columns on a terminal and untruncated text elsewhere.
+
+    :param right: columns that hold numbers.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(
+        title=printable(title) or None, title_justify="left", box=SIMPLE_HEAD, title_style="bold", pad_edge=False
+    )
+    for column in columns:
+        drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(printable(str(cell))) for cell in row))
+    console = Console(file=sys.stdout, highlight=False)
+    if not console.is_terminal:
+        # A program may read it: nothing is folded away for a screen that is not there.
+        console.width = 10_000
+    console.print(drawn)
+
+
+def facts(rows: Iterable[tuple[str, object]]) -> None:
+    """Print labels and values, one a line."""
+    listed = [(label, printable(str(value))) for label, value in rows]
+    width = max((len(label) for label, _ in listed), default=0)
+    for label, value in listed:
+        click.echo(f"{label:<{width}}  {value}")
+
+
+def findings(found: Iterable[Any]) -> None:
+    """Print findings with their first samples."""
+    colours = {"error": "red", "warning": "yellow", "info": "cyan"}
+    for finding in found:
+        click.secho(f"{finding.severity:<8}", fg=colours[finding.severity], nl=False)
+        click.echo(f"{finding.rule}: {printable(finding.message)}")
+        for sample in finding.samples[:5]:
+            where = f"{sample.file}:{sample.line}" if sample.line else str(sample.file)
+            column = f" {sample.column!r}" if sample.column else ""
+            value = f" = {printable(str(sample.value), limit=80)!r}" if sample.value is not None else ""
+            click.echo(f"          {printable(where)}{printable(column)}{value}: {printable(sample.reason)}")
+        if finding.advice:
+            click.echo(f"          {printable(finding.advice)}")
+
+
+def json_option(command: Any) -> Any:
+    """Add ``--json`` to a command."""
+
+    def remember(context: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            context.ensure_object(Session).as_json = True
+
+    return click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        callback=remember,
+        is_eager=True,
+        help="Print one JSON document instead of text.  [default: text]",
+    )(command)

@@ -1,0 +1,163 @@
+"""What a load would do: parts, SQL and estimates, with nothing changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etl_framework.packing import Packer
+from etl_framework.protocols import MisplacedCut, Run, TypesWidened
+from etl_framework.survey import adopt, plan_parts, survey_sources
+from etl_framework.values import Mode, Severity
+
+if TYPE_CHECKING:
+    from etl_framework.columns import Column
+    from etl_framework.plugins import Plugins
+    from etl_framework.protocols import Codec, Warehouse
+    from etl_framework.survey import Survey
+    from etl_framework.values import Finding, Job, Part, Source
+
+_PROBED_BLOCKS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadPlan:
+    """What a load would do.
+
+    :param job: the job's name.
+    :param target: URL of the warehouse.
+    :param table: where the rows would go.
+    :param mode: how the table would change.
+    :param period: which days, or None.
+    :param executor: what would run the parts.
+    :param workers: how many parts at a time.
+    :param codec: what would compress them.
+    :param sources: the files.
+    :param columns: names and types, of which the inferred ones may still widen.
+    :param parts: how the sources would be cut.
+    :param rows: records, mostly estimated.
+    :param bytes: size of the sources.
+    :param staged_bytes: estimated size of what would be staged.
+    :param seconds: estimated time up to the gate, from a probe of the first blocks; None for empty sources.
+    :param table_exists: whether the load would create the table.
+    :param statements: the SQL.
+    :param findings: what is odd already.
+    :param objections: why the load would be refused as things stand.
+    """
+
+    job: str
+    target: str
+    table: str
+    mode: Mode
+    period: str | None
+    executor: str
+    workers: int
+    codec: str
+    sources: tuple[Source, ...]
+    columns: tuple[Column, ...]
+    parts: tuple[Part, ...]
+    rows: int
+    bytes: int
+    staged_bytes: int
+    seconds: float | None
+    table_exists: bool
+    statements: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    objections: tuple[str, ...]
+
+
+def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPlan:
+    """Find out what a load would do.
+
+    :raises EtlError: a source cannot be read, the warehouse not be reached, or a plugin is broken.
+    """
+    executor = plugins.executor(job.executor)
+    warehouse = plugins.connect(job.target)
+    try:
+        job = dataclasses.replace(job, compress=job.compress or warehouse.default_codec)
+        codec = plugins.codec(job, job.target)
+        survey = survey_sources(job, sources, plugins)
+        table = warehouse.describe(job.table)
+        survey = plan_parts(survey.with_columns(adopt(survey.columns, table or ())), job, executor.workers)
+        run = Run(
+            id="plan",
+            job=job,
+            sources=sources,
+            columns=survey.columns,
+            folder=Path(),
+            codec=codec,
+            emit=lambda _: None,
+        )
+        speed, ratio = _probe(job, survey, warehouse, codec)
+        return LoadPlan(
+            job=job.name,
+            target=job.target,
+            table=str(job.table),
+            mode=job.mode,
+            period=str(job.period) if job.period else None,
+            executor=job.executor,
+            workers=executor.workers,
+            codec=codec.name,
+            sources=sources,
+            columns=survey.columns,
+            parts=survey.parts,
+            rows=survey.rows,
+            bytes=survey.size,
+            staged_bytes=round(survey.size * ratio),
+            seconds=survey.size / speed / min(executor.workers, len(survey.parts)) if speed else None,
+            table_exists=table is not None,
+            statements=warehouse.statements(run),
+            findings=survey.findings,
+            objections=(
+                *(finding.message for finding in survey.findings if finding.severity is Severity.ERROR),
+                *warehouse.differences(run),
+                *already_there(job, sources, warehouse),
+            ),
+        )
+    finally:
+        warehouse.close()
+        executor.close()
+
+
+def already_there(job: Job, sources: tuple[Source, ...], warehouse: Warehouse) -> tuple[str, ...]:
+    """Why appending would double rows: a sentence for each earlier load of the same sources into the table."""
+    if job.mode is not Mode.APPEND or job.again:
+        return ()
+    mine = {source.digest: source.name for source in sources}
+    sentences = []
+    for entry in warehouse.ledger(job.table):
+        if there := [mine[digest] for digest in entry.sources if digest in mine]:
+            shown = ", ".join(there[:3]) + (" …" if len(there) > 3 else "")
+            when = f"{entry.loaded_at:%Y-%m-%d %H:%M} UTC"
+            sentences.append(f"{job.table} already holds {shown}: loaded by run {entry.run} on {when}")
+    return tuple(sentences)
+
+
+def _probe(job: Job, survey: Survey, warehouse: Warehouse, codec: Codec) -> tuple[float, float]:
+    """Read and pack the first blocks: bytes per second of one worker, and staged bytes per byte read."""
+    part = next((part for part in survey.parts if part.size), None)
+    if part is None:
+        return 0.0, 0.0
+    analysis = survey.analyses[part.source]
+    blocks = analysis.format.read(analysis.source, part, survey.columns, job.block_bytes)
+    consumed = 0
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="etl-plan-") as folder:
+        packer = Packer(Path(folder), part, survey.columns, codec, warehouse.content, part.size)
+        try:
+            for block in islice(blocks, _PROBED_BLOCKS):
+                packer.write(block)
+                consumed += block.consumed
+        except (MisplacedCut, TypesWidened):
+            # The run will settle it; an estimate does without.
+            packer.discard()
+            return 0.0, 1.0
+        packed = sum(piece.size for piece in packer.finish())
+    if not consumed:
+        return 0.0, 0.0
+    return consumed / max(time.perf_counter() - began, 1e-9), packed / consumed

@@ -1,0 +1,95 @@
+"""Checking sources without loading them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etl_framework.reading import PartReader
+from etl_framework.state import new_run_id
+from etl_framework.survey import Survey, plan_parts, settle, survey_sources
+from etl_framework.values import Event, Severity
+from etl_framework.verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    from etl_framework.columns import Column
+    from etl_framework.plugins import Plugins
+    from etl_framework.protocols import Emit
+    from etl_framework.totals import Totals
+    from etl_framework.values import Finding, Job, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """What checking sources gave.
+
+    :param sources: the files.
+    :param columns: with their final types.
+    :param rows: good records.
+    :param bad_rows: the others.
+    :param totals: control totals of the good records.
+    :param findings: the gravest first.
+    :param bytes: size of the sources.
+    :param seconds: wall time.
+    """
+
+    sources: tuple[Source, ...]
+    columns: tuple[Column, ...]
+    rows: int
+    bad_rows: int
+    totals: Totals | None
+    findings: tuple[Finding, ...]
+    bytes: int
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing forbids a load."""
+        return all(finding.severity is not Severity.ERROR for finding in self.findings)
+
+
+def validate_sources(
+    job: Job, sources: tuple[Source, ...], plugins: Plugins, observers: tuple[Emit, ...] = ()
+) -> Validation:
+    """Read and check everything, pack and load nothing.
+
+    :raises EtlError: a source cannot be read, or a plugin is broken.
+    """
+    began = time.perf_counter()
+    run = new_run_id()
+    executor = plugins.executor(job.executor)
+
+    def emit(event: Event) -> None:
+        for observer in observers:
+            observer(event)
+        plugins.event(event)
+
+    def attempt(survey: Survey) -> Verdict:
+        reader = PartReader(run=run, job=job, survey=survey, packing=None, rejects=None, plugins=plugins)
+        outcomes = {outcome.part: outcome for outcome in executor.run(reader, survey.parts, emit)}
+        return judge(job, survey, outcomes, plugins)
+
+    def changed(_: Survey, message: str) -> None:
+        emit(Event(name="survey_changed", run=run, step="validate", message=message))
+
+    survey = survey_sources(job, sources, plugins)
+    verdict = None
+    try:
+        if all(finding.severity is not Severity.ERROR for finding in survey.findings):
+            emit(Event(name="step_started", run=run, step="validate", total_bytes=survey.size))
+            survey = plan_parts(survey, job, executor.workers)
+            survey, verdict = settle(survey, job, executor.workers, attempt, changed)
+            emit(Event(name="step_finished", run=run, step="validate", total_bytes=survey.size))
+    finally:
+        executor.close()
+    return Validation(
+        sources=sources,
+        columns=survey.columns,
+        rows=verdict.rows if verdict else 0,
+        bad_rows=verdict.bad if verdict else 0,
+        totals=verdict.totals if verdict else None,
+        findings=verdict.findings if verdict else survey.findings,
+        bytes=survey.size,
+        seconds=time.perf_counter() - began,
+    )
