@@ -101,7 +101,8 @@ class Structure:
 
     def starts(self, *, keep_blank: bool) -> Words:
         """The units at which a record begins; a blank line is one only when ``keep_blank``."""
-        starts = _after(self.ends, first=not self.began_in_quotes)
+        starts = _after(self.ends)
+        starts[:1] |= np.uint64(not self.began_in_quotes)
         if not keep_blank:
             starts &= ~self.newlines
         if self.size % 64:
@@ -151,21 +152,21 @@ class Bits:
 
 
 def bits_of(units: Units, marks: Marks) -> Bits:
-    """Find the structure of a piece, about 3 ms for 8 MiB with quotes and half of that without."""
-    escaped = escaped_units(units, marks)
-    quotes = None if marks.quote is None else _pack(units, marks.quote, escaped)
-    if quotes is not None and not quotes.any():
-        quotes = None
-    line_feeds = _pack(units, marks.lf, escaped)
-    newlines, ends = line_feeds, line_feeds
-    if contains(units, marks.cr):
-        returns = _pack(units, marks.cr, escaped)
+    """Find the structure of a piece, about 4 ms for 8 MiB with quotes and half of that without."""
+    places = _Places(units, marks)
+    quotes = None if marks.quote is None else places.of(marks.quote)
+    line_feeds = places.of(marks.lf)
+    if line_feeds is None:
+        line_feeds = np.zeros(places.words, _WORD)
+    newlines = ends = line_feeds
+    returns = places.of(marks.cr)
+    if returns is not None:
         newlines = line_feeds | returns
-        ends = line_feeds | (returns & ~_before(line_feeds, last=False, size=len(units)))
+        ends = line_feeds | (returns & ~_before(line_feeds))
     if quotes is None:
         return Bits(len(units), ends, newlines, None, odd=False, fits=(True, True))
     inside, odd = _prefix_xor(quotes)
-    fits = _well_formed(units, marks, escaped, quotes, newlines, inside)
+    fits = _well_formed(places, quotes, newlines, inside)
     return Bits(len(units), ends, newlines, inside, odd, fits)
 
 
@@ -200,38 +201,52 @@ def words_of(flags: Flags) -> Words:
     return words
 
 
-def _pack(units: Units, value: int, escaped: Offsets | None) -> Words:
-    words = np.zeros(-(-len(units) // 64), _WORD)
-    target = words.view(np.uint8)
-    flags = np.empty(min(_STRIDE, len(units)), np.bool_)
-    for begin in range(0, len(units), _STRIDE):
-        chunk = units[begin : begin + _STRIDE]
-        packed = np.packbits(np.equal(chunk, value, out=flags[: len(chunk)]), bitorder="little")
-        target[begin // 8 : begin // 8 + len(packed)] = packed
-    if escaped is not None:
-        _clear(words, escaped)
-    return words
+class _Places:
+    """Finds where marks stand in a piece, but for the escaped ones."""
+
+    def __init__(self, units: Units, marks: Marks) -> None:
+        self.units, self.marks = units, marks
+        self.words = -(-len(units) // 64)
+        self._flags = np.zeros(self.words * 64, np.bool_)
+        self._escaped = escaped_units(units, marks)
+
+    def of(self, value: int) -> Words | None:
+        """Where a unit stands; None when nowhere."""
+        flags = self._flags
+        np.equal(self.units, value, out=flags[: len(self.units)])
+        if not flags.any():
+            return None
+        if self._escaped is not None:
+            flags[self._escaped] = False
+        return np.packbits(flags, bitorder="little").view(_WORD)
+
+    def delimiters(self) -> tuple[Words, Words]:
+        """First and last units of delimiters; one that overlaps an earlier one is not told to end."""
+        begins = np.zeros(0, _WORD)
+        for distance, value in enumerate(self.marks.delimiter):
+            found = self.of(value)
+            if found is None:
+                return (np.zeros(self.words, _WORD),) * 2
+            begins = begins & _before(found, distance) if distance else found
+        if len(self.marks.delimiter) == 1:
+            return begins, begins
+        ends = begins
+        for distance in self.marks.overlaps:
+            ends = ends & ~_after(begins, distance)
+        return begins, _after(ends, len(self.marks.delimiter) - 1)
 
 
-def _clear(words: Words, places: Offsets) -> None:
-    np.bitwise_and.at(words.view(np.uint8), places >> 3, ~(np.uint8(1) << (places & 7).astype(np.uint8)))
-
-
-def _after(words: Words, *, first: bool) -> Words:
-    """Each bit moved to the next unit; ``first`` comes in at the beginning."""
-    moved = words << _ONE
-    moved[1:] |= words[:-1] >> _TOP
-    if len(moved):
-        moved[0] |= np.uint64(first)
+def _after(words: Words, distance: int = 1) -> Words:
+    """Each bit moved some units (1 to 63) on."""
+    moved = words << np.uint64(distance)
+    moved[1:] |= words[:-1] >> np.uint64(64 - distance)
     return moved
 
 
-def _before(words: Words, *, last: bool, size: int) -> Words:
-    """Each bit moved to the unit before; ``last`` comes in at the last of ``size`` units."""
-    moved = words >> _ONE
-    moved[:-1] |= words[1:] << _TOP
-    if size and last:
-        moved[-1] |= _ONE << np.uint64((size - 1) % 64)
+def _before(words: Words, distance: int = 1) -> Words:
+    """Each bit moved some units (1 to 63) back."""
+    moved = words >> np.uint64(distance)
+    moved[:-1] |= words[1:] << np.uint64(64 - distance)
     return moved
 
 
@@ -248,39 +263,18 @@ def _prefix_xor(quotes: Words) -> tuple[Words, bool]:
     return inside, bool(carries[-1])
 
 
-def _well_formed(
-    units: Units, marks: Marks, escaped: Offsets | None, quotes: Words, newlines: Words, inside: Words
-) -> tuple[bool, bool]:
-    delimiter_begins, delimiter_ends = _delimiters(units, marks, escaped)
+def _well_formed(places: _Places, quotes: Words, newlines: Words, inside: Words) -> tuple[bool, bool]:
+    delimiter_begins, delimiter_ends = places.delimiters()
     near = quotes | newlines
-    not_after = quotes & ~_after(near | delimiter_ends, first=True)
-    not_before = quotes & ~_before(near | delimiter_begins, last=True, size=len(units))
-    if not not_after.any() and not not_before.any():
-        return True, True
-    outside = ~inside
-    return (
-        not ((not_after & inside) | (not_before & outside)).any(),
-        not ((not_after & outside) | (not_before & inside)).any(),
-    )
-
-
-def _delimiters(units: Units, marks: Marks, escaped: Offsets | None) -> tuple[Words, Words]:
-    """First and last units of delimiters; one that overlaps an earlier one is not told to end."""
-    begins = _pack(units, marks.delimiter[0], escaped)
-    if len(marks.delimiter) == 1:
-        return begins, begins
-    following = begins
-    for distance, value in enumerate(marks.delimiter[1:], start=1):
-        found = _pack(units, value, escaped)
-        for _ in range(distance):
-            found = _before(found, last=False, size=len(units))
-        following = following & found
-    begins = ends = following
-    for distance in marks.overlaps:
-        earlier = following
-        for _ in range(distance):
-            earlier = _after(earlier, first=False)
-        ends = ends & ~earlier
-    for _ in range(len(marks.delimiter) - 1):
-        ends = _after(ends, first=False)
-    return begins, ends
+    not_after = _after(near | delimiter_ends)
+    not_after[0] |= _ONE
+    np.bitwise_not(not_after, out=not_after)
+    not_after &= quotes
+    not_before = _before(near | delimiter_begins)
+    not_before[-1] |= _ONE << np.uint64((len(places.units) - 1) % 64)
+    np.bitwise_not(not_before, out=not_before)
+    not_before &= quotes
+    # Inside, a quote that opens is one with its bit in `inside`, and must come after something; one that closes has
+    # no bit there and must come before something. If the piece begins inside quotes, it is the other way round.
+    differing = (not_after ^ not_before) & inside
+    return not (not_before ^ differing).any(), not (not_after ^ differing).any()

@@ -1,0 +1,165 @@
+"""The bytes of a source in order, decompressed if need be."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
+
+from etl_framework import InputError
+
+if TYPE_CHECKING:
+    from etl_delimited.dialect import Dialect
+
+_CHUNK_BYTES = 2 << 20
+
+
+class ByteStream(Protocol):
+    """Bytes in order; to be closed, best as a context manager. Not for several threads at once."""
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:
+        """Fill the beginning of the buffer.
+
+        :returns: bytes read; 0 only at the end, fewer than fit at any time.
+        :raises InputError: the source cannot be read, or is damaged or cut short in its compression.
+        """
+
+    def tell(self) -> int:
+        """How far the source itself has been read, in bytes; ahead of what was given when it is compressed."""
+
+    def close(self) -> None:
+        """Let go of the file; may be called twice."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+
+def open_source(path: str, dialect: Dialect, start: int = 0) -> ByteStream:
+    """Open a source for reading.
+
+    :param path: of the file.
+    :param dialect: tells the compression.
+    :param start: byte at which to begin; 0 when the source is compressed.
+    :raises InputError: the file cannot be opened.
+    """
+    if dialect.compression is None:
+        return PlainStream(path, start)
+    assert start == 0, "a compressed source is read from its beginning"
+    return DecompressedStream(path, dialect.compression)
+
+
+def unreadable(path: str, error: OSError) -> InputError:
+    """The error for a source that the operating system does not let us read."""
+    return InputError(
+        f"{path} cannot be read: {error.strerror or error}", advice="Check the path, its permissions and the disk."
+    )
+
+
+class PlainStream:
+    """A file as it is, read without a buffer between."""
+
+    def __init__(self, path: str, start: int = 0) -> None:
+        self._path = path
+        try:
+            # Open for the life of the stream, which is a context manager itself.
+            self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise unreadable(path, error) from error
+        self._file.seek(start)
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:
+        """See :meth:`ByteStream.readinto`."""
+        try:
+            return self._file.readinto(buffer) or 0
+        except OSError as error:
+            raise unreadable(self._path, error) from error
+
+    def tell(self) -> int:
+        """Offset of the next byte in the file."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class DecompressedStream:
+    """What a compressed file holds: all its gzip members, zstd frames or bz2 streams.
+
+    A thread decompresses the next chunk while the caller works on the one before, and never more than that.
+
+    :param compression: ``gzip``, ``zstd`` or ``bz2``.
+    """
+
+    def __init__(self, path: str, compression: str) -> None:
+        import pyarrow as pa
+
+        self._path, self._compression = path, compression
+        try:
+            # Arrow's own message for a file that does not open lacks the reason.
+            Path(path).open("rb").close()
+            self._file = pa.OSFile(path)
+        except OSError as error:
+            raise unreadable(path, error) from error
+        if self._file.size() == 0:
+            self._file.close()
+            raise self._damaged("it is empty")
+        self._stream = pa.CompressedInputStream(self._file, compression)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="decompress")
+        self._consumed = 0
+        self._chunk = memoryview(b"")
+        self._next: Future[bytes] | None = self._worker.submit(self._decompress)
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:
+        """See :meth:`ByteStream.readinto`."""
+        if not self._chunk:
+            self._chunk = memoryview(self._take())
+        size = min(len(buffer), len(self._chunk))
+        buffer[:size] = self._chunk[:size]
+        self._chunk = self._chunk[size:]
+        return size
+
+    def tell(self) -> int:
+        """Bytes of the compressed file that were read so far."""
+        return self._consumed
+
+    def close(self) -> None:
+        """Stop decompressing and let go of the file."""
+        self._next = None
+        self._worker.shutdown(wait=True, cancel_futures=True)
+        self._stream.close()
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _take(self) -> bytes:
+        if self._next is None:
+            return b""
+        try:
+            chunk = self._next.result()
+        except OSError as error:
+            raise self._damaged(str(error)) from error
+        self._next = self._worker.submit(self._decompress) if chunk else None
+        return chunk
+
+    def _decompress(self) -> bytes:
+        chunk: bytes = self._stream.read(_CHUNK_BYTES)
+        self._consumed = self._file.tell()
+        return chunk
+
+    def _damaged(self, reason: str) -> InputError:
+        return InputError(
+            f"{self._path} is no whole {self._compression} file: {reason}",
+            advice="The file is damaged or cut short: fetch it again.",
+        )
