@@ -256,7 +256,7 @@ def _check_together(job: Job, chosen: Layers) -> None:
     day = days.get(job.date_column or "")
     if day is not None and day.kind not in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}:
         raise chosen.origin("date_column").error(
-            f"column {job.date_column!r} is a {day}", advice="Name a column of type date or timestamp."
+            f"column {job.date_column!r} is of type {day}", advice="Name a column of type date or timestamp."
         )
 
 
