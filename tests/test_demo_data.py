@@ -26,7 +26,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
-    found = []
+    found: list[dict[str, str]] = []
     for path in sorted((folder / "data").iterdir()):
         found.extend(csv.DictReader(io.StringIO(path.read_bytes().decode(), newline="")))
     return found

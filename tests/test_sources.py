@@ -81,7 +81,7 @@ DAYS = st.dates(min_value=date(2023, 1, 1), max_value=date(2024, 12, 31))
     first=DAYS,
     more=st.integers(0, 60),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None)
 def test_a_range_is_found_exactly_when_it_shares_a_day_with_the_period(
     tmp_path_factory: pytest.TempPathFactory, ranges: list[tuple[date, int]], first: date, more: int
 ) -> None:
