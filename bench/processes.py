@@ -1,0 +1,54 @@
+"""Whole processes, measured from outside: wall time and peak memory as the operating system accounts for them."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ETL = str(Path(sys.executable).with_name("etl"))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of a program.
+
+    :param seconds: wall time.
+    :param peak: largest resident memory of the process, bytes.
+    """
+
+    seconds: float
+    peak: int
+
+
+def measure(command: Sequence[str | Path], *, cwd: Path) -> Measured:
+    """Run a program to its end.
+
+    :raises RuntimeError: it failed; holds the end of what it said.
+    """
+    log = cwd / "output.txt"
+    with log.open("wb") as output:
+        began = time.perf_counter()
+        process = subprocess.Popen([str(word) for word in command], cwd=cwd, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{command[0]} ended with {process.returncode}: {log.read_text(errors='replace')[-2000:]}")
+    return Measured(seconds=seconds, peak=usage.ru_maxrss * 1024)
+
+
+def paired(ours: Callable[[], float], theirs: Callable[[], float], runs: int) -> tuple[float, float, list[float]]:
+    """Measure two things in turn, so that a machine that drifts drifts for both.
+
+    :returns: median of ours, median of theirs, and the ratio theirs / ours of each pair (above 1: ours is faster).
+    """
+    ours(), theirs()
+    pairs = [(ours(), theirs()) for _ in range(runs)]
+    mine, other = zip(*pairs, strict=True)
+    return statistics.median(mine), statistics.median(other), [b / a for a, b in pairs]

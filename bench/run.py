@@ -1,0 +1,308 @@
+"""Measure every figure that this project promises, beside its limit.
+
+    python bench/run.py                    all figures, scale factors 1 and 10
+    python bench/run.py --large 2 --runs 3 smaller and quicker
+    python bench/run.py startup one-pass   only some
+    python bench/run.py --write            also into docs/performance.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from data import lineitem
+from processes import ETL, measure, paired
+
+DOCS = Path(__file__).parent.parent / "docs" / "performance.md"
+MARK = "<!-- figures: written by `tox -e bench -- --write` -->"
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure.
+
+    :param name: what was measured.
+    :param value: the figure.
+    :param limit: what it must reach.
+    :param at_least: whether the limit is a floor; else a ceiling.
+    :param unit: of both.
+    :param detail: what it was computed from.
+    """
+
+    name: str
+    value: float
+    limit: float
+    at_least: bool
+    unit: str
+    detail: str
+
+    @property
+    def reached(self) -> bool:
+        """Whether the figure is on the right side of its limit."""
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    def row(self) -> str:
+        """The figure as a row of a Markdown table."""
+        sign = "≥" if self.at_least else "≤"
+        mark = "reached" if self.reached else "**missed**"
+        return f"| {self.name} | {self.value:.2f} {self.unit} | {sign} {self.limit:g} {self.unit} | {mark} | {self.detail} |"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    runs: int
+    large: float
+    work: Path
+
+
+def startup(options: Options) -> Iterator[Figure]:
+    """Start and end of the program, and what it imports for that."""
+    for option in ("--version", "--help"):
+        times = [measure([ETL, option], cwd=options.work).seconds for _ in range(2 * options.runs)]
+        yield Figure(f"`etl {option}`", statistics.median(times), 0.25, False, "s", f"median of {len(times)}")
+    code = "import sys; from etl_framework.cli import run; run(['--help']); print(*sys.modules, file=sys.stderr)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr.split()
+    heavy = [name for name in ("pyarrow", "duckdb", "numpy", "pydantic", "rich", "zstandard", "isal") if name in modules]
+    yield Figure("heavy modules that `etl --help` imports", len(heavy), 0, False, "", ", ".join(heavy) or "none")
+
+
+def one_pass(options: Options) -> Iterator[Figure]:
+    """Validate and compress in one pass, against one after the other."""
+    from serial import compress_alone, parse_alone
+
+    for form, delimiter in (("csv", ","), ("tsv", "\t")):
+        path = lineitem(1, form)
+        ratios, speeds = [], []
+        for number in range(options.runs + 1):
+            seconds, columns, ranges = _up_to_the_gate(path, options.work)
+            serial = parse_alone(path, delimiter, columns, ranges, WORKERS) + compress_alone(path, ranges, WORKERS)
+            if number:  # the first round only warms up
+                ratios.append(serial / seconds)
+                speeds.append(path.stat().st_size / seconds / 1e6)
+        yield Figure(
+            f"validate + compress {form} in one pass / one after the other",
+            statistics.median(ratios),
+            1.0,
+            True,
+            "×",
+            f"lineitem SF 1, {statistics.median(speeds):.0f} MB/s, runs: {_listed(ratios)}",
+        )
+
+
+def _up_to_the_gate(path: Path, work: Path) -> tuple[float, tuple, list[tuple[int, int]]]:
+    """Seconds of everything that a load does up to the gate, with zstd parts in the source's format."""
+    from etl_framework import Workspace
+    from etl_framework.reading import Packing, PartReader
+    from etl_framework.sources import find_sources
+    from etl_framework.survey import plan_parts, survey_sources
+    from etl_framework.verdict import judge
+
+    workspace = Workspace.open(state_dir=work / "state")
+    options = {"compress": "zstd", "executor": f"threads:{WORKERS}", "target": "duckdb:unused.duckdb"}
+    job = workspace.job(None, [path], options)
+    plugins = workspace.plugins()
+    packed = work / "packed"
+    shutil.rmtree(packed, ignore_errors=True)
+    packed.mkdir()
+    began = time.perf_counter()
+    executor = plugins.executor(job.executor)
+    survey = plan_parts(survey_sources(job, find_sources(job), plugins), job, executor.workers)
+    packing = Packing(folder=packed, codec=plugins.codec(job, job.target), content="source")
+    reader = PartReader(run="bench", job=job, survey=survey, packing=packing, rejects=None, plugins=plugins)
+    outcomes = {outcome.part: outcome for outcome in executor.run(reader, survey.parts, lambda _: None)}
+    verdict = judge(job, survey, outcomes, plugins)
+    seconds = time.perf_counter() - began
+    assert not verdict.bad, verdict.findings
+    return seconds, survey.columns, [(part.start, part.end) for part in survey.parts]
+
+
+def counting(options: Options) -> Iterator[Figure]:
+    """Exact row counts, against counting newline bytes."""
+    import numpy as np
+
+    from etl_framework import analyze
+
+    for form, limit in (("plain", 0.8), ("csv", 0.5)):
+        path = lineitem(1, form)
+        size = path.stat().st_size
+
+        def newlines(path: Path = path) -> float:
+            buffer = bytearray(8 << 20)
+            view = np.frombuffer(buffer, np.uint8)
+            began = time.perf_counter()
+            with path.open("rb", buffering=0) as file:
+                while count := file.readinto(buffer):
+                    np.count_nonzero(view[:count] == 10)
+            return time.perf_counter() - began
+
+        def exact(path: Path = path) -> float:
+            began = time.perf_counter()
+            analyze(path, exact=True, executor=f"threads:{WORKERS}")
+            return time.perf_counter() - began
+
+        ours, theirs, ratios = paired(exact, newlines, options.runs)
+        kind = "unquoted" if form == "plain" else "quoted"
+        detail = f"{size / ours / 1e9:.1f} against {size / theirs / 1e9:.1f} GB/s, runs: {_listed(ratios)}"
+        yield Figure(f"exact row count, {kind} / numpy newlines", statistics.median(ratios), limit, True, "×", detail)
+
+
+def loading(options: Options) -> Iterator[Figure]:
+    """A whole load with all checks, against DuckDB alone."""
+    for form in ("csv", "tsv"):
+        path = lineitem(1, form)
+        ours, theirs, ratios = paired(
+            lambda path=path: _load(path, options.work).seconds,
+            lambda path=path: _bare_duckdb(path, options.work),
+            options.runs,
+        )
+        inverse = [1 / ratio for ratio in ratios]
+        detail = f"SF 1: {ours:.1f} s against {theirs:.1f} s, runs: {_listed(inverse)}"
+        yield Figure(f"`etl load` of {form} / bare DuckDB", statistics.median(inverse), 1.25, False, "×", detail)
+
+
+def growing(options: Options) -> Iterator[Figure]:
+    """Memory and speed as the file grows."""
+    small, large = lineitem(1, "csv"), lineitem(options.large, "csv")
+    first = [_load(small, options.work) for _ in range(3)]
+    second = _load(large, options.work)
+    mib = [statistics.median(run.peak for run in first) / 2**20, second.peak / 2**20]
+    name = f"SF {options.large:g}"
+    yield Figure("peak memory, SF 1", mib[0], 512, False, "MiB", f"{WORKERS} workers")
+    yield Figure(f"peak memory, {name}", mib[1], 512, False, "MiB", f"{WORKERS} workers")
+    yield Figure(f"peak memory, {name} / SF 1", mib[1] / mib[0], 1.1, False, "×", "")
+    speeds = [
+        small.stat().st_size / statistics.median(run.seconds for run in first),
+        large.stat().st_size / second.seconds,
+    ]
+    detail = f"{speeds[1] / 1e6:.0f} against {speeds[0] / 1e6:.0f} MB/s"
+    yield Figure(f"throughput, {name} / SF 1", speeds[1] / speeds[0], 0.95, True, "×", detail)
+
+
+def peers(options: Options) -> Iterator[Figure]:
+    """Other loaders on the same file and work."""
+    path = lineitem(1, "csv")
+    part = lineitem(0.1, "csv")
+    ours = statistics.median(_load(path, options.work).seconds for _ in range(3))
+    compressed = _compress(path, options.work)
+    gzip = measure(["sh", "-c", f"gzip -1 -c {path} > out.gz"], cwd=options.work).seconds
+    (options.work / "out.gz").unlink()
+    detail = f"{compressed:.1f} s against {gzip:.1f} s; ours also parses and checks every row"
+    yield Figure("`gzip -1` alone / validate + compress", gzip / compressed, 1, True, "×", detail)
+    for name, command, file, mine in (
+        ("dlt to DuckDB", _dlt(path), path, ours),
+        ("sling file to zstd file", _sling(part, options.work), part, None),
+    ):
+        if command is None:
+            print(f"{name}: not installed here", file=sys.stderr)
+            continue
+        for left in ("peer.duckdb", "peer.csv.zst"):
+            (options.work / left).unlink(missing_ok=True)
+        theirs = measure(command, cwd=options.work).seconds
+        mine = mine if mine is not None else _compress(file, options.work)
+        detail = f"{theirs:.1f} s against {mine:.1f} s for {file.stat().st_size / 1e6:.0f} MB"
+        yield Figure(f"{name} / ours", theirs / mine, 1, True, "×", detail)
+
+
+def _compress(path: Path, work: Path) -> float:
+    return statistics.median(_up_to_the_gate(path, work)[0] for _ in range(3))
+
+
+def _load(path: Path, work: Path):
+    for left in (work / "out.duckdb", work / "out.duckdb.wal"):
+        left.unlink(missing_ok=True)
+    shutil.rmtree(work / ".etl", ignore_errors=True)
+    command = [ETL, "-q", "load", path, "--target", "duckdb:out.duckdb", "--table", "lineitem"]
+    return measure([*command, "--executor", f"threads:{WORKERS}"], cwd=work)
+
+
+def _bare_duckdb(path: Path, work: Path) -> float:
+    (work / "bare.duckdb").unlink(missing_ok=True)
+    code = (
+        f"import duckdb; c = duckdb.connect('bare.duckdb', config={{'threads': {WORKERS}}}); "
+        f"c.execute(\"CREATE TABLE lineitem AS FROM read_csv('{path}')\"); c.close()"
+    )
+    return measure([sys.executable, "-c", code], cwd=work).seconds
+
+
+def _dlt(path: Path) -> list[str] | None:
+    python = os.environ.get("ETL_BENCH_PEERS", sys.executable)
+    if subprocess.run([python, "-c", "import dlt, duckdb"], capture_output=True, check=False).returncode:
+        return None
+    code = (
+        "import dlt, pyarrow.csv as csv\n"
+        f"@dlt.resource(name='lineitem')\ndef rows():\n    yield from csv.open_csv('{path}')\n"
+        "p = dlt.pipeline('peer', destination=dlt.destinations.duckdb('peer.duckdb'), pipelines_dir='dlt')\n"
+        "p.run(rows(), loader_file_format='parquet', write_disposition='replace')\n"
+    )
+    return [python, "-c", code]
+
+
+def _sling(path: Path, work: Path) -> list[str] | None:
+    python = os.environ.get("ETL_BENCH_PEERS", sys.executable)
+    sling = Path(python).with_name("sling")
+    if not sling.exists():
+        return None
+    return [str(sling), "run", "--src-stream", f"file://{path}", "--tgt-object", f"file://{work}/peer.csv.zst"]
+
+
+def _listed(ratios: list[float]) -> str:
+    return " ".join(f"{ratio:.2f}" for ratio in ratios)
+
+
+SECTIONS: dict[str, Callable[[Options], Iterator[Figure]]] = {
+    "startup": startup,
+    "one-pass": one_pass,
+    "counting": counting,
+    "loading": loading,
+    "growing": growing,
+    "peers": peers,
+}
+
+
+def main() -> int:
+    """Measure, print, and say whether every limit was reached."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}")
+    parser.add_argument("--runs", type=int, default=5, help="measured runs of each figure (default 5)")
+    parser.add_argument("--large", type=float, default=10, help="the large scale factor (default 10)")
+    parser.add_argument("--write", action="store_true", help="write the figures into docs/performance.md")
+    given = parser.parse_args()
+    if unknown := set(given.sections) - SECTIONS.keys():
+        parser.error(f"no section {', '.join(sorted(unknown))}")
+    rows = ["| figure | measured | limit | | from |", "|---|---|---|---|---|"]
+    missed = 0
+    print("\n".join(rows), flush=True)
+    for name, section in SECTIONS.items():
+        if given.sections and name not in given.sections:
+            continue
+        with tempfile.TemporaryDirectory(prefix="etl-bench-") as work:
+            for figure in section(Options(runs=given.runs, large=given.large, work=Path(work))):
+                rows.append(figure.row())
+                missed += not figure.reached
+                print(figure.row(), flush=True)
+    machine = f"{len(os.sched_getaffinity(0))} cores, {platform.machine()}, Python {platform.python_version()}"
+    print(f"\n{machine}; {missed} missed")
+    if given.write:
+        before = DOCS.read_text(encoding="utf-8").split(MARK)[0]
+        today = f"Measured on {datetime.now(UTC):%Y-%m-%d} on {machine}."
+        DOCS.write_text(before + MARK + f"\n\n{today}\n\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
