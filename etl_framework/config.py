@@ -9,10 +9,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
-from etl_framework.columns import Kind, TableName
+from etl_framework.columns import Column, Kind, TableName
 from etl_framework.config_files import Config, Origin, load_config
 from etl_framework.config_layers import Layers, unknown_job
 from etl_framework.config_models import similar
@@ -106,7 +105,7 @@ def explain(
         "source": job.patterns,
         "table": job.table,
         "target": job.target,
-        "columns": {column.name: f"{column.type}{' not null' * column.required}" for column in job.columns},
+        "columns": {column.name: _said(column) for column in job.columns},
         **{key: getattr(job, key) for key in ("date_column", "keys", "mode", "period", "check", "gate", "on_bad_rows")},
         **{key: getattr(job, key) for key in ("max_bad_rows", "compress", "compress_level", "executor", "recursive")},
         "part_size": job.part_bytes,
@@ -129,9 +128,9 @@ def problems(config: Config) -> tuple[UsageError, ...]:
     """
     found = []
     for name, layer in config.jobs.items():
-        missing_period = {"period": date.today()} if layer.settings.period is None else {}  # noqa: DTZ011
+        some_period = {} if layer.settings.period else {"period": "2000-01"}
         try:
-            resolve_job(config, name, missing_period)
+            resolve_job(config, name, some_period)
         except UsageError as error:
             found.append(error)
     return tuple(found)
@@ -258,6 +257,11 @@ def _check_together(job: Job, chosen: Layers) -> None:
         raise chosen.origin("date_column").error(
             f"column {job.date_column!r} is of type {day}", advice="Name a column of type date or timestamp."
         )
+
+
+def _said(column: Column) -> str:
+    required, written = " not null" * column.required, f", written {column.format}" if column.format else ""
+    return f"{column.type}{required}{written}"
 
 
 def _sequence(value: object) -> Iterator[object]:

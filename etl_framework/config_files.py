@@ -101,7 +101,7 @@ class Config:
     jobs: Mapping[str, Layer] = field(default_factory=dict)
     job_origins: Mapping[str, Origin] = field(default_factory=dict)
     defaults: tuple[Layer, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def load_config(
@@ -124,7 +124,7 @@ def load_config(
             state_dir=_state_dir(here, state_dir, variables, None),
             targets=user.targets() if user else {},
             defaults=weakest,
-            environment=variables,
+            environment=_overriding(variables),
         )
     document = _read_document(path or Path(FILE_NAME), ProjectFile)
     said = document.said
@@ -140,7 +140,7 @@ def load_config(
         jobs={name: document.layer(("jobs", name), job) for name, job in said.jobs.items()},
         job_origins={name: document.origin(("jobs", name)) for name in said.jobs},
         defaults=(document.layer(("defaults",), said.defaults), *weakest),
-        environment=variables,
+        environment=_overriding(variables),
     )
 
 
@@ -264,6 +264,11 @@ def _read_user_file(variables: Mapping[str, str]) -> _Document[UserFile] | None:
     home = variables.get("XDG_CONFIG_HOME") or str(Path(variables.get("HOME", "~")).expanduser() / ".config")
     path = Path(home) / "etl" / "config.toml"
     return _read_document(path, UserFile) if path.is_file() else None
+
+
+def _overriding(variables: Mapping[str, str]) -> dict[str, str]:
+    # The rest of the environment may hold secrets.
+    return {name: value for name, value in variables.items() if name.startswith("ETL_")}
 
 
 def _state_dir(folder: Path, given: Path | None, variables: Mapping[str, str], said: Path | None) -> Path:

@@ -72,7 +72,8 @@ class Layers:
     def rank(self, key: str) -> int:
         """In which layer a setting was given, 0 for the strongest; past the last one when nowhere."""
         for rank, layer in enumerate(self.layers):
-            if getattr(layer.settings, key, None) is not None or key in layer.sections:
+            given = getattr(layer.settings, key) if key in JobSettings.model_fields else layer.sections.get(key)
+            if given is not None:
                 return rank
         return len(self.layers)
 

@@ -317,6 +317,19 @@ def test_sections_of_a_job_add_to_those_of_the_defaults(tmp_path: Path) -> None:
     assert resolve_job(configured(tmp_path, text)).section("format") == {"encoding": "cp1252", "header": False}
 
 
+@pytest.mark.parametrize("name", ["copy", "json", "schema", "notify"])
+def test_a_plugin_may_call_its_section_anything_that_is_no_setting(tmp_path: Path, name: str) -> None:
+    config = configured(tmp_path, job_text(f"[jobs.sales.{name}]\nx = 1"))
+    assert resolve_job(config).section(name) == {"x": 1}
+    assert {setting.key: setting.origin for setting in explain(config)}[name] == f"{tmp_path}/etl.toml:4"
+
+
+def test_the_configuration_keeps_nothing_of_the_environment_but_its_own_variables(tmp_path: Path) -> None:
+    config = configured(tmp_path, "", ETL_MODE="merge", SNOWFLAKE_PASSWORD=SECRET)
+    assert dict(config.environment) == {"ETL_MODE": "merge"}
+    assert SECRET not in repr(config)
+
+
 def test_required_plugins_of_project_and_job_add_up(tmp_path: Path) -> None:
     text = 'required_plugins = ["a", "b"]\n' + job_text('required_plugins = ["b", "c"]')
     assert resolve_job(configured(tmp_path, text)).required_plugins == ("a", "b", "c")
