@@ -1,0 +1,142 @@
+"""The run report on the console: the outcome first, then its proof, then what is wrong and what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from rich import box
+from rich.panel import Panel
+from rich.text import Text
+
+from etl_framework import RunReport, Status, bytes_in_words, seconds_in_words
+from etl_reports.control_totals import print_control_totals
+from etl_reports.findings import print_findings
+from etl_reports.page import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST_SOURCES = 5
+_BAR_CELLS = 30
+
+_STYLES = {
+    Status.RUNNING: "cyan",
+    Status.DONE: "green",
+    Status.REFUSED: "yellow",
+    Status.FAILED: "red",
+    Status.INTERRUPTED: "yellow",
+    Status.SUPERSEDED: "dim",
+}
+
+
+def print_report(report: RunReport, stream: TextIO) -> None:
+    """Print the report.
+
+    :param stream: where to; plain text without colour when it is no terminal.
+    """
+    page = Page(stream)
+    _print_headline(page, report)
+    _print_facts(page, report)
+    print_control_totals(page, report)
+    print_findings(page, report)
+    _print_steps(page, report)
+    _print_list(page, "Reject files", report.rejects, page.dot, "yellow")
+    _print_list(page, "Problems that did not change the outcome", report.problems, "!", "yellow")
+    _print_next(page, report)
+
+
+def _print_headline(page: Page, report: RunReport) -> None:
+    style = _STYLES[report.status]
+    lines = [page.text((report.status.upper(), f"bold {style}"), "  ", (_outcome(report), "bold"))]
+    if speed := _speed(report):
+        lines.append(page.text(f" {page.dot} ".join(speed)))
+    if report.error:
+        lines.append(page.text((report.error, style)))
+    if report.advice:
+        lines.append(page.text((page.arrow, "green"), " ", report.advice))
+    whole = Text("\n").join(lines)
+    page.print(Panel(whole, box=box.ROUNDED, border_style=style) if page.framed else whole)
+
+
+def _outcome(report: RunReport) -> str:
+    if report.status is Status.DONE:
+        replaced = f", {report.rows_deleted:,} replaced or removed" if report.rows_deleted else ""
+        return f"{report.rows_loaded:,} rows loaded into {report.table} in {seconds_in_words(report.seconds)}{replaced}"
+    if report.status is Status.REFUSED:
+        bad = f": {report.rows_bad:,} of {report.rows_read:,} rows are bad" if report.rows_bad else ""
+        return f"nothing was loaded into {report.table}{bad}"
+    if report.status in (Status.FAILED, Status.INTERRUPTED) and not report.rows_loaded:
+        return f"nothing was loaded into {report.table}"
+    return report.table
+
+
+def _speed(report: RunReport) -> list[str]:
+    """What was read and how fast, in pieces."""
+    pieces = []
+    if report.rows_read:
+        pieces.append(f"{report.rows_read:,} rows read")
+    if report.bytes_read:
+        pieces.append(bytes_in_words(report.bytes_read))
+    if report.bytes_read and report.seconds:
+        pieces.append(f"{bytes_in_words(report.bytes_read / report.seconds)}/s")
+    if report.status is Status.DONE:
+        pieces.append("reconciled" if report.reconciled else "NOT RECONCILED")
+    return pieces
+
+
+def _print_facts(page: Page, report: RunReport) -> None:
+    covered = f", {report.period}" if report.period else ""
+    attempts = f" (attempt {report.attempts})" if report.attempts > 1 else ""
+    facts = [
+        ("job", f"{report.job}: {report.mode}{covered}"),
+        ("table", f"{report.table} in {report.target}"),
+        ("run", f"{report.run}{attempts}"),
+        ("ended", f"{report.finished:%Y-%m-%d %H:%M:%S %Z}"),
+        *(("sources" if index == 0 else "", line) for index, line in enumerate(_source_lines(report))),
+    ]
+    if report.query_id:
+        facts.append(("query", report.query_id))
+    if report.rows_quarantined:
+        facts.append(("set aside", f"{report.rows_quarantined:,} bad rows"))
+    if report.bytes_staged:
+        facts.append(("staged", f"{report.parts:,} parts, {bytes_in_words(report.bytes_staged)}"))
+    page.print()
+    page.pairs([(page.text((label, "dim")), page.text(value)) for label, value in facts])
+
+
+def _source_lines(report: RunReport) -> list[str]:
+    lines = [f"{source.name} ({bytes_in_words(source.size)})" for source in report.sources[:MOST_SOURCES]]
+    if rest := report.sources[MOST_SOURCES:]:
+        lines.append(f"and {len(rest):,} more ({bytes_in_words(sum(source.size for source in rest))})")
+    return lines
+
+
+def _print_steps(page: Page, report: RunReport) -> None:
+    if not report.steps:
+        return
+    page.heading("Steps", seconds_in_words(report.seconds))
+    longest = max(step.seconds for step in report.steps) or 1.0
+    for step in report.steps:
+        bar = page.bar * max(1, round(_BAR_CELLS * step.seconds / longest))
+        label = page.safe(step.step, limit=12)
+        page.print(page.text(f"{label:<12} {seconds_in_words(step.seconds):>12}  ", (bar, "blue")), indent=2)
+
+
+def _print_list(page: Page, title: str, items: Sequence[str], sign: str, style: str) -> None:
+    if not items:
+        return
+    page.heading(title)
+    page.pairs([(page.text((sign, style)), page.text(item)) for item in items])
+
+
+def _print_next(page: Page, report: RunReport) -> None:
+    steps = []
+    if report.status in (Status.FAILED, Status.INTERRUPTED):
+        steps.append((f"etl resume {report.run}", "go on where this run stopped"))
+    if report.status is Status.REFUSED and report.rows_bad:
+        steps.append(("etl load --on-bad-rows quarantine ...", "load the good rows, set the bad ones aside"))
+    if not report.replayed:
+        steps.append((f"etl runs show {report.run}", "see this report again"))
+    if steps:
+        page.heading("Next")
+        page.pairs([(page.text((command, "bold")), page.text(what)) for command, what in steps])
