@@ -1,0 +1,331 @@
+"""Parse whole records into a typed batch, with Arrow's parser: all of them or an error."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from etl_delimited.dates import DatePattern
+from etl_framework import InputError, Kind, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from etl_delimited.dialect import Dialect
+    from etl_framework import Column
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+_TRUE = ("true", "t", "yes", "1")
+_FALSE = ("false", "f", "no", "0")
+TRUE_VALUES = sorted({spelling for word in _TRUE for spelling in (word, word.upper(), word.capitalize())})
+FALSE_VALUES = sorted({spelling for word in _FALSE for spelling in (word, word.upper(), word.capitalize())})
+
+_DATES = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ})
+_CONVERSION = re.compile(r"In CSV column #(\d+): Row #(\d+): (.*)", re.DOTALL)
+_SHAPE = re.compile(r"CSV parse error: Row #(\d+): ")
+# Separators of old, then other control characters that no sane text holds.
+_STAND_INS = bytes((0x1F, 0x1E, 0x1D, 0x1C, *range(1, 9), *range(0x0E, 0x1B), 0x7F))
+
+
+class ParseError(Exception):
+    """Some record does not parse.
+
+    :ivar column: index of the column among the run's; None when the record as a whole is wrong.
+    :ivar row: index of the record among those given, blank lines not counted; None when not known.
+    :ivar detail: what Arrow says.
+    """
+
+    def __init__(self, column: int | None, row: int | None, detail: str) -> None:
+        super().__init__(column, row, detail)
+        self.column = column
+        self.row = row
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which field of a record is which column of the run.
+
+    :param width: fields of a record.
+    :param fields: for each column of the run, the index of its field.
+    :param columns: the columns of the run.
+    """
+
+    width: int
+    fields: tuple[int, ...]
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def of(cls, header: Sequence[str], columns: Sequence[Column]) -> Layout:
+        """Match the run's columns to the fields by name.
+
+        :raises UsageError: a column is not in the header.
+        """
+        if tuple(column.name for column in columns) == tuple(header):
+            return cls(len(header), tuple(range(len(header))), tuple(columns))
+        places = {name: index for index, name in enumerate(header)}
+        missing = [column.name for column in columns if column.name not in places]
+        if missing:
+            raise UsageError(
+                f"the source has no column {', '.join(map(repr, missing))}",
+                advice=f"Its columns are: {', '.join(header)}.",
+            )
+        return cls(len(header), tuple(places[column.name] for column in columns), tuple(columns))
+
+
+class Parser:
+    """Parses the records of one source for one set of columns; not to be shared between threads.
+
+    Null values: an unquoted empty text is null in every column, a quoted one is an empty string in text columns and
+    null in others. Further null values are null in columns other than text.
+    """
+
+    def __init__(self, dialect: Dialect, layout: Layout) -> None:
+        self.dialect = dialect
+        self.utf8 = replace(dialect, encoding="utf-8")
+        self.layout = layout
+        self.schema = pa.schema([pa.field(column.name, column.type.arrow()) for column in layout.columns])
+        self._names = [str(field) for field in range(layout.width)]
+        self._delimiter = dialect.delimiter.encode()
+        self._patterns = {
+            at: DatePattern(column, dialect.null_values)
+            for at, column in enumerate(layout.columns)
+            if column.format is not None and column.type.kind in _DATES
+        }
+        self._text_fields = self._fields_of_text()
+        self._quoted_empties = False
+        self._options = {quoted: self._convert_options(quoted) for quoted in (False, True)}
+
+    def parse(self, records: Buffer) -> pa.RecordBatch:
+        """Parse records.
+
+        :param records: whole records in UTF-8, ending with a line end.
+        :raises ParseError: some record does not fit.
+        """
+        return self.batch(self.fields(records))
+
+    def fields(self, records: Buffer) -> pa.Table:
+        """Every field of the records; columns with a date pattern still as text.
+
+        :raises ParseError: some record does not fit.
+        """
+        if not len(records):
+            return pa.schema(self._types().items()).empty_table()
+        text, stand_in = self._with_single_delimiter(records)
+        table = self._with_nulls(text, self._delimiter if stand_in is None else stand_in)
+        if stand_in is not None and bytes(text).count(stand_in) > table.num_rows * (self.layout.width - 1):
+            table = self._restored(table, stand_in)
+        return table
+
+    def ends_in_line_end(self, fields: pa.Table) -> bool:
+        """Whether the very last field has a line end for its last character.
+
+        So it is where records end within quotes, since Arrow's parser takes what is open to be closed. A field that is
+        no text never has: no other type accepts a line end.
+        """
+        last = self.layout.width - 1
+        if last not in self._text_fields or not fields.num_rows:
+            return False
+        value = fields.column(last)[-1].as_buffer()
+        return value is not None and value.size > 0 and value[-1] in b"\r\n"
+
+    def batch(self, fields: pa.Table) -> pa.RecordBatch:
+        """The columns of the run, from what :meth:`fields` gave.
+
+        :raises ParseError: a text does not fit its column's date pattern.
+        """
+        arrays = []
+        for at, field in enumerate(self.layout.fields):
+            array = whole(fields.column(field))
+            if at in self._patterns:
+                array, wrong = self._patterns[at].read(array)
+                if len(wrong):
+                    raise ParseError(at, int(wrong[0]), "date pattern")
+            arrays.append(array)
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def texts(self, records: Buffer, *, field: int | None = None, skip: InvalidRows | None = None) -> pa.Table:
+        """Fields as text, null where it is a null value of a column other than text.
+
+        :param field: only this one.
+        :param skip: takes the records with a wrong number of fields; without it they are an error.
+        :raises ParseError: a record has a wrong number of fields.
+        """
+        names = self._names if field is None else [self._names[field]]
+        if not len(records):
+            return pa.schema([(name, pa.string()) for name in names]).empty_table()
+        text, stand_in = self._with_single_delimiter(records)
+        options = csv.ConvertOptions(
+            check_utf8=False,
+            include_columns=names,
+            column_types=dict.fromkeys(names, pa.string()),
+            null_values=list(self.dialect.null_values),
+            strings_can_be_null=True,
+        )
+        table = self._read(text, self._delimiter if stand_in is None else stand_in, options, skip)
+        return table if stand_in is None else self._restored(table, stand_in)
+
+    def pattern(self, column: int) -> DatePattern | None:
+        """The date pattern of a column."""
+        return self._patterns.get(column)
+
+    def _fields_of_text(self) -> frozenset[int]:
+        """Fields parsed as text: text columns and fields that the run does not load, whose encoding counts too."""
+        typed = {
+            field
+            for field, column in zip(self.layout.fields, self.layout.columns, strict=True)
+            if column.type.kind is not Kind.VARCHAR
+        }
+        return frozenset(range(self.layout.width)) - typed
+
+    def _types(self) -> dict[str, pa.DataType]:
+        types = dict.fromkeys(self._names, pa.string())
+        for at, (field, column) in enumerate(zip(self.layout.fields, self.layout.columns, strict=True)):
+            if at not in self._patterns:
+                types[self._names[field]] = column.type.arrow()
+        return types
+
+    def _convert_options(self, quoted_nulls: bool) -> csv.ConvertOptions:
+        return csv.ConvertOptions(
+            column_types=self._types(),
+            null_values=list(self.dialect.null_values),
+            true_values=TRUE_VALUES,
+            false_values=FALSE_VALUES,
+            strings_can_be_null=self._only_empty_is_null,
+            quoted_strings_can_be_null=quoted_nulls,
+        )
+
+    @property
+    def _only_empty_is_null(self) -> bool:
+        return self.dialect.null_values == ("",)
+
+    def _with_nulls(self, text: Buffer, delimiter: bytes) -> pa.Table:
+        """Arrow has one set of null values for all columns, and one rule for quoted ones: choose, then correct."""
+        if self._only_empty_is_null and not self._quoted_empties:
+            try:
+                return self._read(text, delimiter, self._options[False])
+            except ParseError as error:
+                if "''" not in error.detail:
+                    raise
+        table = self._corrected(text, delimiter, self._read(text, delimiter, self._options[True]))
+        self._quoted_empties = True
+        return table
+
+    def _corrected(self, text: Buffer, delimiter: bytes, table: pa.Table) -> pa.Table:
+        """Tell null from empty in the text columns."""
+        if "" not in self.dialect.null_values:
+            return table
+        unclear = [field for field in sorted(self._text_fields) if self._has_empty(table.column(field))]
+        if not unclear:
+            return table
+        if has_pair(text, self.dialect.quote):
+            options = csv.ConvertOptions(
+                include_columns=[self._names[field] for field in unclear],
+                column_types={self._names[field]: pa.string() for field in unclear},
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            )
+            exact = self._read(text, delimiter, options).columns
+        else:
+            exact = [_empty_to_null(whole(table.column(field))) for field in unclear]
+        for field, values in zip(unclear, exact, strict=True):
+            table = table.set_column(field, self._names[field], values)
+        return table
+
+    def _has_empty(self, values: pa.ChunkedArray) -> bool:
+        if self._only_empty_is_null:
+            return bool(values.null_count)
+        return bool(pc.min(pc.binary_length(values)).as_py() == 0)
+
+    def _read(
+        self, text: Buffer, delimiter: bytes, options: csv.ConvertOptions, skip: InvalidRows | None = None
+    ) -> pa.Table:
+        quote, escape = self.dialect.quote, self.dialect.escape
+        try:
+            return csv.read_csv(
+                pa.py_buffer(text),
+                csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=self._names),
+                csv.ParseOptions(
+                    delimiter=delimiter.decode(),
+                    quote_char=quote or False,
+                    double_quote=quote is not None,
+                    escape_char=escape or False,
+                    ignore_empty_lines=self.layout.width > 1,
+                    invalid_row_handler=skip,
+                ),
+                options,
+            )
+        except pa.ArrowInvalid as error:
+            raise self._located(str(error)) from error
+
+    def _located(self, message: str) -> ParseError:
+        if found := _CONVERSION.match(message):
+            field = int(found[1])
+            column = self.layout.fields.index(field) if field in self.layout.fields else None
+            return ParseError(column, int(found[2]) - 1, found[3])
+        found = _SHAPE.match(message)
+        return ParseError(None, int(found[1]) - 1 if found else None, message)
+
+    def _with_single_delimiter(self, records: Buffer) -> tuple[Buffer, bytes | None]:
+        """The records with a delimiter of one byte, and that byte where it stands for several."""
+        if len(self._delimiter) == 1:
+            return records, None
+        data = bytes(records)
+        stand_in = next((bytes((code,)) for code in _STAND_INS if code not in data), None)
+        if stand_in is None:
+            raise InputError(
+                "some records hold every control character, so that none can stand in for the delimiter",
+                advice=f"The file is hardly text delimited by {self.dialect.delimiter!r}; check the delimiter.",
+            )
+        return data.replace(self._delimiter, stand_in), stand_in
+
+    def _restored(self, table: pa.Table, stand_in: bytes) -> pa.Table:
+        """Give quoted texts the delimiter back."""
+        for at, field in enumerate(table.schema):
+            if pa.types.is_string(field.type):
+                values = pc.replace_substring(table.column(at), stand_in.decode(), self.dialect.delimiter)
+                table = table.set_column(at, field.name, values)
+        return table
+
+
+class InvalidRows:
+    """Skips records with a wrong number of fields and remembers them.
+
+    :ivar widths: by index of the record, blank lines not counted: how many fields it has.
+    """
+
+    def __init__(self) -> None:
+        self.widths: dict[int, int] = {}
+
+    def __call__(self, row: csv.InvalidRow) -> str:
+        self.widths[row.number - 1] = row.actual_columns
+        return "skip"
+
+
+def whole(values: pa.ChunkedArray) -> pa.Array:
+    """A column as one array."""
+    return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
+
+
+def has_pair(text: Buffer, quote: str | None) -> bool:
+    """Whether two quote characters stand side by side anywhere."""
+    if quote is None:
+        return False
+    letters = np.frombuffer(text, np.uint8)
+    quotes = letters == ord(quote)
+    return bool((quotes[1:] & quotes[:-1]).any())
+
+
+def _empty_to_null(texts: pa.Array) -> pa.Array:
+    """The same texts, the empty ones null, without a copy of any."""
+    filled = pc.not_equal(pc.binary_length(texts), 0)
+    _, offsets, data = texts.buffers()
+    return pa.Array.from_buffers(pa.string(), len(texts), [filled.buffers()[1], offsets, data])

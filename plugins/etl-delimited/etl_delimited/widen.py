@@ -1,0 +1,59 @@
+"""Wider types for inferred columns whose values turn out not to fit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl_delimited.misfits import wrong
+from etl_framework import INTEGERS, ColumnType, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from etl_framework import Column
+
+_INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
+# From here on, some integers are no doubles.
+_SAFE_INTEGER = float(1 << 53)
+_DECIMAL = ColumnType(kind=Kind.DECIMAL, precision=38, scale=0)
+_DOUBLE = ColumnType(kind=Kind.DOUBLE)
+_TIMESTAMP = ColumnType(kind=Kind.TIMESTAMP)
+_VARCHAR = ColumnType(kind=Kind.VARCHAR)
+_WIDER = {**dict.fromkeys(INTEGERS, (_DECIMAL, _DOUBLE)), Kind.DATE: (_TIMESTAMP,)}
+
+
+def widened(column: Column, texts: Sequence[str]) -> Column:
+    """The column with the narrowest type that takes its former values and these.
+
+    :param texts: values that do not fit; their column is a varchar if no number or date takes them as they are.
+    """
+    values = pa.array(texts, pa.string())
+    candidates = () if column.format else _WIDER.get(column.type.kind, ())
+    for candidate in candidates:
+        if not wrong(values, candidate).any() and not (candidate is _DOUBLE and any(map(_inexact, texts))):
+            return replace(column, type=candidate)
+    return replace(column, type=_VARCHAR, format=None)
+
+
+def large_doubles(values: pa.Array) -> pa.Array | None:
+    """The rows, as a mask, whose doubles are so large that an integer may have been rounded; None when none is."""
+    extremes = pc.min_max(values)
+    if not any(bound.is_valid and abs(bound.as_py()) >= _SAFE_INTEGER for bound in extremes.values()):
+        return None
+    numbers = np.abs(values.to_numpy(zero_copy_only=False))
+    return pa.array((numbers >= _SAFE_INTEGER) & np.isfinite(numbers))
+
+
+def rounded_integers(texts: Sequence[str | None]) -> list[int]:
+    """Indexes of the texts that are integers, written as such, of more digits than a double keeps."""
+    return [index for index, text in enumerate(texts) if text is not None and _inexact(text)]
+
+
+def _inexact(text: str) -> bool:
+    return _INTEGER.fullmatch(text) is not None and abs(int(text)) > int(_SAFE_INTEGER)
