@@ -60,6 +60,38 @@ def last_record_end(buffer: Buffer, dialect: Dialect, *, final: bool, in_quotes:
     return found * marks.unit
 
 
+def first_record_end(buffer: Buffer, dialect: Dialect, *, in_quotes: bool = False) -> int:
+    """Where the first record that ends in the buffer ends: offset just past its line end, 0 when there is none.
+
+    A CR at the very end of the buffer counts as a line end.
+    """
+    marks = marks_of(dialect)
+    for begin, structure in structures(marks.units(buffer), marks, in_quotes):
+        if end := structure.first_end():
+            return (begin + end) * marks.unit
+    return 0
+
+
+def next_line(buffer: Buffer, dialect: Dialect, *, final: bool) -> int | None:
+    """Where the first line after the buffer's first unit's begins, quotes aside; the buffer may begin anywhere.
+
+    A line end that an escape character precedes, or that is the buffer's first unit, is passed over.
+
+    :param final: no text follows the buffer; a CR at the very end counts only then, since an LF might follow it.
+    :returns: offset just past the line end; None when there is none.
+    """
+    marks = marks_of(dialect)
+    units = marks.units(buffer)
+    ends = _line_ends(units, marks)
+    ends[:1] = False
+    if len(units) and not final:
+        ends[-1] &= units[-1] != marks.cr
+    if marks.escape is not None:
+        ends[1:] &= units[:-1] != marks.escape
+    place = int(ends.argmax()) if ends.any() else None
+    return None if place is None else (place + 1) * marks.unit
+
+
 def record_offsets(buffer: Buffer, dialect: Dialect, *, keep_blank: bool = False) -> Offsets:
     """Offset of the first byte of each record; takes some 20 ms for 8 MiB.
 

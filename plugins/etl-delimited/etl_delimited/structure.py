@@ -124,6 +124,20 @@ class Structure:
         word = max(len(self.ends) - 4096, 0) + int(filled[-1])
         return word * 64 + int(self.ends[word]).bit_length()
 
+    def first_end(self, least: int = 0) -> int:
+        """The first place just past a record's end that is not before ``least``, in units; 0 when there is none."""
+        # The unit before the place is the one marked.
+        marked = max(least - 1, 0)
+        words = self.ends[marked // 64 :].copy()
+        if not len(words):
+            return 0
+        words[0] &= _ALL << np.uint64(marked % 64)
+        filled = np.flatnonzero(words)
+        if not filled.size:
+            return 0
+        word = int(words[filled[0]])
+        return (marked // 64 + int(filled[0])) * 64 + (word & -word).bit_length()
+
 
 @dataclass(frozen=True, slots=True)
 class Bits:
