@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 40
 _FIGURES = ("nulls", "minimum", "maximum", "total")
 _HEADINGS = ("column", *_FIGURES)
-_NARROWEST = {0: 16, 2: 8, 3: 8}
+_NARROWEST = {0: 10, 2: 8, 3: 8}
 _LONGEST_SUM = 30
 
 
