@@ -28,7 +28,7 @@ class DelimitedFormat:
         """Cut the source at record boundaries, guessed from the data around each."""
         from etl_delimited.split import split
 
-        return split(source, self.dialect, part_bytes)
+        return split(source, self.dialect, len(self.header), part_bytes)
 
     def split_exactly(self, source: Source, part_bytes: int) -> Sequence[tuple[int, int]]:
         """Cut the source at record boundaries, reading everything before each."""
@@ -49,4 +49,4 @@ class DelimitedFormat:
         """Exact number of records, parsing nothing."""
         from etl_delimited.count import count_rows
 
-        return count_rows(source, self.dialect, workers)
+        return count_rows(source, self.dialect, workers, keep_blank=len(self.header) == 1)

@@ -60,13 +60,17 @@ def last_record_end(buffer: Buffer, dialect: Dialect, *, final: bool, in_quotes:
     return found * marks.unit
 
 
-def first_record_end(buffer: Buffer, dialect: Dialect, *, in_quotes: bool = False) -> int:
+def first_record_end(buffer: Buffer, dialect: Dialect, *, final: bool, in_quotes: bool = False) -> int:
     """Where the first record that ends in the buffer ends: offset just past its line end, 0 when there is none.
 
-    A CR at the very end of the buffer counts as a line end.
+    :param final: no text follows the buffer; a CR at the very end counts only then, since an LF might follow it.
+    :param in_quotes: the buffer begins inside quotes.
     """
     marks = marks_of(dialect)
-    for begin, structure in structures(marks.units(buffer), marks, in_quotes):
+    units = marks.units(buffer)
+    if len(units) and units[-1] == marks.cr and not final:
+        units = units[:-1]
+    for begin, structure in structures(units, marks, in_quotes):
         if end := structure.first_end():
             return (begin + end) * marks.unit
     return 0

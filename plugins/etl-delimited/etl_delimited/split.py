@@ -94,7 +94,8 @@ def _guess(source: Source, dialect: Dialect, width: int, border: int) -> int | N
     border -= (border - dialect.bom) % dialect.unit
     for size in _LINE_WINDOWS if dialect.quote is None else _WINDOWS:
         window = _read(source, dialect, border, size)
-        line = next_line(window, dialect, final=border + len(window) >= source.size)
+        final = border + len(window) >= source.size
+        line = next_line(window, dialect, final=final)
         if line is None:
             continue
         if dialect.quote is None:
@@ -103,7 +104,7 @@ def _guess(source: Source, dialect: Dialect, width: int, border: int) -> int | N
         if inside is False:
             return border + line
         if inside:
-            end = first_record_end(window[line:], dialect, in_quotes=True)
+            end = first_record_end(window[line:], dialect, final=final, in_quotes=True)
             return border + line + end if end else None
     return None
 
