@@ -1,0 +1,296 @@
+"""Find out how a delimited source is to be split and read, from a sample of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl_delimited.content import suffix_of
+from etl_delimited.describe import facts, mixed_line_ends, other_width, quote_findings
+from etl_delimited.dialect import Dialect
+from etl_delimited.format import DelimitedFormat
+from etl_delimited.header import column_names, guess_header, header_doubt, numbered
+from etl_delimited.infer import Inferred, fits, infer, is_null
+from etl_delimited.sample import HEAD_BYTES, Head, read_head, windows
+from etl_delimited.schema import named_columns, schema
+from etl_delimited.settings import FormatSettings, format_settings
+from etl_delimited.sniff import Supposition, sniff
+from etl_delimited.survey import Piece, Survey, line_ends, quotes_are_sound, survey, whole_records
+from etl_framework import Analysis, Column, ColumnType, Finding, InputError, Kind, Sample, Severity
+
+if TYPE_CHECKING:
+    from etl_framework import Job, Source
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
+# With a header and a first row longer than this, the row's types are left to the run.
+_ENOUGH_HEAD_BYTES = 8 << 20
+_RECHECKED = 1 << 18
+_TEXT = ColumnType(kind=Kind.VARCHAR)
+
+
+def analyze(source: Source, job: Job) -> Analysis | None:
+    """Find the format, the columns and an estimate of the rows.
+
+    Reads the first MiB (more only when a record is longer) and sixteen windows over the rest.
+
+    :returns: None when the source is no delimited text and its name does not say so either.
+    :raises InputError: the source cannot be read, is binary, or is not compressed as its name says.
+    :raises UsageError: the job's section ``format`` is wrong.
+    """
+    settings = format_settings(job)
+    size = HEAD_BYTES
+    while (head := read_head(source, settings, size)) is not None:
+        analyzer = _Analyzer(source, job, settings, head)
+        start = analyzer.skipped()
+        if not head.text[start:].strip("\r\n\ufeff"):
+            return analyzer.empty()
+        outline = analyzer.outline(start)
+        records = len(outline.found.cells.records)
+        if head.whole or records > 1 or (records and size >= _ENOUGH_HEAD_BYTES):
+            return analyzer.analysis(outline)
+        if size > settings.max_record_mib << 20:
+            raise InputError(
+                f"the first record of {source.path} does not end within {settings.max_record_mib} MiB",
+                advice="Check the quote character, or set max_record_mib in [jobs.NAME.format].",
+            )
+        size *= 8
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """What the beginning of a source shows.
+
+    :param start: where the first record begins, characters.
+    :param rest: where the second one begins, characters.
+    :param found: the dialect, in characters.
+    """
+
+    start: int
+    rest: int
+    found: Supposition
+
+    @property
+    def first(self) -> list[str]:
+        """The fields of the first record."""
+        return self.found.cells.records[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """What is known of the fields of a record.
+
+    :param header: whether the first record names them.
+    """
+
+    header: bool
+    names: tuple[str, ...]
+    inferred: tuple[Inferred, ...]
+    texts: pa.Table
+    findings: tuple[Finding, ...]
+
+
+class _Analyzer:
+    def __init__(self, source: Source, job: Job, settings: FormatSettings, head: Head) -> None:
+        self._source, self._job, self._settings, self._head = source, job, settings, head
+        self._path = source.path
+
+    def skipped(self) -> int:
+        """Where the lines to pass over end, characters."""
+        place = 0
+        for _ in range(self._settings.skip_lines):
+            line = _LINE.match(self._head.text, place)
+            assert line is not None  # the pattern matches anywhere
+            place = line.end()
+        return place
+
+    def outline(self, start: int) -> _Outline:
+        """Find the dialect."""
+        text = self._head.text[start:]
+        widths = (len(self._job.columns),) if self._job.columns else ()
+        suffix, whole = suffix_of(self._source.name), self._head.whole
+        characters = 1 << 16
+        while True:
+            found = sniff(text, self._settings, suffix=suffix, whole=whole, widths=widths, characters=characters)
+            if len(found.cells.records) > 1 or characters >= len(text):
+                break
+            characters *= 16
+        if self._settings.quote is None and not quotes_are_sound(_utf8(text), self._dialect(found)):
+            found = self._with_better_quotes(text, found)
+        starts = found.cells.starts
+        rest = starts[1] if len(starts) > 1 else found.cells.end
+        return _Outline(start, start + rest, found)
+
+    def analysis(self, outline: _Outline) -> Analysis:
+        """The analysis of a source with at least one record."""
+        found = outline.found
+        dialect = self._dialect(found)
+        after = _utf8(self._head.text[outline.rest :])
+        body = whole_records(after, dialect, final=self._head.whole)
+        newlines = line_ends(_utf8(self._head.text[outline.start : outline.rest]) + body, dialect)
+        dialect = replace(dialect, newline=max(newlines, key=newlines.__getitem__, default="\n"))
+        width = self._width(outline)
+        rows = self._survey(dialect, outline, body, width)
+        fields = self._fields(outline, rows, width)
+        columns = schema(
+            self._path, self._job, self._settings, fields.names, fields.inferred, fields.texts, header=fields.header
+        )
+        dialect = replace(
+            dialect,
+            header=fields.header,
+            null_values=columns.null_values,
+            data_start=self._offset(outline.rest if fields.header else outline.start),
+        )
+        findings = (
+            *self._head.encoding.findings,
+            *quote_findings(self._path, self._head.text[outline.start :], found, self._settings),
+            *mixed_line_ends(self._path, newlines),
+            *fields.findings,
+            *rows.findings,
+            *columns.findings,
+        )
+        return self._result(dialect, columns.columns, self._rows(dialect, rows, fields.header), findings)
+
+    def empty(self) -> Analysis:
+        """The analysis of a source without any record."""
+        columns = tuple(replace(column, declared=True) for column in self._job.columns)
+        finding = Finding(
+            rule="empty_source",
+            severity=Severity.WARNING if columns else Severity.ERROR,
+            count=1,
+            message=f"{self._path} is empty" + ("" if columns else ", so its columns are not known"),
+            advice="Fetch the file again if it should hold rows" + ("." if columns else "; else declare the columns."),
+            samples=(Sample(file=self._path),),
+        )
+        dialect = Dialect(
+            delimiter=self._settings.delimiter or ",",
+            encoding=self._head.encoding.name,
+            bom=self._head.encoding.bom,
+            compression=self._head.compression,
+            skip_lines=self._settings.skip_lines,
+            header=False,
+            data_start=len(self._head.data),
+            max_record_bytes=self._settings.max_record_mib << 20,
+        )
+        named = named_columns(self._job, columns, rows=0) if columns else []
+        return self._result(dialect, columns, 0, (*self._head.encoding.findings, finding, *named))
+
+    def _dialect(self, found: Supposition) -> Dialect:
+        return Dialect(
+            delimiter=found.delimiter,
+            quote=found.quote,
+            escape=found.escape,
+            encoding=self._head.encoding.name,
+            bom=self._head.encoding.bom,
+            skip_lines=self._settings.skip_lines,
+            compression=self._head.compression,
+            max_record_bytes=self._settings.max_record_mib << 20,
+        )
+
+    def _with_better_quotes(self, text: str, found: Supposition) -> Supposition:
+        """Look at more of a text whose quotes turn out to be ill-formed further on."""
+        fixed = self._settings.model_copy(update={"delimiter": found.delimiter})
+        whole = self._head.whole and len(text) <= _RECHECKED
+        again = sniff(text, fixed, suffix="", whole=whole, lines=len(text), characters=_RECHECKED)
+        return again if again.cells.records else found
+
+    def _width(self, outline: _Outline) -> int:
+        """Fields of a record: of most of them, not counting the first when there are others."""
+        widths = [len(record) for record in outline.found.cells.records[1:]]
+        return max(set(widths), key=widths.count) if widths else len(outline.first)
+
+    def _survey(self, dialect: Dialect, outline: _Outline, body: bytes, width: int) -> Survey:
+        head = self._head
+        begin = self._offset(outline.rest)
+        before = head.text[: outline.rest]
+        pieces = [Piece(body, begin, sum(1 for _ in _LINE.finditer(before)) or 1)]
+        if not head.whole and head.compression is None:
+            for offset, data in windows(self._source, dialect, width, len(head.data)):
+                pieces.append(Piece(data, offset, None))
+        if head.encoding.name != "utf-8":
+            pieces = [replace(piece, offset=None) for piece in pieces]
+        return survey(self._path, pieces, dialect, width)
+
+    def _fields(self, outline: _Outline, rows: Survey, width: int) -> _Fields:
+        """Decide whether the first record is a header, and infer the types without or with it."""
+        first = outline.first
+        inferred = tuple(infer(column, self._settings) for column in rows.table.columns)
+        findings: list[Finding] = []
+        header = self._settings.header
+        if header == "auto":
+            again = [_holds(column, text) for column, text in zip(rows.table.columns, first, strict=False)]
+            guess = guess_header(first, inferred, again, self._job.columns, self._settings)
+            header = guess.header
+            if not guess.certain:
+                findings.append(header_doubt(self._path, first, guess))
+        if not header:
+            inferred, texts = self._with_first(first, inferred, rows.table)
+            return _Fields(False, numbered(width), inferred, texts, tuple(findings))
+        names, odd = column_names(self._path, first)
+        findings += odd
+        if len(first) == width:
+            return _Fields(True, names, inferred, rows.table, tuple(findings))
+        findings.append(other_width(self._path, self._head.text, outline.start, outline.found, width))
+        unknown = tuple(Inferred(_TEXT, known=False) for _ in first)
+        texts = pa.table({str(at): pa.array([], pa.string()) for at in range(len(first))})
+        return _Fields(True, names, unknown, texts, tuple(findings))
+
+    def _with_first(
+        self, first: Sequence[str], inferred: tuple[Inferred, ...], texts: pa.Table
+    ) -> tuple[tuple[Inferred, ...], pa.Table]:
+        """The first record is data too."""
+        if len(first) != len(inferred):
+            return inferred, texts
+        record = pa.table([pa.array([text or None], pa.string()) for text in first], names=texts.column_names)
+        texts = pa.concat_tables([record, texts])
+        settled = [
+            one
+            if one.known and not is_null(text, self._settings) and fits(text, one, self._settings)
+            else infer(column, self._settings)
+            for text, one, column in zip(first, inferred, texts.columns, strict=True)
+        ]
+        return tuple(settled), texts
+
+    def _rows(self, dialect: Dialect, rows: Survey, header: bool) -> int:
+        """Estimate the records, from the mean length of the sampled ones."""
+        head = self._head
+        first = 0 if header else 1
+        if head.whole:
+            return rows.records + first
+        if not rows.records:
+            return first
+        # In bytes of the source, where a character may be longer or shorter than in UTF-8.
+        scale = len(head.data) / max(len(_utf8(head.text)), 1)
+        total = self._source.size if head.compression is None else self._source.size * len(head.data) / head.compressed
+        return round((total - dialect.data_start) / (rows.data_bytes * scale / rows.records))
+
+    def _offset(self, place: int) -> int:
+        """Bytes of the source before a character of the head."""
+        encoding = self._head.encoding
+        errors = "replace" if encoding.unit == 2 else "surrogateescape"
+        return encoding.bom + len(self._head.text[:place].encode(encoding.name, errors))
+
+    def _result(
+        self, dialect: Dialect, columns: tuple[Column, ...], rows: int, findings: Sequence[Finding]
+    ) -> Analysis:
+        return Analysis(
+            source=self._source,
+            format=DelimitedFormat(dialect=dialect, header=tuple(column.name for column in columns)),
+            columns=columns,
+            rows=rows,
+            facts=facts(self._source, dialect, columns, rows),
+            findings=tuple(findings),
+        )
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _holds(column: pa.ChunkedArray, text: str) -> bool:
+    return bool(pc.any(pc.equal(column, text)).as_py())

@@ -1,0 +1,126 @@
+"""An analysis in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from etl_framework import Column, Fact, Finding, Sample, Severity
+
+if TYPE_CHECKING:
+    from etl_delimited.dialect import Dialect
+    from etl_delimited.settings import FormatSettings
+    from etl_delimited.sniff import Supposition
+    from etl_framework import Source
+
+_DELIMITERS = {
+    "\t": "tab", ",": "comma", ";": "semicolon", "|": "pipe", " ": "space",
+    "||": "double pipe (||)", "::": "double colon (::)",
+}  # fmt: skip
+_NEWLINES = {"\n": "LF", "\r\n": "CR LF", "\r": "CR"}
+_QUOTES = {None: "none", '"': 'double quote (")', "'": "single quote (')"}
+_ENCODINGS = {
+    "utf-8": "UTF-8",
+    "utf-16-le": "UTF-16 little-endian",
+    "utf-16-be": "UTF-16 big-endian",
+    "latin-1": "Latin-1",
+}
+
+
+def facts(source: Source, dialect: Dialect, columns: Sequence[Column], rows: int) -> tuple[Fact, ...]:
+    """The format for people."""
+    found = {
+        "format": "delimited text",
+        "delimiter": delimiter_name(dialect.delimiter),
+        "quote": _QUOTES.get(dialect.quote, str(dialect.quote)),
+        "escape": dialect.escape or "",
+        "header": "yes" if dialect.header else "no",
+        "encoding": _ENCODINGS.get(dialect.encoding, dialect.encoding)
+        + (" with byte order mark" if dialect.bom else ""),
+        "line ends": _NEWLINES[dialect.newline],
+        "compression": dialect.compression or "none",
+        "skipped lines": str(dialect.skip_lines or ""),
+        "null values": ", ".join(dialect.null_values[1:]),
+        "date formats": ", ".join(f"{column.name}: {column.format}" for column in columns if column.format),
+        "columns": str(len(columns)),
+        "size": f"{source.size:,} bytes",
+        "rows": f"about {rows:,}",
+    }
+    return tuple(Fact(label=label, value=value) for label, value in found.items() if value)
+
+
+def delimiter_name(delimiter: str) -> str:
+    """A delimiter in words, or escaped when it does not print."""
+    name = _DELIMITERS.get(delimiter)
+    return name or (delimiter if delimiter.isprintable() else repr(delimiter)[1:-1])
+
+
+def mixed_line_ends(path: str, counts: Mapping[str, int]) -> list[Finding]:
+    """The finding for a sample whose records end in several ways.
+
+    :param counts: how many records each kind of line end ends.
+    """
+    if len(counts) < 2:
+        return []
+    shown = ", ".join(f"{_NEWLINES[newline]} ({count:,}×)" for newline, count in counts.items())
+    usual = max(counts.values())
+    return [
+        Finding(
+            rule="mixed_line_ends",
+            severity=Severity.WARNING,
+            count=sum(counts.values()) - usual,
+            message=f"records end in several ways: {shown}; each of them ends a record",
+            advice="Often parts of two systems were joined, or a lone CR stands in an unquoted field.",
+            samples=(Sample(file=path),),
+        )
+    ]
+
+
+def quote_findings(path: str, text: str, found: Supposition, settings: FormatSettings) -> list[Finding]:
+    """What is odd about the quotes at the beginning of a source."""
+    if settings.quote is not None:
+        return []
+    cells = found.cells
+    if found.quote is None and '"' in text:
+        message = "quote characters enclose no fields here, so they are part of the values"
+        advice = """Declare quote = '"' in [jobs.NAME.format] if they should enclose fields."""
+        return [_stray(path, text, Severity.WARNING, text.count('"'), message, advice, text.find('"'))]
+    at = cells.stray_record
+    place = text.find(found.quote or "") if at is None or at >= len(cells.starts) else cells.starts[at]
+    if cells.malformed:
+        message = "quoted fields go on after their closing quote"
+        advice = 'Double the quotes within quoted fields, or declare quote = "none" or an escape character.'
+        return [_stray(path, text, Severity.WARNING, cells.malformed, message, advice, place)]
+    if cells.stray:
+        message = "quote characters stand within fields that are not quoted; they are part of the values"
+        return [_stray(path, text, Severity.INFO, cells.stray, message, "", place)]
+    return []
+
+
+def _stray(path: str, text: str, severity: Severity, count: int, message: str, advice: str, place: int) -> Finding:
+    shown = text[max(place - 20, 0) : place + 60].splitlines()
+    sample = Sample(file=path, value=next(filter(None, shown), ""), reason="stray quote")
+    return Finding(
+        rule="stray_quotes", severity=severity, count=count, message=message, advice=advice, samples=(sample,)
+    )
+
+
+def other_width(path: str, text: str, start: int, found: Supposition, width: int) -> Finding:
+    """The finding for a header that does not have as many names as the records have fields.
+
+    :param start: where the first record begins in ``text``, characters.
+    :param width: fields of most records.
+    """
+    cells = found.cells
+    names = len(cells.records[0])
+    usual = next((at for at, record in enumerate(cells.records) if len(record) == width), 0)
+    lines = len(text[: start + cells.starts[usual]].splitlines())
+    hint = f" If the header is on line {lines + 1}, declare skip_lines = {lines}." if usual else ""
+    return Finding(
+        rule="header_mismatch",
+        severity=Severity.ERROR,
+        count=1,
+        message=f"the header names {names} columns, but most records have {width} fields",
+        advice=f"Check the delimiter and the first lines of the file.{hint}",
+        samples=(Sample(file=path, value=", ".join(cells.records[0])[:200], reason=f"{names} fields"),),
+    )
