@@ -60,7 +60,9 @@ class Block(Protocol):
 class Format(Protocol):
     """How to split and to read one source. Picklable: it travels to worker processes and into the journal."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Of the format, such as ``delimited``."""
 
     def split(self, source: Source, part_bytes: int) -> Sequence[tuple[int, int]]:
         """Cut the source at record boundaries.
