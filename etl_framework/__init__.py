@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from etl_framework.jsonable import report_from_json as report_from_json
     from etl_framework.jsonable import to_jsonable as to_jsonable
     from etl_framework.periods import Period as Period
+    from etl_framework.plugins import PluginInfo as PluginInfo
+    from etl_framework.plugins import Plugins as Plugins
+    from etl_framework.plugins import PluginSettings as PluginSettings
     from etl_framework.protocols import Block as Block
     from etl_framework.protocols import Codec as Codec
     from etl_framework.protocols import Compressor as Compressor
@@ -95,6 +98,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "api": "Workspace analyze load resume validate",
     "checks": "RowCheck row_check",
+    "plugins": "Plugins PluginInfo PluginSettings",
     "jsonable": "dumps report_from_json to_jsonable",
     "terminal": "bytes_in_words printable seconds_in_words",
     "columns": "Column ColumnType Kind TableName quote INTEGERS FLOATS NUMBERS",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from configparser import ConfigParser
 from pathlib import Path
@@ -63,3 +64,19 @@ def test_no_two_test_modules_have_the_same_name() -> None:
         and not path.name.startswith(f"test_{path.relative_to(ROOT).parts[1].removeprefix('etl-')}_")
     ]
     assert misnamed == []
+
+
+PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    dead = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert dead == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    missing = [page.name for page in PAGES if page.parent.name == "docs" and f"]({page.name})" not in index]
+    assert missing == ["index.md"]

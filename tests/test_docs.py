@@ -1,0 +1,101 @@
+"""Every code block of the README and the documentation runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from etl_framework import Plugins, PluginSettings
+from etl_framework.config import load_config, problems
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DRAWINGS = {"", "text"}
+RUN_ELSEWHERE = {"sh"}
+"""Shell blocks install things or run for long: the two of the README are what CI runs, word for word."""
+
+
+def blocks(language: str) -> list[object]:
+    found = []
+    for page in PAGES:
+        for number, (said, code) in enumerate(BLOCK.findall(page.read_text(encoding="utf-8"))):
+            if said == language and "def etl_" not in code.split("(")[0]:
+                found.append(pytest.param(code, id=f"{page.stem}-{number}"))
+    return found
+
+
+def test_every_block_is_of_a_language_that_is_tested() -> None:
+    languages = {said for page in PAGES for said, _ in BLOCK.findall(page.read_text(encoding="utf-8"))}
+    assert languages <= {"console", "python", "toml"} | DRAWINGS | RUN_ELSEWHERE
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as the pages assume it: a file of flights, one with a bad row, and a month of lending."""
+    flights = "".join(f"2013-01-{day:02},{day * 10},UA{day}\n" for day in range(1, 32))
+    (tmp_path / "flights.csv").write_text("day,dep_time,flight\n" + flights)
+    good = "".join(f"{number},{number}.5\n" for number in range(200))
+    (tmp_path / "broken.csv").write_text(f"id,price\n{good}200\n")
+    (tmp_path / "data").mkdir()
+    lending = "".join(f"2024-01-{day:02}\t{day}\t1.25\tbond {day}\n" for day in range(1, 32))
+    (tmp_path / "data" / "factLending_20240101-20240131.tsv").write_text(f"recordDate\tassetId\tprice\tname\n{lending}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def readme_configuration() -> str:
+    [configuration] = re.findall(r"^```toml\n(.*?)^```$", PAGES[0].read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return str(configuration)
+
+
+@pytest.mark.parametrize("code", blocks("console"))
+def test_commands_of_the_pages_run(code: str, folder: Path) -> None:
+    (folder / "etl.toml").write_text(readme_configuration())
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for line in code.splitlines():
+        if line.startswith("$ "):
+            ended = subprocess.run(
+                ["bash", "-c", line[2:]],
+                cwd=folder,
+                env={**os.environ, "PATH": path},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert ended.returncode == 0, f"{line}\n{ended.stdout}\n{ended.stderr}"
+
+
+@pytest.mark.parametrize("code", blocks("toml"))
+def test_configurations_of_the_pages_are_right(code: str, folder: Path) -> None:
+    (folder / "etl.toml").write_text(code)
+    assert not problems(load_config(folder / "etl.toml"))
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_of_the_pages_runs(code: str, folder: Path) -> None:
+    if "@hookimpl" in code:
+        (folder / "team_checks.py").write_text(code)
+        plugins = Plugins.load(PluginSettings(files=(folder / "team_checks.py",)))
+        assert "team_checks" in [info.name for info in plugins.infos]
+    else:
+        exec(compile(code, "page", "exec"), {"__name__": "page"})
+
+
+def test_the_check_of_the_readme_finds_what_it_is_for(folder: Path) -> None:
+    from etl_framework import Workspace
+
+    [code] = [code for _, code in BLOCK.findall(PAGES[0].read_text(encoding="utf-8")) if "@hookimpl" in code]
+    (folder / "checks").mkdir()
+    (folder / "checks" / "team_checks.py").write_text(code)
+    (folder / "etl.toml").write_text('plugins = ["checks/team_checks.py"]\n')
+    (folder / "late.csv").write_text("day,dep_time\n2013-01-01,2359\n2013-01-02,2500\n")
+    workspace = Workspace.open()
+    validation = workspace.validate(workspace.job(None, ["late.csv"], {}))
+    [finding] = validation.findings
+    assert (finding.rule, finding.count, finding.samples[0].line) == ("time_of_day", 1, 3)
