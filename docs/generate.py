@@ -1,7 +1,7 @@
 """Write the pages of docs/ that follow from the code, or check that they are up to date.
 
-    python docs/generate.py            # write
-    python docs/generate.py --check    # exit 1 and name what differs; writes nothing
+python docs/generate.py            # write
+python docs/generate.py --check    # exit 1 and name what differs; writes nothing
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from etl_framework import hookspecs
+from etl_framework.cli.group import etl
+from etl_framework.cli.session import Session
 from etl_framework.discovery import HOOKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 DOCS = Path(__file__).parent
 
-INTRODUCTION = """\
+HOOKS_INTRODUCTION = """\
 # Hooks
 
 <!-- Written by docs/generate.py from etl_framework/hookspecs.py: change it there. -->
@@ -39,10 +43,19 @@ Rules for every hook:
   `etl plugins list` still works and shows why; `etl --disable-plugin NAME …` goes on without it.
 """
 
+CLI_INTRODUCTION = """\
+# The command line
+
+<!-- Written by docs/generate.py from the commands: change their help. -->
+
+Results go to standard output, log and progress to standard error. With `--json` a command prints exactly one JSON
+document, which has a `schema_version`. Global options stand before the command: `etl --quiet load sales`.
+"""
+
 
 def hooks_page() -> str:
     """The reference of the hooks, from their docstrings."""
-    return "\n".join([INTRODUCTION, *(_hook(name) for name in HOOKS)])
+    return "\n".join([HOOKS_INTRODUCTION, *(_hook(name) for name in HOOKS)])
 
 
 def _hook(name: str) -> str:
@@ -55,8 +68,8 @@ def _hook(name: str) -> str:
 def _fields(text: str) -> str:
     """The field list of a docstring as a Markdown list."""
     lines = []
-    for item in re.split(r"\n(?=:|\.\. )|\n\n", text):
-        item = " ".join(item.split())
+    for field in re.split(r"\n(?=:|\.\. )|\n\n", text):
+        item = " ".join(field.split())
         if match := re.fullmatch(r":param (\w+): (.*)", item):
             lines.append(f"- `{match[1]}`: {match[2]}")
         elif match := re.fullmatch(r":returns: (.*)", item):
@@ -76,8 +89,36 @@ def _markdown(text: str) -> str:
     return text.replace("``", "`")
 
 
+def cli_page() -> str:
+    """The reference of every command, from its help; plugins' commands included."""
+    with click.Context(etl, info_name="etl", obj=Session(), **etl.context_settings) as context:
+        return "\n".join([CLI_INTRODUCTION, *_command(etl, context)])
+
+
+def _command(command: click.Command, context: click.Context) -> Iterator[str]:
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    lines = [f"## `{context.command_path}`", f"```text\n{usage}\n```", _help(command)]
+    records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
+    described = [(options, " ".join(text.split())) for options, text in filter(None, records) if text]
+    lines.append("\n".join(f"- `{options}`: {text}" for options, text in described))
+    yield "\n\n".join(filter(None, lines)) + "\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            if (found := command.get_command(context, name)) and not found.hidden:
+                with click.Context(found, parent=context, info_name=name) as below:
+                    yield from _command(found, below)
+
+
+def _help(command: click.Command) -> str:
+    """A command's help; what click is told not to rewrap is a block of its own."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    return "\n\n".join(
+        f"```text\n{paragraph[2:]}\n```" if paragraph.startswith("\b\n") else paragraph for paragraph in paragraphs
+    )
+
+
 #: Every generated page, by file name.
-PAGES: dict[str, Callable[[], str]] = {"hooks.md": hooks_page}
+PAGES: dict[str, Callable[[], str]] = {"cli.md": cli_page, "hooks.md": hooks_page}
 
 
 def main(arguments: list[str]) -> int:
