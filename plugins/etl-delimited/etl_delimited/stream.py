@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bz2 import BZ2Decompressor
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
@@ -9,9 +10,12 @@ from typing import TYPE_CHECKING, Protocol, Self
 from etl_framework import InputError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from etl_delimited.dialect import Dialect
 
 _CHUNK_BYTES = 2 << 20
+_PACKED_BYTES = 256 << 10
 
 
 class ByteStream(Protocol):
@@ -111,7 +115,10 @@ class DecompressedStream:
         if self._file.size() == 0:
             self._file.close()
             raise self._damaged("it is empty")
-        self._stream = pa.CompressedInputStream(self._file, compression)
+        # Arrow's stumbles over an empty bz2 stream between others.
+        self._stream = (
+            _Bz2Reader(self._file) if compression == "bz2" else pa.CompressedInputStream(self._file, compression)
+        )
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="decompress")
         self._consumed = 0
         self._chunk = memoryview(b"")
@@ -134,7 +141,6 @@ class DecompressedStream:
         """Stop decompressing and let go of the file."""
         self._next = None
         self._worker.shutdown(wait=True, cancel_futures=True)
-        self._stream.close()
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -144,11 +150,13 @@ class DecompressedStream:
         self.close()
 
     def _take(self) -> bytes:
+        import pyarrow as pa
+
         if self._next is None:
             return b""
         try:
             chunk = self._next.result()
-        except OSError as error:
+        except (OSError, pa.ArrowException) as error:
             raise self._damaged(str(error)) from error
         self._next = self._worker.submit(self._decompress) if chunk else None
         return chunk
@@ -163,3 +171,30 @@ class DecompressedStream:
             f"{self._path} is no whole {self._compression} file: {reason}",
             advice="The file is damaged or cut short: fetch it again.",
         )
+
+
+class _Bz2Reader:
+    """Reads the bz2 streams of a file, one after the other."""
+
+    def __init__(self, file: pa.NativeFile) -> None:
+        self._file = file
+        self._decompressor = BZ2Decompressor()
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes; none only at the end.
+
+        :raises OSError: the file is damaged or cut short.
+        """
+        while True:
+            packed = b""
+            if self._decompressor.eof:
+                packed = self._decompressor.unused_data or self._file.read(_PACKED_BYTES)
+                if not packed:
+                    return b""
+                self._decompressor = BZ2Decompressor()
+            elif self._decompressor.needs_input:
+                packed = self._file.read(_PACKED_BYTES)
+                if not packed:
+                    raise OSError("it is cut short")
+            if data := self._decompressor.decompress(packed, size):
+                return data
