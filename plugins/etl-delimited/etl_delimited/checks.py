@@ -36,19 +36,28 @@ def violations(batch: pa.RecordBatch, columns: Sequence[Column]) -> dict[int, Pr
     return dict(sorted(found.items()))
 
 
+def too_large(values: pa.Array, column: Column) -> list[int]:
+    """The rows whose decimal has more digits than its type.
+
+    Arrow checks the digits as they are written, not once zeros have filled up the scale.
+    """
+    kind = column.type
+    if kind.kind is not Kind.DECIMAL or not len(values):
+        return []
+    beyond = 10 ** ((kind.precision or 38) - (kind.scale or 0))
+    if not any(bound.is_valid and abs(bound.as_py()) >= beyond for bound in pc.min_max(values).values()):
+        return []
+    return [row for row, value in enumerate(values.to_pylist()) if value is not None and abs(value) >= beyond]
+
+
 def _of_column(values: pa.Array, column: Column) -> Iterator[tuple[int, Problem]]:
     if column.required and values.null_count:
         for row in _true_rows(pc.is_null(values)):
             yield row, Problem("null_in_required", column.name, None, "The column is required, and the value is null.")
     limit = column.type.precision
-    if limit is None or not len(values):
-        return
-    if column.type.kind is Kind.VARCHAR:
-        # A text has no more characters than bytes.
-        if (pc.max(pc.binary_length(values)).as_py() or 0) > limit:
-            yield from _too_long(values, column, limit)
-    elif column.type.kind is Kind.DECIMAL:
-        yield from _too_large(values, column, limit)
+    # A text has no more characters than bytes.
+    if column.type.kind is Kind.VARCHAR and limit and (pc.max(pc.binary_length(values)).as_py() or 0) > limit:
+        yield from _too_long(values, column, limit)
 
 
 def _too_long(values: pa.Array, column: Column, limit: int) -> Iterator[tuple[int, Problem]]:
@@ -56,18 +65,6 @@ def _too_long(values: pa.Array, column: Column, limit: int) -> Iterator[tuple[in
     for row in _true_rows(pc.greater(lengths, limit)):
         reason = f"The text has {lengths[row].as_py()} characters, {column.type} holds {limit}."
         yield row, Problem("too_long", column.name, values[row].as_py(), reason)
-
-
-def _too_large(values: pa.Array, column: Column, limit: int) -> Iterator[tuple[int, Problem]]:
-    """Arrow checks the digits of a decimal as they are written, not once zeros have filled up its scale."""
-    extremes = pc.min_max(values)
-    beyond = 10 ** (limit - (column.type.scale or 0))
-    if not any(bound.is_valid and abs(bound.as_py()) >= beyond for bound in extremes.values()):
-        return
-    for row, value in enumerate(values.to_pylist()):
-        if value is not None and abs(value) >= beyond:
-            reason = f"The value has more digits than {column.type} holds."
-            yield row, Problem("wrong_type", column.name, f"{value:f}", reason)
 
 
 def _true_rows(mask: pa.Array) -> list[int]:

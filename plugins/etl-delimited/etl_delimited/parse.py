@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from etl_delimited.checks import too_large
 from etl_delimited.dates import DatePattern
 from etl_framework import InputError, Kind, UsageError
 
@@ -139,7 +140,7 @@ class Parser:
     def batch(self, fields: pa.Table) -> pa.RecordBatch:
         """The columns of the run, from what :meth:`fields` gave.
 
-        :raises ParseError: a text does not fit its column's date pattern.
+        :raises ParseError: a text does not fit its column's date pattern, or a number its decimal.
         """
         arrays = []
         for at, field in enumerate(self.layout.fields):
@@ -148,6 +149,8 @@ class Parser:
                 array, wrong = self._patterns[at].read(array)
                 if len(wrong):
                     raise ParseError(at, int(wrong[0]), "date pattern")
+            elif large := too_large(array, self.layout.columns[at]):
+                raise ParseError(at, large[0], "too many digits")
             arrays.append(array)
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 

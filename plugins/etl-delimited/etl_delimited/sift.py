@@ -18,7 +18,7 @@ from etl_delimited.checks import Problem, violations
 from etl_delimited.parse import InvalidRows, ParseError, Parser, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from etl_delimited.parse import Buffer
     from etl_delimited.structure import Offsets
@@ -57,18 +57,12 @@ class Misfits(Exception):
         self.first = first
 
 
-def record_starts(records: Buffer, parser: Parser) -> Offsets:
-    """Where each record begins, and where the last one ends."""
-    starts = scan.record_offsets(records, parser.utf8, keep_blank=parser.layout.width == 1)
-    return np.append(starts, len(records))
-
-
 def sift(records: Buffer, parser: Parser, *, unclosed: bool) -> Sifted:
     """Sift the records of a block.
 
     :param records: whole records in UTF-8, ending with a line end.
     :param unclosed: the last record ends within quotes.
-    :raises Misfits: values of inferred columns do not fit, in records that are good otherwise.
+    :raises Misfits: values of an inferred column do not fit, in records that are good otherwise.
     """
     sieve = _Sieve(records, parser)
     if unclosed:
@@ -78,6 +72,22 @@ def sift(records: Buffer, parser: Parser, *, unclosed: bool) -> Sifted:
     sieve.reject_bytes()
     batch = sieve.parse()
     return Sifted(batch, np.flatnonzero(sieve.alive), sieve.problems, sieve.starts)
+
+
+def record_starts(records: Buffer, parser: Parser) -> Offsets:
+    """Where each record begins, and where the last one ends."""
+    starts = scan.record_offsets(records, parser.utf8, keep_blank=parser.layout.width == 1)
+    return np.append(starts, len(records))
+
+
+def joined(records: memoryview, starts: Offsets, indexes: Offsets) -> bytes:
+    """The bytes of some records, given by ascending indexes."""
+    if not len(indexes):
+        return b""
+    breaks = np.flatnonzero(np.diff(indexes) != 1) + 1
+    begins = starts[indexes[np.concatenate(([0], breaks))]].tolist()
+    ends = starts[indexes[np.concatenate((breaks - 1, [len(indexes) - 1]))] + 1].tolist()
+    return b"".join([records[begin:end] for begin, end in zip(begins, ends, strict=True)])
 
 
 class _Sieve:
@@ -94,47 +104,17 @@ class _Sieve:
             self.alive[record] = False
             self.problems[record] = problem
 
-    def record(self, index: int) -> memoryview:
-        return self.records[self.starts[index] : self.starts[index + 1]]
-
-    def joined(self, indexes: Offsets) -> bytes:
-        """The bytes of some records, given in ascending order."""
-        return joined(self.records, self.starts, indexes)
-
     def reject_bytes(self) -> None:
-        """Records with a NUL byte or with bytes that are no UTF-8."""
+        """Take out the records with a NUL byte or with bytes that are no UTF-8."""
         letters = np.frombuffer(self.records, np.uint8)
-        for record in self._holding(np.flatnonzero(letters == 0)):
-            column, value = self._field_with(record, b"\0")
-            self.reject(record, Problem("nul_byte", column, value, "There is a NUL byte in the record."))
+        with_nul = self._holding(np.flatnonzero(letters == 0))
+        self._reject_bytes(with_nul, "nul_byte", "There is a NUL byte in the record.", lambda value: 0 in value)
         if _is_utf8(self.records):
             return
-        for record in self._holding(np.flatnonzero(letters >= 0x80)):
-            try:
-                str(self.record(record), "utf-8")
-            except UnicodeDecodeError as error:
-                column, value = self._field_with(record, bytes(self.record(record)[error.start : error.end]))
-                encoding = self.parser.dialect.encoding
-                self.reject(record, Problem("invalid_encoding", column, value, f"Some bytes are not valid {encoding}."))
-
-    def _holding(self, places: Offsets) -> list[int]:
-        found: list[int] = np.unique(np.searchsorted(self.starts, places, side="right") - 1).tolist()
-        return [record for record in found if record >= 0]
-
-    def _field_with(self, record: int, wanted: bytes) -> tuple[str | None, str | None]:
-        """Name of the column and text of the field that holds some bytes."""
-        fields = self._raw_fields(record)
-        for column, field in zip(self.columns, self.parser.layout.fields, strict=True):
-            if fields and wanted in fields[field]:
-                return column.name, fields[field].decode("utf-8", "replace")
-        return None, None
-
-    def _raw_fields(self, record: int) -> list[bytes]:
-        skipped = InvalidRows()
-        # Characters of UTF-8 taken one byte each, since Arrow shows rows of wrong width only as valid text.
-        texts = self.parser.texts(str(self.record(record), "latin-1").encode(), skip=skipped)
-        row = texts.to_pylist()[0] if texts.num_rows else {}
-        return [(value or "").encode("latin-1") for value in row.values()]
+        holding = self._holding(np.flatnonzero(letters >= 0x80))
+        broken = [record for record in holding if not _is_utf8(self._record(record))]
+        reason = f"Some bytes are not valid {self.parser.dialect.encoding}."
+        self._reject_bytes(broken, "invalid_encoding", reason, lambda value: not _is_utf8(value))
 
     def parse(self) -> pa.RecordBatch:
         """Parse what is left, and take out what keeps it from parsing until nothing does."""
@@ -143,53 +123,95 @@ class _Sieve:
         while True:
             candidates = np.flatnonzero(self.alive)
             try:
-                return self._checked(self.parser.parse(self.joined(candidates)), candidates)
+                return self._checked(self.parser.parse(self._joined(candidates)), candidates)
             except ParseError as error:
-                refused, at = error.row, error.column
+                at, row = error.column, error.row
             if at not in looked_at:
                 looked_at.add(at)
-                self._reject_shapes(candidates) if at is None else self._reject_values(candidates, at)
-            elif refused is not None and hints < _MOST_HINTS:
+                if at is None:
+                    self._reject_shapes(candidates)
+                else:
+                    self._reject_values(candidates, at)
+            elif row is not None and hints < _MOST_HINTS:
                 hints += 1
-                self._refuse(int(candidates[refused]))
+                self._reject_refused(candidates[row : row + 1])
             else:
                 for record in list(self._refused_among(candidates)):
-                    self._refuse(record)
+                    self._reject_refused(record)
+
+    def _record(self, index: int) -> memoryview:
+        return self.records[self.starts[index] : self.starts[index + 1]]
+
+    def _joined(self, indexes: Offsets) -> bytes:
+        return joined(self.records, self.starts, indexes)
+
+    def _holding(self, places: Offsets) -> list[int]:
+        """The records in which some bytes of the block lie."""
+        found: list[int] = np.unique(np.searchsorted(self.starts, places, side="right") - 1).tolist()
+        return [record for record in found if record >= 0 and self.alive[record]]
+
+    def _reject_bytes(self, records: list[int], rule: str, reason: str, is_wrong: Callable[[bytes], bool]) -> None:
+        if not records:
+            return
+        for record, values in zip(records, self._raw_values(np.array(records, np.int64)), strict=True):
+            at = next((at for at, value in enumerate(values) if is_wrong(value)), None)
+            column = None if at is None else self.columns[at].name
+            value = None if at is None else values[at].decode("utf-8", "replace")
+            self.reject(record, Problem(rule, column, value, reason))
+
+    def _raw_values(self, records: Offsets) -> list[list[bytes]]:
+        """The values of some records, in the columns' order; none where a record has a wrong number of fields."""
+        skipped = InvalidRows()
+        # Each byte as a character of its own, since Arrow shows rows of a wrong width as valid text only.
+        texts = self.parser.texts(self._joined(records).decode("latin-1").encode(), skip=skipped)
+        columns = [texts.column(field).to_pylist() for field in self.parser.layout.fields]
+        rows = iter(zip(*columns, strict=True))
+        return [
+            [] if row in skipped.widths else [(value or "").encode("latin-1") for value in next(rows)]
+            for row in range(len(records))
+        ]
 
     def _reject_shapes(self, candidates: Offsets) -> None:
         """Take out the records with a wrong number of fields."""
         skipped = InvalidRows()
-        self.parser.texts(self.joined(candidates), skip=skipped)
+        self.parser.texts(self._joined(candidates), field=0, skip=skipped)
         expected = self.parser.layout.width
         for row, width in skipped.widths.items():
             rule = "too_few_fields" if width < expected else "too_many_fields"
             reason = f"The record has {_fields(width)}, not {expected}."
             self.reject(int(candidates[row]), Problem(rule, None, None, reason))
 
-    def _reject_values(self, candidates: Offsets, at: int) -> None:
-        """Take out the records whose value in one column surely is not of its type.
+    def _reject_values(self, candidates: Offsets, at: int, *, refused: bool = False) -> None:
+        """Take out the records whose value in one column is not of its type.
 
+        :param refused: this is so for all of them; else for those where it is sure.
         :raises Misfits: the column is inferred.
         """
         field = self.parser.layout.fields[at]
-        texts = whole(self.parser.texts(self.joined(candidates), field=field).column(0))
-        rows = np.flatnonzero(self._wrong(at, texts))
+        texts = whole(self.parser.texts(self._joined(candidates), field=field).column(0))
+        rows = np.arange(len(candidates)) if refused else np.flatnonzero(self._wrong(at, texts))
         if self.columns[at].declared:
-            for row in rows.tolist():
-                self._reject_value(int(candidates[row]), at, texts[row].as_py())
+            self._reject_texts(candidates[rows], at, texts.take(pa.array(rows)))
         elif len(rows):
             self._widen(candidates[rows], at, texts.take(pa.array(rows)))
 
+    def _reject_texts(self, records: Offsets, at: int, texts: pa.Array) -> None:
+        column = self.columns[at]
+        for record, text in zip(records.tolist(), texts.to_pylist(), strict=True):
+            self.reject(record, Problem("wrong_type", column.name, text, misfits.reason(text, column)))
+
     def _widen(self, candidates: Offsets, at: int, texts: pa.Array) -> None:
-        """A record that is bad by what is declared is no reason to widen what is inferred."""
-        others = self.parser.texts(self.joined(candidates))
-        good = np.ones(len(candidates), np.bool_)
+        """A record that is bad by what is declared is no reason to widen what is inferred.
+
+        :raises Misfits: some records are good otherwise.
+        """
+        others = self.parser.texts(self._joined(candidates))
         for other, column in enumerate(self.columns):
             if column.declared:
                 values = whole(others.column(self.parser.layout.fields[other]))
-                for row in np.flatnonzero(self._wrong(other, values)).tolist():
-                    self._reject_value(int(candidates[row]), other, values[row].as_py())
-                    good[row] = False
+                rows = np.flatnonzero(self._wrong(other, values))
+                self._reject_texts(candidates[rows], other, values.take(pa.array(rows)))
+        good = self.alive[candidates]
         if good.any():
             first = int(candidates[np.flatnonzero(good)[0]])
             raise Misfits(at, texts.filter(pa.array(good)).unique().to_pylist(), first)
@@ -202,38 +224,30 @@ class _Sieve:
         mask[pattern.read(values)[1]] = True
         return mask
 
-    def _reject_value(self, record: int, at: int, text: str | None) -> None:
-        column = self.columns[at]
-        self.reject(record, Problem("wrong_type", column.name, text, misfits.reason(text, column)))
-
-    def _refused_among(self, candidates: Offsets) -> Iterator[int]:
+    def _refused_among(self, candidates: Offsets) -> Iterator[Offsets]:
+        """The records that the parser refuses, each alone."""
         try:
-            self.parser.parse(self.joined(candidates))
+            self.parser.parse(self._joined(candidates))
         except ParseError:
             if len(candidates) == 1:
-                yield int(candidates[0])
+                yield candidates
                 return
             middle = len(candidates) // 2
             yield from self._refused_among(candidates[:middle])
             yield from self._refused_among(candidates[middle:])
 
-    def _refuse(self, record: int) -> None:
-        """Take out a record that the parser refuses, saying what is wrong with it."""
-        data = self.record(record)
+    def _reject_refused(self, record: Offsets) -> None:
+        """Take out one record that the parser refuses, saying what is wrong with it."""
         try:
-            self.parser.parse(data)
+            self.parser.parse(self._joined(record))
         except ParseError as error:
             if error.column is None:
-                self.reject(record, Problem("too_many_fields", None, None, error.detail))
-                return
-            field = self.parser.layout.fields[error.column]
-            text = self.parser.texts(data, field=field).column(0)[0].as_py()
-            if not self.columns[error.column].declared:
-                self._widen(np.array([record]), error.column, pa.array([text]))
+                self.reject(int(record[0]), Problem("too_many_fields", None, None, error.detail))
             else:
-                self._reject_value(record, error.column, text)
+                self._reject_values(record, error.column, refused=True)
 
     def _checked(self, batch: pa.RecordBatch, candidates: Offsets) -> pa.RecordBatch:
+        """The batch without the records that break what is declared of their columns."""
         found = violations(batch, self.columns)
         if not found:
             return batch
@@ -242,17 +256,7 @@ class _Sieve:
         return batch.filter(pa.array(self.alive[candidates]))
 
 
-def joined(records: memoryview, starts: Offsets, indexes: Offsets) -> bytes:
-    """The bytes of some records, given by ascending indexes."""
-    if not len(indexes):
-        return b""
-    breaks = np.flatnonzero(np.diff(indexes) != 1) + 1
-    begins = starts[indexes[np.concatenate(([0], breaks))]].tolist()
-    ends = starts[indexes[np.concatenate((breaks - 1, [len(indexes) - 1]))] + 1].tolist()
-    return b"".join([records[begin:end] for begin, end in zip(begins, ends, strict=True)])
-
-
-def _is_utf8(data: memoryview) -> bool:
+def _is_utf8(data: bytes | memoryview) -> bool:
     try:
         codecs.utf_8_decode(data, "strict", True)
     except UnicodeDecodeError:

@@ -33,12 +33,19 @@ def widened(column: Column, texts: Sequence[str]) -> Column:
 
     :param texts: values that do not fit; their column is a varchar if no number or date takes them as they are.
     """
-    values = pa.array(texts, pa.string())
     candidates = () if column.format else _WIDER.get(column.type.kind, ())
     for candidate in candidates:
-        if not wrong(values, candidate).any() and not (candidate is _DOUBLE and any(map(_inexact, texts))):
+        if _takes(candidate, texts):
             return replace(column, type=candidate)
     return replace(column, type=_VARCHAR, format=None)
+
+
+def _takes(candidate: ColumnType, texts: Sequence[str]) -> bool:
+    if candidate is _DECIMAL and not all(map(_INTEGER.fullmatch, texts)):
+        return False
+    if candidate is _DOUBLE and any(map(_inexact, texts)):
+        return False
+    return not wrong(pa.array(texts, pa.string()), candidate).any()
 
 
 def large_doubles(values: pa.Array) -> pa.Array | None:

@@ -1,0 +1,342 @@
+"""Bad rows: each rule, with the exact place, column, value and bytes, wherever in a part or block the record lies."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from etl_delimited.dialect import Dialect
+from etl_delimited.format import DelimitedFormat
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from etl_framework import BadRow, Block, Column, ColumnType, Part, Source
+
+WHOLE = 1 << 23
+GOOD = "1,ab,2024-02-29\n"
+COLUMNS = (
+    Column(name="id", type=ColumnType.parse("bigint"), declared=True, required=True),
+    Column(name="code", type=ColumnType.parse("varchar(4)"), declared=True),
+    Column(name="day", type=ColumnType.parse("date"), declared=True),
+)
+
+BAD = {
+    "too_few_fields": (b"2,xy\n", None, None, "The record has 2 fields, not 3."),
+    "too_many_fields": (b"2,xy,2024-01-01,z\n", None, None, "The record has 4 fields, not 3."),
+    "invalid_encoding": (b"2,\xff\xfe,2024-01-01\n", "code", "\ufffd\ufffd", "Some bytes are not valid utf-8."),
+    "nul_byte": (b"2,a\0b,2024-01-01\n", "code", "a\0b", "There is a NUL byte in the record."),
+    "wrong_type": (b"2,xy,2024-02-30\n", "day", "2024-02-30", "The value is not of type date."),
+    "null_in_required": (b",xy,2024-01-01\n", "id", None, "The column is required, and the value is null."),
+    "too_long": ("2,äöüßé,2024-01-01\n".encode(), "code", "äöüßé", "The text has 5 characters, varchar(4) holds 4."),
+}
+RULES = sorted(BAD)
+
+
+class Reading:
+    """All that reading a file gives."""
+
+    def __init__(
+        self, folder: Path, content: bytes, cuts: list[int], cols: tuple[Column, ...], block_bytes: int, **dialect
+    ):
+        path = folder / "data.csv"
+        path.write_bytes(content)
+        source = Source(path=str(path), size=len(content), modified_ns=0, inode=0, digest="")
+        form = DelimitedFormat(dialect=Dialect(**{"header": False, **dialect}), header=tuple(c.name for c in cols))
+        self.rows: list[tuple[object, ...]] = []
+        self.data = b""
+        self.bad: list[BadRow] = []
+        self.lines: dict[int, int] = {}
+        self.consumed = 0
+        bounds = [0, *cuts, len(content)]
+        for number, (start, end) in enumerate(pairwise(bounds)):
+            for block in form.read(source, Part(source=0, number=number, start=start, end=end), cols, block_bytes):
+                self._add(block)
+
+    def _add(self, block: Block) -> None:
+        self.rows += [tuple(row.values()) for row in block.batch.to_pylist()]
+        self.data += bytes(block.data)
+        self.bad += block.bad_rows
+        self.lines[block.part] = self.lines.get(block.part, 0) + block.lines
+        self.consumed += block.consumed
+
+    def places(self) -> list[tuple[int, int, int]]:
+        return [(bad.position.part, bad.position.line, bad.position.offset) for bad in self.bad]
+
+
+@pytest.fixture
+def read(tmp_path: Path):
+    def reading(content: bytes | str, *cuts: int, cols=COLUMNS, block_bytes: int = WHOLE, **dialect) -> Reading:
+        data = content.encode() if isinstance(content, str) else content
+        return Reading(tmp_path, data, list(cuts), tuple(cols), block_bytes, **dialect)
+
+    return reading
+
+
+def columns(*kinds: str) -> list[Column]:
+    return [Column(name=f"c{n}", type=ColumnType.parse(kind), declared=True) for n, kind in enumerate(kinds)]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("place", [0, 3, 7], ids=["first row", "in between", "last row"])
+@pytest.mark.parametrize("block_bytes", [16, 40, WHOLE])
+def test_a_bad_row_is_set_apart_with_its_reason(read, rule, place, block_bytes):
+    record, column, value, reason = BAD[rule]
+    records = [GOOD.encode()] * 7
+    records.insert(place, record)
+    found = read(b"".join(records), block_bytes=block_bytes)
+    (bad,) = found.bad
+    assert (bad.rule, bad.column, bad.value, bad.reason, bad.data) == (rule, column, value, reason, record)
+    assert found.places() == [(0, place + 1, place * len(GOOD))]
+    assert found.data == GOOD.encode() * 7
+    assert len(found.rows) == 7
+    assert found.lines == {0: 8}
+    assert found.consumed == 7 * len(GOOD) + len(record)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_bad_rows_at_both_sides_of_a_part_border(read, rule):
+    record = BAD[rule][0]
+    first, second = GOOD.encode() + record, record + GOOD.encode()
+    found = read(first + second, len(first))
+    assert [bad.data for bad in found.bad] == [record, record]
+    assert found.places() == [(0, 2, len(GOOD)), (1, 1, len(first))]
+    assert found.data == GOOD.encode() * 2
+
+
+def test_a_bad_last_record_without_a_line_end_keeps_its_bytes(read):
+    found = read(GOOD + "2,xy")
+    assert found.bad[0].data == b"2,xy"
+    assert found.data == GOOD.encode()
+
+
+@pytest.mark.parametrize("block_bytes", [16, WHOLE])
+def test_a_quote_that_is_never_closed_takes_the_rest_of_the_file(read, block_bytes):
+    rest = '2,"xy,2024-01-01\n3,b,\n4,c,\n'
+    found = read(GOOD + rest, block_bytes=block_bytes)
+    (bad,) = found.bad
+    assert (bad.rule, bad.column, bad.data) == ("unbalanced_quote", None, rest.encode())
+    assert found.places() == [(0, 2, len(GOOD))]
+    assert len(found.rows) == 1
+    assert found.lines == {0: 4}
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_quote_that_is_never_closed_in_the_very_last_field(read, end):
+    found = read('1,a\n2,"b' + end, cols=columns("bigint", "varchar"))
+    assert [bad.rule for bad in found.bad] == ["unbalanced_quote"]
+    assert found.rows == [(1, "a")]
+    assert found.bad[0].data == b'2,"b' + end.encode()
+
+
+def test_a_quote_that_is_never_closed_around_a_number(read):
+    found = read('1,2\n3,"4', cols=columns("bigint", "bigint"))
+    assert [bad.rule for bad in found.bad] == ["unbalanced_quote"]
+    assert found.rows == [(1, 2)]
+
+
+def test_a_stray_quote_swallows_records_up_to_the_next_quote_only(read):
+    found = read('1,a\n2,"b\n3,c\n4,"d"\n5,e\n', cols=columns("bigint", "varchar"))
+    assert [(row[0]) for row in found.rows] == [1, 2, 5] or [bad.rule for bad in found.bad] == ["too_many_fields"]
+    assert len(found.rows) + len(found.bad) == 3
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("block_bytes", [16, WHOLE])
+def test_lines_are_those_of_an_editor(read, newline, block_bytes):
+    lines = ["x,y", "", "1,a", '2,"b', "", 'c"', "bad", "3,c", "worse,d", ""]
+    text = newline.join(lines)
+    start = len("x,y" + newline)
+    found = read(
+        text, cols=columns("bigint", "varchar"), block_bytes=block_bytes, newline=newline, header=True, data_start=start
+    )
+    assert found.places() == [
+        (0, 7, text.index("bad")),
+        (0, 9, text.index("worse")),
+    ]
+    assert found.bad[0].data == f"bad{newline}".encode()
+    assert found.lines == {0: 9}
+
+
+def test_blank_lines_do_not_belong_to_the_bad_row_before_them(read):
+    found = read("1\r\n\r\n\r\n2,b\r\n", cols=columns("bigint", "varchar"), newline="\r\n")
+    assert found.bad[0].data == b"1\r\n"
+    assert found.rows == [(2, "b")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "cp1252"])
+def test_in_another_encoding_bytes_and_offsets_are_those_of_the_source(read, encoding):
+    lines = ["1,é\n", "2,ü,x\n", "x,ß\n", "3,ö\n"]
+    found = read("".join(lines).encode(encoding), cols=columns("bigint", "varchar"), encoding=encoding)
+    sizes = [len(line.encode(encoding)) for line in lines]
+    assert [(bad.rule, bad.data) for bad in found.bad] == [
+        ("too_many_fields", lines[1].encode(encoding)),
+        ("wrong_type", lines[2].encode(encoding)),
+    ]
+    assert found.places() == [(0, 2, sizes[0]), (0, 3, sizes[0] + sizes[1])]
+    assert found.data.decode() == "1,é\n3,ö\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "wrong"), [("utf-16-le", b"\x00\xd8"), ("utf-16-be", b"\xdc\x00"), ("cp1252", b"\x81")]
+)
+def test_what_is_no_text_in_the_declared_encoding_is_a_bad_row(read, encoding, wrong):
+    good, comma, end = "1,a\n".encode(encoding), "2,".encode(encoding), "\n".encode(encoding)
+    record = comma + wrong + end
+    found = read(good + record + good, cols=columns("bigint", "varchar"), encoding=encoding)
+    assert [(bad.rule, bad.column, bad.data) for bad in found.bad] == [("invalid_encoding", "c1", record)]
+    assert found.places() == [(0, 2, len(good))]
+    assert found.rows == [(1, "a"), (1, "a")]
+    assert found.consumed == len(good + record + good)
+
+
+def test_half_a_unit_at_the_end_of_utf_16_is_a_bad_row(read):
+    found = read("1,a\n2,b".encode("utf-16-le") + b"\n", cols=columns("bigint", "varchar"), encoding="utf-16-le")
+    assert [bad.rule for bad in found.bad] == ["invalid_encoding"]
+    assert found.rows == [(1, "a")]
+
+
+def test_a_field_that_the_run_does_not_load_must_be_text_too(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_bytes(b"1,a\n2,\xff\n")
+    source = Source(path=str(path), size=8, modified_ns=0, inode=0, digest="")
+    form = DelimitedFormat(dialect=Dialect(header=False), header=("c0", "c1"))
+    part = Part(source=0, number=0, start=0, end=8)
+    block = next(iter(form.read(source, part, columns("bigint"), WHOLE)))
+    assert [bad.rule for bad in block.bad_rows] == ["invalid_encoding"]
+    assert block.batch.to_pylist() == [{"c0": 1}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "reason"),
+    [
+        ("boolean", "maybe", "The value is not of type boolean."),
+        ("smallint", "32768", "The value is out of the range of smallint."),
+        ("integer", "-2147483649", "The value is out of the range of integer."),
+        ("bigint", "9223372036854775808", "The value is out of the range of bigint."),
+        ("bigint", "1.0", "The value is not of type bigint."),
+        ("bigint", "+1", "The value is not of type bigint."),
+        ("bigint", "1e3", "The value is not of type bigint."),
+        ("decimal(6,2)", "1.234", "The value has more digits than decimal(6,2) holds."),
+        ("decimal(6,2)", "12345", "The value has more digits than decimal(6,2) holds."),
+        ("decimal(6,2)", "12345.6", "The value has more digits than decimal(6,2) holds."),
+        ("decimal(6,2)", "1e5", "The value has more digits than decimal(6,2) holds."),
+        ("decimal(6,2)", "1,5", "The value is not of type decimal(6,2)."),
+        ("real", "1.2.3", "The value is not of type real."),
+        ("double", "1,5", "The value is not of type double."),
+        ("double", "0x1p3", "The value is not of type double."),
+        ("date", "2023-02-29", "The value is not of type date."),
+        ("date", "2024-1-1", "The value is not of type date."),
+        ("date", "2024-01-01 00:00:00", "The value is not of type date."),
+        ("time", "24:00:00", "The value is not of type time."),
+        ("time", "1:00", "The value is not of type time."),
+        ("timestamp", "2024-01-01 25:00:00", "The value is not of type timestamp."),
+        ("timestamp", "2024-01-01T10:00:00Z", "The value is not of type timestamp."),
+        ("timestamp", "2024-01-01 10:00:00.1234567", "The value is not of type timestamp."),
+        ("timestamptz", "2024-01-01 10:00:00", "The value has no zone offset, which timestamptz needs."),
+    ],
+)
+def test_a_value_that_is_not_of_its_type_says_why(read, kind, text, reason):
+    found = read(f'x,\ny,"{text}"\nz,\n', cols=columns("varchar", kind))
+    assert [(bad.rule, bad.column, bad.value, bad.reason) for bad in found.bad] == [("wrong_type", "c1", text, reason)]
+    assert found.rows == [("x", None), ("z", None)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "pattern", "text"),
+    [
+        ("date", "%d.%m.%Y", "31.02.2024"),
+        ("date", "%d.%m.%Y", "01.02.24"),
+        ("date", "%d.%m.%Y", "2024-02-01"),
+        ("date", "%d.%m.%Y", "01.02.2024 "),
+        ("date", "%d.%m.%Y %H:%M", "01.02.2024 10:00"),
+        ("timestamp", "%d.%m.%Y %H:%M", "30.02.2024 10:00"),
+        ("timestamp", "%d.%m.%Y %H:%M:%S", "01.02.2024 10:00:60"),
+        ("timestamp", "%Y-%m-%d %H:%M", "0000-01-01 00:00"),
+        ("timestamptz", "%d.%m.%Y %H:%M", "01.02.2024 10:00"),
+    ],
+)
+def test_a_date_must_be_in_the_calendar_and_in_its_pattern(read, kind, pattern, text):
+    cols = [*columns("varchar"), Column(name="when", type=ColumnType.parse(kind), declared=True, format=pattern)]
+    found = read(f"x,\ny,{text}\nz,\n", cols=cols)
+    (bad,) = found.bad
+    assert (bad.rule, bad.column, bad.value) == ("wrong_type", "when", text)
+    assert bad.reason == f"The value is no {kind} of the form {pattern}."
+    assert found.rows == [("x", None), ("z", None)]
+
+
+def test_only_the_first_problem_of_a_record_is_told(read):
+    found = read("x,abcde,soon\n" + GOOD)
+    assert [(bad.rule, bad.column) for bad in found.bad] == [("wrong_type", "id")]
+
+
+def test_a_long_value_is_shown_shortened(read):
+    found = read(f"{'9' * 500},a,\n" + GOOD)
+    assert found.bad[0].value == "9" * 199 + "…"
+    assert len(found.bad[0].data) == 504
+
+
+def test_a_delimiter_of_several_characters_stays_in_what_is_kept_and_what_is_not(read):
+    found = read('1||"a||b"\nx||c\n2||d||e\n3||f\n', cols=columns("bigint", "varchar"), delimiter="||")
+    assert [(bad.rule, bad.data) for bad in found.bad] == [("wrong_type", b"x||c\n"), ("too_many_fields", b"2||d||e\n")]
+    assert found.data == b'1||"a||b"\n3||f\n'
+    assert found.rows == [(1, "a||b"), (3, "f")]
+
+
+def test_null_values_are_not_bad_wherever_a_block_goes_the_long_way(read):
+    content = 'NA,NA\n"","x"\n,\nx,y\n1,""\n'
+    found = read(content, cols=columns("bigint", "varchar"), null_values=("", "NA"))
+    assert found.rows == [(None, "NA"), (None, "x"), (None, None), (1, "")]
+    assert [bad.value for bad in found.bad] == ["x"]
+
+
+def test_positions_of_good_rows_are_right_beside_bad_ones(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_bytes(b"1,a\nx,b\n2,c\n")
+    source = Source(path=str(path), size=12, modified_ns=0, inode=0, digest="")
+    form = DelimitedFormat(dialect=Dialect(header=False), header=("c0", "c1"))
+    part = Part(source=0, number=3, start=0, end=12)
+    block = next(iter(form.read(source, part, columns("bigint", "varchar"), WHOLE)))
+    place = block.position(1)
+    assert (place.part, place.line, place.offset) == (3, 3, 8)
+
+
+@pytest.mark.parametrize("record", ["x,a\n", "1,2,3\n", "1\n", "99999999999999999999,a\n", "1,\0\n"])
+def test_a_file_of_bad_rows_only_ends_in_as_many_bad_rows(read, record):
+    found = read(record * 20_000, cols=columns("bigint", "varchar"), block_bytes=1 << 20)
+    assert len(found.bad) == 20_000
+    assert found.rows == []
+    assert found.data == b""
+    assert found.places() == [(0, n + 1, n * len(record)) for n in range(20_000)]
+
+
+VALUES = {
+    "bigint": st.sampled_from(["1", "-7", "x", "1.5", "9223372036854775808", "", " 2 ", '""', "0012"]),
+    "decimal(4,2)": st.sampled_from(["1.5", "1.234", "99.99", "100", "1e1", "x", "", ".5", "0.10000", '"1.5"']),
+    "date": st.sampled_from(["2024-02-29", "2023-02-29", "2024-02-30", "x", "", "29.02.2024"]),
+    "varchar(3)": st.sampled_from(["abc", "abcd", "äöü", "", '""', '"a\nb"', '"a""b"', "\0"]),
+    "boolean": st.sampled_from(["true", "f", "maybe", "", "1"]),
+    "timestamp": st.sampled_from(
+        ["2024-01-01", "2024-01-01 10:00", "2024-01-01T10:00:00.5", "2024-13-01", "10:00", ""]
+    ),
+}
+KINDS = list(VALUES)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(
+    records=st.lists(
+        st.one_of(st.tuples(*VALUES.values()).map(",".join), st.sampled_from(["1", "a,b", ",,,,,,,", "1,2,3,4,5,6,7"])),
+        max_size=12,
+    ),
+    block_bytes=st.integers(1, 400),
+)
+def test_a_record_is_judged_alike_alone_and_among_others(tmp_path, records, block_bytes):
+    together = Reading(tmp_path, "".join(r + "\n" for r in records).encode(), [], tuple(columns(*KINDS)), block_bytes)
+    rows, bad = [], []
+    for record in records:
+        alone = Reading(tmp_path, f"{record}\n".encode(), [], tuple(columns(*KINDS)), WHOLE)
+        rows += alone.rows
+        bad += [(one.rule, one.data) for one in alone.bad]
+    assert together.rows == rows
+    assert [one.data for one in together.bad] == [data for _, data in bad]
