@@ -25,7 +25,10 @@ Words: TypeAlias = npt.NDArray[np.uint64]
 Offsets: TypeAlias = npt.NDArray[np.int64]
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
-# Comparisons and packing stay within the second-level cache.
+# Arrays of half a MiB come and go all the time here. The C library hands such memory back to the system at once, and
+# fetching it again, page by page, costs as much as the work; one large block that came and went makes it keep some.
+np.empty(16 << 20, np.uint8)
+
 _STRIDE = 1 << 18
 _WORD = np.dtype("<u8")
 _ONE, _TOP = np.uint64(1), np.uint64(63)

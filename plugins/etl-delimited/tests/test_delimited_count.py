@@ -7,12 +7,14 @@ import csv
 import gzip
 import io
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from etl_delimited import count as counting
 from etl_delimited import lines
 from etl_delimited.count import count_rows
 from etl_delimited.dialect import Dialect
+from etl_delimited.stream import open_source
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,9 +29,13 @@ def source_of(path: Path, data: bytes) -> Source:
 
 
 def rows_of(text: str, dialect: Dialect) -> list[list[str]]:
-    quoting = {"quoting": csv.QUOTE_NONE} if dialect.quote is None else {"quotechar": dialect.quote}
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE
     text_lines = io.StringIO(text, newline="")
-    return list(csv.reader(text_lines, delimiter=dialect.delimiter, escapechar=dialect.escape, **quoting))  # type: ignore[call-overload]
+    return list(
+        csv.reader(
+            text_lines, delimiter=dialect.delimiter, escapechar=dialect.escape, quotechar=dialect.quote, quoting=quoting
+        )
+    )
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -103,7 +109,7 @@ def test_blocks_end_at_line_ends_and_together_are_the_source(tmp_path: Path) -> 
     path = tmp_path / "x.csv"
     path.write_bytes(data)
     found, buffer = b"", bytearray(8)
-    with counting.open_source(str(path), Dialect()) as stream:
+    with open_source(str(path), Dialect()) as stream:
         reader = lines.LineReader(stream, Dialect(), str(path))
         while size := reader.fill(buffer):
             found += buffer[:size]

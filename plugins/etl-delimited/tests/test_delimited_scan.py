@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Literal
 
 import pytest
 from etl_delimited import scan
@@ -59,13 +60,16 @@ def records_of(text: str, dialect: Dialect, *, keep_blank: bool) -> list[tuple[i
     places = [0]
     for line in lines:
         places.append(places[-1] + len(line))
-    quoting = {"quoting": csv.QUOTE_NONE} if dialect.quote is None else {"quotechar": dialect.quote}
-    reader = csv.reader(iter(lines), delimiter=dialect.delimiter, escapechar=dialect.escape, **quoting)  # type: ignore[call-overload]
-    found, line = [], 0
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE
+    reader = csv.reader(
+        iter(lines), delimiter=dialect.delimiter, escapechar=dialect.escape, quotechar=dialect.quote, quoting=quoting
+    )
+    found: list[tuple[int, int]] = []
+    index = 0
     for row in reader:
         if row or keep_blank:
-            found.append((places[line], line))
-        line = reader.line_num
+            found.append((places[index], index))
+        index = reader.line_num
     return found
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from etl_delimited import split as splitting
@@ -28,8 +29,10 @@ def source_of(path: Path, data: bytes) -> Source:
 def boundaries_of(text: str, dialect: Dialect) -> set[int]:
     """Where the records of Python's csv begin, blank ones too, in bytes."""
     lines = io.StringIO(text, newline="").readlines()
-    quoting = {"quoting": csv.QUOTE_NONE} if dialect.quote is None else {"quotechar": dialect.quote}
-    reader = csv.reader(iter(lines), delimiter=dialect.delimiter, escapechar=dialect.escape, **quoting)  # type: ignore[call-overload]
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE
+    reader = csv.reader(
+        iter(lines), delimiter=dialect.delimiter, escapechar=dialect.escape, quotechar=dialect.quote, quoting=quoting
+    )
     return {0} | {len("".join(lines[: reader.line_num]).encode(dialect.encoding)) for _ in reader}
 
 
