@@ -118,14 +118,8 @@ class Structure:
 
     def last_end(self) -> int:
         """The place just past the last record that ends in the piece, in units; 0 when none does."""
-        filled = np.flatnonzero(self.ends[-4096:])
-        if not filled.size:
-            filled = np.flatnonzero(self.ends)
-            if not filled.size:
-                return 0
-            return int(filled[-1]) * 64 + int(self.ends[filled[-1]]).bit_length()
-        word = max(len(self.ends) - 4096, 0) + int(filled[-1])
-        return word * 64 + int(self.ends[word]).bit_length()
+        filled = np.flatnonzero(self.ends)
+        return int(filled[-1]) * 64 + int(self.ends[filled[-1]]).bit_length() if filled.size else 0
 
     def first_end(self, least: int = 0) -> int:
         """The first place just past a record's end that is not before ``least``, in units; 0 when there is none."""

@@ -34,24 +34,21 @@ def tokenize(units: Units, marks: Marks, in_quotes: bool) -> Tokens:
     """Find the structure of a piece that begins so, whatever its quotes; some 100 ms for 8 MiB."""
     text, codes = _as_bytes(units, marks)
     patterns = _patterns(codes)
-    opened: int | None = None
     quoted: list[tuple[int, int]] = []
     escaped: list[int] = []
-    still_open, place = False, 0
-    at_start = patterns.body.match(text) if in_quotes else patterns.field.match(text)
-    if at_start:
-        place = at_start.end()
-        quoted.append((0, place))
-        still_open, opened = not at_start[1], None if in_quotes else 0
-    for found in patterns.token.finditer(text, place):
+    last = first = patterns.body.match(text) if in_quotes else patterns.field.match(text)
+    if first:
+        quoted.append(first.span())
+    for found in patterns.token.finditer(text, first.end() if first else 0):
         if found.lastindex:
-            begin, place = found.span(1)
-            quoted.append((begin, place))
-            still_open, opened = not found[2], begin
-        elif found.re is patterns.token and text[found.start()] == codes.escape:
+            last = found
+            quoted.append(found.span(1))
+        elif text[found.start()] == codes.escape:
             escaped.append(found.start() + 1)
-    structure = _structure(units, marks, quoted, escaped, in_quotes, still_open)
-    return Tokens(structure, opened if still_open else None)
+    # The closing quote is the last group.
+    still_open = last is not None and not last[last.re.groups]
+    opened = quoted[-1][0] if still_open and not (in_quotes and last is first) else None
+    return Tokens(_structure(units, marks, quoted, escaped, in_quotes, still_open), opened)
 
 
 def _structure(
@@ -124,6 +121,11 @@ def _patterns(marks: Marks) -> _Patterns:
     # An escape right after a closing quote is plain text to csv.
     body = plain + b"(?:(?:" + special + b")" + plain + b")*+(" + quote + rb"|\Z)" + (escape + b"?" if escape else b"")
     field = quote + body
+    if not escape and not marks.overlaps:
+        # What is before a quote tells all, and a search for a single byte is the fastest.
+        before = b"(?:(?<=" + delimiter + quote + b")|(?<=" + newline + quote + b"))"
+        token = b"(" + quote + before + body + b")"
+        return _Patterns(*(re.compile(pattern, re.DOTALL) for pattern in (body, field, token)))
     # A delimiter that can overlap itself must be consumed where no quote follows, too.
     optional = b"?" if marks.overlaps else b""
     token = b"(?:" + delimiter + b"|" + newline + b")(" + field + b")" + optional
