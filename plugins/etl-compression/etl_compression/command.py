@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from etl_compression.files import CompressedFile, Progress
 
@@ -50,25 +51,33 @@ def compress(
 
 
 @contextmanager
-def _progress(files: Sequence[Path]) -> Iterator[Progress | None]:
-    """A bar on standard error, when that is a terminal."""
+def _progress(files: Sequence[Path]) -> Iterator[Progress]:
+    """What tells on standard error how far the files are: a bar on a terminal, a line for each file elsewhere."""
+    # What cannot be measured is reported by the compression itself.
+    sizes = {file: file.stat().st_size for file in files if file.is_file()}
     if not sys.stderr.isatty():
-        yield None
+        yield partial(_tell_end, sizes)
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress("compress and verify", *columns, console=Console(stderr=True), transient=True) as bars:
-        done = dict.fromkeys(files, 0)
-        # Missing files are reported by the compression itself.
-        task = bars.add_task("", total=sum(2 * file.stat().st_size for file in done if file.is_file()))
+        done = dict.fromkeys(sizes, 0)
+        task = bars.add_task("", total=2 * sum(sizes.values()))
 
         def advance(source: Path, reached: int) -> None:
             bars.advance(task, reached - done[source])
             done[source] = reached
 
         yield advance
+
+
+def _tell_end(sizes: Mapping[Path, int], source: Path, reached: int) -> None:
+    from etl_framework import printable
+
+    if reached == 2 * sizes[source]:
+        click.echo(f"compressed and verified {printable(str(source))}", err=True)
 
 
 def _print_json(done: Sequence[CompressedFile], codec: str, level: int) -> None:
@@ -107,6 +116,6 @@ def _print_table(done: Sequence[CompressedFile]) -> None:
             bytes_in_words(file.size),
             bytes_in_words(file.compressed_size),
             f"{file.ratio:.2f}",
-            f"{file.size / file.seconds / 1e6:.0f} MB/s",
+            f"{bytes_in_words(file.size / file.seconds)}/s",
         )
     console.print(table)

@@ -172,18 +172,19 @@ class _Worker:
 
     def compress(self, work: _Work) -> CompressedFile:
         started = perf_counter()
-        # In the folder of the result, where a rename is one step, under a name that is never too long.
-        temporary = work.target.with_name(f".etl-{secrets.token_hex(8)}.tmp")
         try:
             work.target.parent.mkdir(parents=True, exist_ok=True)
-            size, digest = self._write(work, temporary)
-            self._verify(work, temporary, size, digest)
-            compressed_size = temporary.stat().st_size
-            _publish(temporary, work.target, self.force)
+            # In the folder of the result, where a rename is one step, under a name that is never too long.
+            temporary = work.target.with_name(f".etl-{secrets.token_hex(8)}.tmp")
+            try:
+                size, digest = self._write(work, temporary)
+                self._verify(work, temporary, size, digest)
+                compressed_size = temporary.stat().st_size
+                _publish(temporary, work.target, self.force)
+            finally:
+                temporary.unlink(missing_ok=True)
         except OSError as error:
             raise _unwritable(work.target, error) from error
-        finally:
-            temporary.unlink(missing_ok=True)
         return CompressedFile(
             source=work.source,
             target=work.target,
@@ -202,6 +203,9 @@ class _Worker:
                     hasher.update(chunk)
                     file.write(stream.feed(chunk))
                     size += len(chunk)
+                    if size > work.found.st_size:
+                        # Somebody may be writing faster than this reads, without end.
+                        raise _changed(work.source)
                     self.progress(work.source, size)
             file.write(stream.finish())
             file.flush()
@@ -210,10 +214,7 @@ class _Worker:
         temporary.chmod(stat.S_IMODE(work.found.st_mode) & 0o666)
         now = work.source.stat()
         if (size, now.st_size, now.st_mtime_ns) != (work.found.st_size, work.found.st_size, work.found.st_mtime_ns):
-            raise SourceChanged(
-                f"{printable(str(work.source))} changed while it was compressed",
-                advice="Wait until nobody writes to it, then compress it again.",
-            )
+            raise _changed(work.source)
         return size, hasher.hexdigest()
 
     def _chunks(self, source: Path) -> Generator[memoryview, None, None]:
@@ -269,6 +270,13 @@ def _publish(temporary: Path, target: Path, force: bool) -> None:
 def _unreadable(source: Path, error: Exception) -> InputError:
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return InputError(f"{printable(str(source))} cannot be read: {why}", advice="Check the path and the permissions.")
+
+
+def _changed(source: Path) -> SourceChanged:
+    return SourceChanged(
+        f"{printable(str(source))} changed while it was compressed",
+        advice="Wait until nobody writes to it, then compress it again.",
+    )
 
 
 def _unwritable(target: Path, error: OSError) -> RunFailed:
