@@ -31,10 +31,12 @@ from etl_framework import (
     Totals,
     TypesWidened,
     UsageError,
+    executors,
     hookimpl,
 )
 from etl_framework.discovery import HOOKS
 from etl_framework.errors import ExitCode
+from etl_framework.executors import ThreadExecutor
 from etl_framework.plugins import Plugins, PluginSettings
 
 if TYPE_CHECKING:
@@ -146,6 +148,7 @@ def test_a_plugin_is_known_by_distribution_version_origin_and_hooks(fake_plugins
         (HEADER + "@hookimpl(tryfirst=True)\ndef etl_report(report): pass", "asked in name order"),
         (HEADER + "@hookimpl(trylast=True)\ndef etl_report(report): pass", "asked in name order"),
         (HEADER + "@hookimpl(wrapper=True)\ndef etl_report(report): yield", "asked in name order"),
+        (HEADER + "@hookimpl(hookwrapper=True)\ndef etl_report(report): yield", "asked in name order"),
     ],
 )
 def test_a_broken_plugin_stops_everything_and_says_what_to_do(
@@ -229,8 +232,9 @@ def test_a_required_plugin_must_be_there(fake_plugins: FakePlugins, disabled: tu
 
 def test_a_required_plugin_that_is_broken_shows_why_it_is_broken(fake_plugins: FakePlugins) -> None:
     fake_plugins(team="import not_there")
-    with pytest.raises(PluginLoadError, match="not_there"):
+    with pytest.raises(PluginLoadError, match="not_there") as caught:
         Plugins.load(PluginSettings(required=("team",)))
+    assert "required" not in str(caught.value)
 
 
 def test_plugins_can_be_required_after_loading(fake_plugins: FakePlugins) -> None:
@@ -293,6 +297,24 @@ def test_an_edited_file_is_a_new_plugin(fake_plugins: FakePlugins, tmp_path: Pat
     assert Plugins.load(PluginSettings(files=(path,))).infos[0].hooks == ("etl_report",)
 
 
+def test_a_file_that_fails_to_import_fails_again_the_next_time(fake_plugins: FakePlugins, tmp_path: Path) -> None:
+    path = tmp_path / "checks.py"
+    path.write_text(NOTHING + "raise ValueError('boom')\n")
+    for _ in range(2):
+        with pytest.raises(PluginLoadError, match="boom"):
+            Plugins.load(PluginSettings(files=(path,)))
+
+
+def test_two_runs_with_the_same_file_share_its_classes(fake_plugins: FakePlugins, tmp_path: Path) -> None:
+    path = tmp_path / "checks.py"
+    path.write_text(NOTHING + "class Check: pass\n")
+    Plugins.load(PluginSettings(files=(path,)))
+    (module,) = [module for name, module in sys.modules.items() if name.startswith("etl_plugin_file_checks_")]
+    check = module.Check()
+    Plugins.load(PluginSettings(files=(path,)))
+    assert isinstance(pickle.loads(pickle.dumps(check)), module.Check)
+
+
 def test_the_flag_to_go_on_without_a_file_is_quoted_for_the_shell(fake_plugins: FakePlugins, tmp_path: Path) -> None:
     path = tmp_path / "team checks.py"
     path.write_text("import not_there")
@@ -320,9 +342,11 @@ def test_objects_of_a_file_s_classes_can_be_pickled(fake_plugins: FakePlugins, t
     assert other.name == "even"
 
 
-def test_registered_objects_cannot_travel_to_another_process() -> None:
+def test_registered_objects_cannot_travel_to_another_process(fake_plugins: FakePlugins) -> None:
+    plugins = Plugins.load()
+    plugins.register(plugin("etl_event", lambda: None), name="team")
     with pytest.raises(TypeError, match="cannot travel"):
-        pickle.dumps(loaded(team=plugin("etl_event", lambda: None)))
+        pickle.dumps(plugins)
 
 
 # Calling
@@ -580,6 +604,26 @@ def test_an_object_is_blamed_on_the_plugin_whose_class_it_is(fake_plugins: FakeP
     plugins = Plugins.load()
     culprit = sys.modules["beta_dist_beta"].Squeezer()
     with pytest.raises(HookFailed, match="plugin 'beta'"), plugins.blaming(culprit, "etl_compress"):
+        raise ValueError("boom")
+
+
+def test_the_core_s_own_plugin_is_blamed_only_for_its_own_classes() -> None:
+    plugins = loaded(executors=executors)
+    with pytest.raises(HookFailed, match="plugin 'executors'"), plugins.blaming(ThreadExecutor(1), "etl_executor"):
+        raise ValueError("boom")
+    with pytest.raises(HookFailed, match="Event, which etl_x answered"), plugins.blaming(EVENT, "etl_x"):
+        raise ValueError("boom")
+
+
+def test_an_object_of_another_module_of_a_plugin_s_package_is_blamed_on_it(fake_plugins: FakePlugins) -> None:
+    fake_plugins(fine=NOTHING)
+    plugins = Plugins.load()
+    culprit = type("Elsewhere", (), {"__module__": "fine_dist_fine.checks"})()
+    with pytest.raises(HookFailed, match="plugin 'fine'"), plugins.blaming(culprit, "etl_validate"):
+        raise ValueError("boom")
+    sibling = type("Sibling", (), {"__module__": "acme.checks"})()
+    plugins.register(type("Team", (), {"__module__": "acme.plugin"})(), name="team")
+    with pytest.raises(HookFailed, match="plugin 'team'"), plugins.blaming(sibling, "etl_validate"):
         raise ValueError("boom")
 
 
