@@ -1,0 +1,140 @@
+"""A load with a plugin that misbehaves: the plugin is named, nothing is half done, and a repaired one loads all."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from etl_framework.cli import run
+from etl_framework.discovery import HOOKS
+from etl_framework.errors import ExitCode
+
+if TYPE_CHECKING:
+    from conftest import FakePlugins
+
+ROWS = 3_000
+# A plugin in a file adds no commands: those are found before any configuration is read.
+STEPS = [hook for hook in HOOKS if hook not in ("etl_report", "etl_event", "etl_commands")]
+CHECK = """
+from etl_framework import hookimpl
+
+class Check:
+    name = "late"
+    def update(self, block): pass
+    def merge(self, other): pass
+    def finish(self): return ()
+
+@hookimpl
+def etl_validate(job): yield Check()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A job whose plugin, ``aaa_team``, is asked before all others."""
+    monkeypatch.chdir(tmp_path)
+    Path("sales.csv").write_text("id,price\n" + "".join(f"{number},{number}.5\n" for number in range(ROWS)))
+    Path("etl.toml").write_text(
+        'plugins = ["aaa_team.py"]\n[jobs.sales]\nsource = "sales.csv"\ntable = "sales"\n'
+        'target = "duckdb:w.duckdb"\nexecutor = "threads:1"\npart_size = "16KiB"\n'
+    )
+    return tmp_path
+
+
+def write_plugin(source: str) -> None:
+    Path("aaa_team.py").write_text(source)
+
+
+def hook_that(hook: str, does: str) -> str:
+    return f"from etl_framework import hookimpl\n@hookimpl\ndef {hook}(): {does}\n"
+
+
+def rows_in_table() -> int | None:
+    """How many rows the table has; None when there is no table."""
+    if not Path("w.duckdb").exists():
+        return None
+    with duckdb.connect("w.duckdb", read_only=True) as connection:
+        try:
+            found = connection.execute("SELECT count(*), count(DISTINCT id), sum(id) FROM sales").fetchone()
+        except duckdb.CatalogException:
+            return None
+    assert found
+    count, distinct, total = found
+    assert (distinct, total) == (count, sum(range(count)))
+    return int(count)
+
+
+def assert_named_and_nothing_done(capsys: pytest.CaptureFixture[str], hook: str) -> None:
+    message = " ".join(capsys.readouterr().err.split())
+    assert re.search(rf"plugin 'aaa_team' \(\S+aaa_team\.py\) failed in {hook}: ", message)
+    assert "etl --disable-plugin aaa_team …" in message
+    assert "Traceback" not in message
+    assert rows_in_table() is None
+
+
+@pytest.mark.parametrize("hook", STEPS)
+@pytest.mark.parametrize("does", ["raise ValueError('boom')", "return 7", "raise SystemExit(0)"])
+def test_a_plugin_that_misbehaves_in_a_step_ends_the_run_before_the_table_changes(
+    folder: Path, capsys: pytest.CaptureFixture[str], hook: str, does: str
+) -> None:
+    write_plugin(hook_that(hook, does))
+    assert run(["-q", "load", "sales"]) == ExitCode.PLUGIN
+    assert_named_and_nothing_done(capsys, hook)
+    write_plugin(hook_that(hook, "return None"))
+    assert run(["-q", "load", "sales"]) == ExitCode.DONE
+    assert rows_in_table() == ROWS
+
+
+@pytest.mark.parametrize("method", ["update(self, block)", "merge(self, other)", "finish(self)"])
+def test_a_check_that_fails_while_it_is_used_ends_the_run_before_the_table_changes(
+    folder: Path, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    write_plugin(re.sub(rf"(def {re.escape(method)}): .*", r"\1: raise ValueError('boom')", CHECK))
+    assert run(["-q", "load", "sales"]) == ExitCode.PLUGIN
+    assert_named_and_nothing_done(capsys, "etl_validate")
+    write_plugin(CHECK)
+    assert run(["-q", "load", "sales"]) == ExitCode.DONE
+    assert rows_in_table() == ROWS
+
+
+@pytest.mark.parametrize("hook", ["etl_report", "etl_event"])
+@pytest.mark.parametrize("does", ["raise ValueError('boom')", "return 7", "raise SystemExit(1)"])
+def test_an_observer_that_misbehaves_is_named_and_the_load_succeeds(
+    folder: Path, capsys: pytest.CaptureFixture[str], hook: str, does: str
+) -> None:
+    write_plugin(hook_that(hook, does))
+    assert run(["load", "sales", "--json"]) == ExitCode.DONE
+    assert f"failed in {hook}: " in capsys.readouterr().out
+    assert rows_in_table() == ROWS
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import not_there", "raise SystemExit(0)", hook_that("etl_vaildate", "pass"), hook_that("etl_load", "pass)")],
+)
+def test_a_plugin_that_does_not_load_stops_the_run_and_is_listed_with_the_reason(
+    folder: Path, capsys: pytest.CaptureFixture[str], source: str
+) -> None:
+    write_plugin(source)
+    assert run(["load", "sales"]) == ExitCode.PLUGIN
+    assert "etl --disable-plugin aaa_team …" in capsys.readouterr().err
+    assert not Path("w.duckdb").exists()
+    assert run(["plugins", "list", "--json"]) == ExitCode.PLUGIN
+    document = json.loads(capsys.readouterr().out)
+    broken = [plugin for plugin in document["items"] if plugin["error"]]
+    assert [plugin["name"] for plugin in broken] == ["aaa_team"]
+    assert run(["-q", "--disable-plugin", "aaa_team", "load", "sales"]) == ExitCode.DONE
+    assert rows_in_table() == ROWS
+
+
+def test_help_still_works_beside_a_broken_plugin(fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:
+    fake_plugins(team="import not_there")
+    assert run(["--help"]) == ExitCode.DONE
+    told = capsys.readouterr()
+    assert "Usage: etl" in told.out
+    assert "plugin team is broken" in told.err
