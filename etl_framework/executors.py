@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from concurrent.futures import Executor as Pool
-from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any, TypeVar
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from etl_framework.errors import Interrupted, RunFailed, UsageError
 from etl_framework.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnContext
+
     from etl_framework.protocols import Emit, Executor
     from etl_framework.values import Event
 
@@ -69,7 +72,10 @@ class ThreadExecutor:
 
 
 class ProcessExecutor:
-    """Runs parts in worker processes, each with its own plugins."""
+    """Runs parts in worker processes, each with its own plugins and its own pipe to this process.
+
+    Workers share no lock and no queue: one that is killed keeps nothing from the others.
+    """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -78,45 +84,43 @@ class ProcessExecutor:
     def run(self, task: Callable[[T, Emit], R], items: Iterable[T], emit: Emit) -> Iterator[R]:
         """See :meth:`etl_framework.protocols.Executor.run`."""
         import multiprocessing
-        import threading
+        import pickle
 
         # spawn: a forked child would inherit threads' locks and the connection to the warehouse.
         context = multiprocessing.get_context("spawn")
-        self._stopped = context.Event()
-        events: Any = context.Queue()
+        self._stopped = context.RawValue("b", 0)
+        pickled = pickle.dumps(task)
+        idle: list[_Worker] = []
 
-        def listen() -> None:
-            while (event := events.get()) is not None:
-                emit(event)
+        def delegate(worker: _Worker, item: T) -> R:
+            try:
+                answer: R = worker.work(item, emit, self.stop)
+                return answer
+            finally:
+                idle.append(worker)
 
-        listener = threading.Thread(target=listen, name="etl-events")
-        listener.start()
-        try:
-            with ProcessPoolExecutor(
-                self.workers, mp_context=context, initializer=_enter_worker, initargs=(task, events, self._stopped)
-            ) as pool:
-                yield from _in_flight(pool, self.workers, lambda item: pool.submit(_work, item), items, self.stop)
-        except BrokenProcessPool as error:
-            raise RunFailed(
-                "a worker process died, perhaps for lack of memory",
-                advice="Go on with `etl resume`, with fewer workers (--jobs) or with --executor threads:.",
-            ) from error
-        finally:
-            events.put(None)
-            listener.join()
-            events.close()
+        def submit(item: T) -> Future[R]:
+            worker = idle.pop() if idle else workers.enter_context(_Worker(context, pickled, self._stopped))
+            return pool.submit(delegate, worker, item)
+
+        with ExitStack() as workers, ThreadPoolExecutor(self.workers, thread_name_prefix="etl-part") as pool:
+            yield from _in_flight(pool, self.workers, submit, items, self.stop)
 
     def stop(self) -> None:
         """See :meth:`etl_framework.protocols.Executor.stop`."""
         if self._stopped is not None:
-            self._stopped.set()
+            self._stopped.value = 1
 
     def close(self) -> None:
         """Nothing outlives a run."""
 
 
 def _in_flight(
-    pool: Pool, workers: int, submit: Callable[[T], Future[R]], items: Iterable[T], stop: Callable[[], None]
+    pool: ThreadPoolExecutor,
+    workers: int,
+    submit: Callable[[T], Future[R]],
+    items: Iterable[T],
+    stop: Callable[[], None],
 ) -> Iterator[R]:
     """Keep ``workers`` items in flight, give results as they come, leave only when nothing is in flight."""
     waiting = iter(items)
@@ -141,21 +145,92 @@ def _in_flight(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-_worker: dict[str, Any] = {}
+class _Worker:
+    """A process that works on one item at a time; ends with the ``with`` block, or with this process."""
+
+    def __init__(self, context: SpawnContext, task: bytes, stopped: Any) -> None:
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, stopped), name="etl-worker", daemon=True)
+        self._process.start()
+        theirs.close()
+        # A worker that is dead already is noticed when it gets its first item.
+        with contextlib.suppress(OSError):
+            self._connection.send_bytes(task)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._connection.close()
+        self._process.join()
+        self._process.close()
+
+    def work(self, item: object, emit: Emit, stop: Callable[[], None]) -> Any:
+        """Have an item worked on; what the task or ``emit`` raises is raised once the worker is idle again."""
+        failure: BaseException | None = None
+        try:
+            self._connection.send(item)
+            while (message := self._connection.recv())[0] == "event":
+                if failure is None:
+                    try:
+                        emit(message[1])
+                    except BaseException as error:
+                        failure = error
+                        stop()
+        except (EOFError, OSError) as error:
+            raise RunFailed(
+                "a worker process died, perhaps for lack of memory",
+                advice="Go on with `etl resume`, with fewer workers (--jobs) or with --executor threads:.",
+            ) from error
+        kind, answer = message
+        if failure is not None or kind == "failure":
+            raise failure or answer
+        return answer
 
 
-def _enter_worker(task: Callable[..., Any], events: Any, stopped: Any) -> None:
+def _serve(connection: Connection, stopped: Any) -> None:
+    """What a worker process does: take an item, answer events and then a result or a failure, until the pipe ends."""
+    import pickle
+
     # Ctrl-C reaches the whole process group; the parent decides when a worker ends.
-    with contextlib.suppress(ValueError):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _worker.update(task=task, events=events, stopped=stopped)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="etl-parent", daemon=True).start()
 
-
-def _work(item: Any) -> Any:
     def emit(event: Event) -> None:
-        if _worker["stopped"].is_set():
+        if stopped.value:
             raise Interrupted("stopped between two blocks")
-        _worker["events"].put(event)
+        connection.send(("event", event))
 
-    return _worker["task"](item, emit)
+    task: Any = None
+    with contextlib.suppress(EOFError):
+        pickled = connection.recv_bytes()
+        while True:
+            item = connection.recv()
+            try:
+                task = task or pickle.loads(pickled)  # noqa: S301 - from the process that began this one
+                connection.send(("result", task(item, emit)))
+            except BaseException as error:
+                connection.send(("failure", _able_to_travel(error)))
+
+
+def _able_to_travel(error: BaseException) -> BaseException:
+    """The error with its traceback as a note; in place of one that pickling does not survive, what it says."""
+    import pickle
+    import traceback
+
+    error.add_note("".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - just made
+    except Exception:  # whatever a foreign class raises when it is pickled or built again
+        return RunFailed(f"a worker process failed: {type(error).__name__}: {error}", advice="`etl --debug` says more.")
+    return error
+
+
+def _end_with_parent() -> None:
+    import multiprocessing
+
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    # The run may be resumed at once, and must be alone with its files.
+    os._exit(1)
