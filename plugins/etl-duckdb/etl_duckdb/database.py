@@ -1,0 +1,194 @@
+"""The database file: opened late, configured, interruptible, and with errors that say what to do."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+import duckdb
+
+from etl_duckdb.address import Address
+from etl_framework import ConnectError, EtlError, Locked, RunFailed
+
+T = TypeVar("T")
+
+WIDE = 200
+"""From so many columns on a load uses one thread, and more memory: DuckDB keeps a block open per column and thread."""
+
+_MEMORY_MB = 200
+_MOST_THREADS = 8
+
+
+class Database:
+    """One connection to the database file, made when it is first needed.
+
+    :param address: where it lies.
+    :raises ConnectError: the file is there but cannot be opened, or could never be made where it is to lie.
+    :raises Locked: another process has it open.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._stopping = False
+        if address.path.exists():
+            self.open()
+        elif not address.path.parent.is_dir():
+            raise ConnectError(
+                f"database {address.path} cannot be made: there is no folder {address.path.parent}",
+                advice="Make the folder, or correct the path in the target.",
+            )
+        elif not os.access(address.path.parent, os.W_OK | os.X_OK):
+            raise _denied(address)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._connection is not None
+
+    @property
+    def name(self) -> str | None:
+        """DuckDB's name of the open file, None while there is no file."""
+        connection = self.existing()
+        row = None if connection is None else connection.execute("SELECT current_database()").fetchone()
+        return None if row is None else str(row[0])
+
+    def existing(self) -> duckdb.DuckDBPyConnection | None:
+        """The connection, or None while there is no database file; never makes one."""
+        return self.open() if self._connection or self.address.path.exists() else None
+
+    def open(self) -> duckdb.DuckDBPyConnection:
+        """The connection; makes the database file when it is missing."""
+        if self._connection is None:
+            self._connection = _connect(self.address)
+            self.configure(width=0)
+        return self._connection
+
+    def configure(self, width: int) -> None:
+        """Set the limits for work on tables of ``width`` columns; what the address says goes first."""
+        wide = width >= WIDE
+        memory = self.address.memory_limit or f"{max(_MEMORY_MB, width // 2 if wide else 0)}MB"
+        threads = self.address.threads or (1 if wide else min(os.cpu_count() or 1, _MOST_THREADS))
+        connection = self.open()
+        # Values of settings cannot be bound; these two are numbers by Address.parse.
+        connection.execute(f"SET memory_limit = '{memory}'")
+        connection.execute(f"SET threads = {threads}")
+
+    def interruptible(self, work: Callable[[], T]) -> T:
+        """Do work on the connection in a thread of its own, so that Ctrl-C ends it at once.
+
+        DuckDB asks Python for the staged rows while it works; a signal that arrives in that moment can be lost when
+        it is the main thread that works.
+        """
+        connection = self.open()
+        self._stopping = False
+        with ThreadPoolExecutor(1, thread_name_prefix="duckdb") as pool:
+            future = pool.submit(work)
+            try:
+                return future.result()
+            except BaseException:
+                self._stopping = True
+                while not future.done():
+                    connection.interrupt()
+                    wait([future], timeout=0.1)
+                raise
+
+    def go_on(self) -> None:
+        """Raise within interrupted work, between two statements."""
+        if self._stopping:
+            raise duckdb.InterruptException("interrupted")
+
+    def rollback(self) -> None:
+        """End the transaction, if there is one, without a trace."""
+        if self._connection is None:
+            return
+        try:
+            self._connection.rollback()
+        except duckdb.TransactionException:
+            pass  # none is open: the error that led here ended it
+        except duckdb.Error:
+            self.close()  # a broken connection rolls back by closing
+
+    def close(self) -> None:
+        """End the connection; twice is no error."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(duckdb.Error):
+                connection.close()
+
+    @contextmanager
+    def errors(self, doing: str) -> Iterator[None]:
+        """Turn DuckDB's errors into this project's.
+
+        :param doing: what fails then, such as ``load into table sales``.
+        :raises RunFailed: DuckDB refused a statement.
+        """
+        try:
+            yield
+        except duckdb.Error as error:
+            raise RunFailed(f"cannot {doing}: {_first_line(error)}", advice=self._advice(error)) from error
+
+    def _advice(self, error: duckdb.Error) -> str:
+        text = str(error).lower()
+        if "no space left" in text or "disk full" in text:
+            return f"The table is as it was. Free disk space in {self.address.path.parent}, then resume."
+        if isinstance(error, duckdb.OutOfMemoryException):
+            return "The table is as it was. Give DuckDB more memory: add ?memory_limit=1GB to the target, then resume."
+        if isinstance(error, duckdb.ConstraintException):
+            return "The table is as it was. Correct the data, or drop the constraint from the table."
+        if isinstance(error, duckdb.TransactionException):
+            return "The table is as it was. Something else changed it at the same time: resume when that has ended."
+        return "The table is as it was."
+
+
+def _connect(address: Address) -> duckdb.DuckDBPyConnection:
+    try:
+        connection = duckdb.connect(str(address.path))
+    except (duckdb.Error, OSError) as error:
+        raise _connect_error(address, error) from error
+    # Nothing is ever downloaded, and the rows of a load have no order to keep.
+    for setting in (
+        "autoinstall_known_extensions = false",
+        "autoload_known_extensions = false",
+        "preserve_insertion_order = false",
+        "enable_progress_bar = false",
+    ):
+        connection.execute(f"SET {setting}")
+    return connection
+
+
+def _connect_error(address: Address, error: Exception) -> EtlError:
+    text = str(error)
+    if "lock" in text.lower() and isinstance(error, duckdb.IOException):
+        holder = re.search(r"held in (.+?) \(PID (\d+)\)", text)
+        who = f"process {holder[2]} ({holder[1]})" if holder else "another process"
+        return Locked(f"database {address.path} is in use by {who}", advice="Wait until it has ended, or close it.")
+    if "different configuration" in text:
+        return Locked(f"this program has database {address.path} open already", advice="Close that connection first.")
+    if "ermission denied" in text or "ead-only file system" in text:
+        return _denied(address)
+    if address.path.is_dir():
+        return ConnectError(f"{address.path} is a folder", advice="Give the path of a file in the target.")
+    if "not a valid duckdb" in text.lower():
+        return ConnectError(
+            f"{address.path} is not a DuckDB database", advice="Give another path; it is left as it is."
+        )
+    return ConnectError(
+        f"database {address.path} cannot be opened: {_first_line(error)}",
+        advice="If another version of DuckDB wrote it, use that version, or give another path.",
+    )
+
+
+def _denied(address: Address) -> ConnectError:
+    return ConnectError(
+        f"database {address.path} cannot be written: permission denied",
+        advice="Allow this user to write the file and its folder, or give another path in the target.",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,164 @@
+"""The embedded warehouse as the core sees it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from typing import Literal
+
+import duckdb
+
+from etl_duckdb import ledger, sql, staging
+from etl_duckdb.address import Address
+from etl_duckdb.database import Database
+from etl_duckdb.load import Plan, load, plan
+from etl_duckdb.measure import Measured, measure
+from etl_duckdb.table import Place, Table, differences, find, fold
+from etl_framework import (
+    Column,
+    Fact,
+    LedgerEntry,
+    PeriodFilter,
+    Receipt,
+    Run,
+    StagedPart,
+    TableName,
+    Totals,
+    UsageError,
+    quote,
+)
+
+
+class DuckDBWarehouse:
+    """A DuckDB file. The file is made by the first load, never by looking into it.
+
+    :param url: ``duckdb:PATH``, with options as in :class:`~etl_duckdb.address.Address`.
+    :raises UsageError: the URL is wrong.
+    :raises ConnectError: the file cannot be opened or made.
+    :raises Locked: another process has the file open.
+    """
+
+    content: Literal["source", "arrow"] = "arrow"
+    default_codec = "none"
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._database = Database(Address.parse(url))
+
+    def describe(self, table: TableName) -> tuple[Column, ...] | None:
+        """The table's columns in order, or None when there is no such table; foreign types count as text."""
+        found = self._find(table)
+        return None if found is None else tuple(column.as_column() for column in found.columns.values())
+
+    def measure(self, table: TableName, columns: Sequence[Column], where: PeriodFilter | None = None) -> Totals:
+        """Control totals of a table's rows, of each column as the type that is asked for.
+
+        :raises UsageError: there is no such table or column.
+        :raises RunFailed: a value cannot be read as that type.
+        """
+        found = self._find(table)
+        if found is None:
+            raise UsageError(f"there is no table {table} in {self.url}", advice="Check the name, or load it first.")
+        measured = [
+            Measured(expression=quote(column.name), type=_type_of(found, column.name), column=column)
+            for column in columns
+        ]
+        condition = sql.EVERY_ROW
+        if where is not None:
+            condition = sql.covers(where, quote(where.column), _type_of(found, where.column))
+        database = self._database
+        with database.errors(f"measure table {table}"):
+            return database.interruptible(lambda: measure(database.open(), found.place.sql, measured, condition))
+
+    def differences(self, run: Run) -> tuple[str, ...]:
+        """Why the run's columns do not fit the table as it is; also when they could fit no table at all."""
+        return tuple(differences(run.columns, self._plan(run).table, run.totals))
+
+    def statements(self, run: Run) -> tuple[str, ...]:
+        """The SQL that a load of the run would send; values that only the load knows stand as ``?``."""
+        return tuple(map(str, self._plan(run).statements()))
+
+    def load(self, parts: Sequence[StagedPart], run: Run) -> Receipt:
+        """Load the staged parts in one transaction; a run that was loaded before is not loaded again.
+
+        :raises Refused: the columns do not fit the table, or the rows break what the mode needs.
+        :raises RunFailed: the load failed; the table is as it was.
+        :raises ReconciliationError: the control totals differ; the table is as it was.
+        """
+        self._database.open()
+        return self.find_load(run) or load(self._database, self._plan(run), parts)
+
+    def has_staged(self, part: StagedPart, run: Run) -> bool:
+        """Whether the staged part is there, byte for byte."""
+        return staging.is_staged(part, run)
+
+    def discard_staged(self, run: Run) -> None:
+        """Remove the run's staging folder."""
+        staging.discard(run)
+
+    def find_load(self, run: Run) -> Receipt | None:
+        """What the load returned, when it was committed."""
+        connection = self._database.existing()
+        if connection is None:
+            return None
+        place = self._ledger_place()
+        with self._database.errors("read the load ledger"):
+            return ledger.receipt_of(connection, place, run) if find(connection, place) else None
+
+    def ledger(self, table: TableName) -> tuple[LedgerEntry, ...]:
+        """Every load that is still in the table, oldest first; none when the table is missing or empty."""
+        found = self._find(table)
+        place = self._ledger_place()
+        if found is None:
+            return ()
+        connection = self._database.open()
+        with self._database.errors("read the load ledger"):
+            empty = connection.execute(sql.any_row(found.place.sql).sql).fetchone() is None
+            return () if empty or not find(connection, place) else ledger.entries(connection, place, found.place)
+
+    def check(self) -> tuple[Fact, ...]:
+        """Version, address, size, free disk space and what may be done."""
+        path = self._database.address.path
+        connection = self._database.existing()
+        folder = path.parent
+        facts = [
+            Fact(label="DuckDB", value=duckdb.__version__),
+            Fact(label="database", value=str(path)),
+            Fact(
+                label="size",
+                value=f"{path.stat().st_size:,} bytes" if connection else "not there; the first load makes it",
+            ),
+            Fact(label="free disk space", value=f"{shutil.disk_usage(folder).free:,} bytes"),
+            Fact(label="may write", value="yes" if os.access(path if connection else folder, os.W_OK) else "no"),
+        ]
+        if connection is not None:
+            limits = connection.execute("SELECT current_setting('memory_limit'), current_setting('threads')").fetchone()
+            memory, threads = limits or ("", "")
+            facts += [Fact(label="memory limit", value=str(memory)), Fact(label="threads", value=str(threads))]
+        return tuple(facts)
+
+    def close(self) -> None:
+        """End the connection; twice is no error."""
+        self._database.close()
+
+    def _place(self, table: TableName) -> Place:
+        return Place.of(table, self._database.address.schema, self._database.name)
+
+    def _ledger_place(self) -> Place:
+        return self._place(TableName((ledger.NAME,)))
+
+    def _find(self, table: TableName) -> Table | None:
+        connection = self._database.existing()
+        return None if connection is None else find(connection, self._place(table))
+
+    def _plan(self, run: Run) -> Plan:
+        connection = self._database.existing()
+        return plan(connection, self._place(run.job.table), self._ledger_place(), run)
+
+
+def _type_of(table: Table, name: str) -> str:
+    column = table.columns.get(fold(name))
+    if column is None:
+        raise UsageError(f"table {table.place} has no column {name!r}", advice="Check the name.")
+    return column.type
