@@ -163,7 +163,7 @@ class Bits:
 
 
 def bits_of(units: Units, marks: Marks) -> Bits:
-    """Find the structure of a piece, about 4 ms for 8 MiB with quotes and half of that without."""
+    """Find the structure of a piece, about 5 ms for 8 MiB with quotes and 2 ms without."""
     places = _Places(units, marks)
     quotes = None if marks.quote is None else places.of(marks.quote)
     line_feeds = places.of(marks.lf)
@@ -218,7 +218,8 @@ class _Places:
     def __init__(self, units: Units, marks: Marks) -> None:
         self.units, self.marks = units, marks
         self.words = -(-len(units) // 64)
-        self._flags = np.zeros(self.words * 64, np.bool_)
+        self._flags = np.empty(self.words * 64, np.bool_)
+        self._flags[len(units) :] = False
         self._escaped = escaped_units(units, marks)
 
     def of(self, value: int) -> Words | None:
