@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_delimited.content import suffix_of
-from etl_delimited.describe import facts, mixed_line_ends, other_width, quote_findings
+from etl_delimited.describe import facts, mixed_line_ends, other_width, quote_findings, quotes_without_meaning
 from etl_delimited.dialect import Dialect
 from etl_delimited.format import DelimitedFormat
 from etl_delimited.header import column_names, guess_header, header_doubt, numbered
@@ -30,6 +30,7 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
 # With a header and a first row longer than this, the row's types are left to the run.
 _ENOUGH_HEAD_BYTES = 8 << 20
 _RECHECKED = 1 << 18
+_MANY_QUOTES = 5000
 _TEXT = ColumnType(kind=Kind.VARCHAR)
 
 
@@ -47,10 +48,15 @@ def analyze(source: Source, job: Job) -> Analysis | None:
     while (head := read_head(source, settings, size)) is not None:
         analyzer = _Analyzer(source, job, settings, head)
         start = analyzer.skipped()
-        if not head.text[start:].strip("\r\n\ufeff"):
+        if head.whole and not head.text[start:].strip("\r\n\ufeff"):
             return analyzer.empty()
         outline = analyzer.outline(start)
         records = len(outline.found.cells.records)
+        if head.whole and not records:
+            raise InputError(
+                f"a quote opens in the first record of {source.path} and is never closed",
+                advice='Declare quote = "none" in [jobs.NAME.format] if quotes mean nothing there.',
+            )
         if head.whole or records > 1 or (records and size >= _ENOUGH_HEAD_BYTES):
             return analyzer.analysis(outline)
         if size > settings.max_record_mib << 20:
@@ -67,7 +73,7 @@ class _Outline:
     """What the beginning of a source shows.
 
     :param start: where the first record begins, characters.
-    :param rest: where the second one begins, characters.
+    :param rest: just past it, characters.
     :param found: the dialect, in characters.
     """
 
@@ -122,9 +128,7 @@ class _Analyzer:
             characters *= 16
         if self._settings.quote is None and not quotes_are_sound(_utf8(text), self._dialect(found)):
             found = self._with_better_quotes(text, found)
-        starts = found.cells.starts
-        rest = starts[1] if len(starts) > 1 else found.cells.end
-        return _Outline(start, start + rest, found)
+        return _Outline(start, start + found.cells.first_end, found)
 
     def analysis(self, outline: _Outline) -> Analysis:
         """The analysis of a source with at least one record."""
@@ -135,7 +139,8 @@ class _Analyzer:
         newlines = line_ends(_utf8(self._head.text[outline.start : outline.rest]) + body, dialect)
         dialect = replace(dialect, newline=max(newlines, key=newlines.__getitem__, default="\n"))
         width = self._width(outline)
-        rows = self._survey(dialect, outline, body, width)
+        dialect, pieces, quotes = self._sample(dialect, outline, body, width)
+        rows = survey(self._path, pieces, dialect, width)
         fields = self._fields(outline, rows, width)
         columns = schema(
             self._path, self._job, self._settings, fields.names, fields.inferred, fields.texts, header=fields.header
@@ -149,6 +154,7 @@ class _Analyzer:
         findings = (
             *self._head.encoding.findings,
             *quote_findings(self._path, self._head.text[outline.start :], found, self._settings),
+            *quotes,
             *mixed_line_ends(self._path, newlines),
             *fields.findings,
             *rows.findings,
@@ -194,9 +200,11 @@ class _Analyzer:
 
     def _with_better_quotes(self, text: str, found: Supposition) -> Supposition:
         """Look at more of a text whose quotes turn out to be ill-formed further on."""
+        # Lines without quotes are fast, others are not.
+        characters = len(text) if text.count('"') < _MANY_QUOTES else _RECHECKED
         fixed = self._settings.model_copy(update={"delimiter": found.delimiter})
-        whole = self._head.whole and len(text) <= _RECHECKED
-        again = sniff(text, fixed, suffix="", whole=whole, lines=len(text), characters=_RECHECKED)
+        whole = self._head.whole and len(text) <= characters
+        again = sniff(text, fixed, suffix="", whole=whole, lines=len(text), characters=characters)
         return again if again.cells.records else found
 
     def _width(self, outline: _Outline) -> int:
@@ -204,17 +212,32 @@ class _Analyzer:
         widths = [len(record) for record in outline.found.cells.records[1:]]
         return max(set(widths), key=widths.count) if widths else len(outline.first)
 
-    def _survey(self, dialect: Dialect, outline: _Outline, body: bytes, width: int) -> Survey:
+    def _pieces(self, dialect: Dialect, outline: _Outline, body: bytes, width: int) -> list[Piece]:
+        """The sample, without the first record."""
         head = self._head
-        begin = self._offset(outline.rest)
         before = head.text[: outline.rest]
-        pieces = [Piece(body, begin, sum(1 for _ in _LINE.finditer(before)) or 1)]
+        pieces = [Piece(body, self._offset(outline.rest), sum(1 for _ in _LINE.finditer(before)))]
         if not head.whole and head.compression is None:
-            for offset, data in windows(self._source, dialect, width, len(head.data)):
-                pieces.append(Piece(data, offset, None))
-        if head.encoding.name != "utf-8":
-            pieces = [replace(piece, offset=None) for piece in pieces]
-        return survey(self._path, pieces, dialect, width)
+            pieces += [Piece(data, at, None) for at, data in windows(self._source, dialect, width, len(head.data))]
+        return pieces if head.encoding.name == "utf-8" else [replace(piece, offset=None) for piece in pieces]
+
+    def _sample(
+        self, dialect: Dialect, outline: _Outline, body: bytes, width: int
+    ) -> tuple[Dialect, list[Piece], list[Finding]]:
+        """The sample, and the dialect should quotes turn up that the beginning does not have."""
+        if self._settings.quote is not None or dialect.quote is None or dialect.quote in self._head.text:
+            return dialect, self._pieces(dialect, outline, body, width), []
+        bare = replace(dialect, quote=None)
+        pieces = self._pieces(bare, outline, body, width)
+        quoted = [piece.data for piece in pieces if dialect.quote.encode() in piece.data]
+        if not quoted:
+            return dialect, pieces, []
+        fixed = self._settings.model_copy(update={"delimiter": dialect.delimiter})
+        text = quoted[0].decode("utf-8", "replace")
+        found = sniff(text, fixed, suffix="", whole=False, lines=len(text), characters=_RECHECKED)
+        if found.quote is None:
+            return bare, pieces, [quotes_without_meaning(self._path, text, line=None)]
+        return dialect, self._pieces(dialect, outline, body, width), []
 
     def _fields(self, outline: _Outline, rows: Survey, width: int) -> _Fields:
         """Decide whether the first record is a header, and infer the types without or with it."""
@@ -259,15 +282,16 @@ class _Analyzer:
     def _rows(self, dialect: Dialect, rows: Survey, header: bool) -> int:
         """Estimate the records, from the mean length of the sampled ones."""
         head = self._head
-        first = 0 if header else 1
-        if head.whole:
-            return rows.records + first
-        if not rows.records:
-            return first
+        (at_head, head_bytes), *others = rows.sizes
+        known = at_head + (not header)
+        records = sum(count for count, _ in others or rows.sizes)
+        size = sum(size for _, size in others or rows.sizes)
+        if head.whole or not records:
+            return known
         # In bytes of the source, where a character may be longer or shorter than in UTF-8.
         scale = len(head.data) / max(len(_utf8(head.text)), 1)
         total = self._source.size if head.compression is None else self._source.size * len(head.data) / head.compressed
-        return round((total - dialect.data_start) / (rows.data_bytes * scale / rows.records))
+        return known + max(round(((total - dialect.data_start) / scale - head_bytes) * records / size), 0)
 
     def _offset(self, place: int) -> int:
         """Bytes of the source before a character of the head."""

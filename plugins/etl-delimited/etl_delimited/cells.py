@@ -21,7 +21,7 @@ class Cells:
 
     :ivar records: the complete, not blank records' cells.
     :ivar starts: where each record starts, characters.
-    :ivar end: just past the last complete record.
+    :ivar first_end: just past the first record's line end.
     :ivar quoted: number of quoted cells.
     :ivar needed: quoted cells that hold a delimiter, a quote or a line end.
     :ivar malformed: quoted cells with text after the closing quote.
@@ -33,7 +33,7 @@ class Cells:
 
     records: list[list[str]] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
-    end: int = 0
+    first_end: int = 0
     quoted: int = 0
     needed: int = 0
     malformed: int = 0
@@ -94,7 +94,8 @@ def cut(
         if cells != [""]:
             found.records.append(cells)
             found.starts.append(place)
-        found.end = place = end
+            found.first_end = found.first_end or end
+        place = end
     return found
 
 

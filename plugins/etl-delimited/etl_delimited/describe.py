@@ -82,24 +82,36 @@ def quote_findings(path: str, text: str, found: Supposition, settings: FormatSet
         return []
     cells = found.cells
     if found.quote is None and '"' in text:
-        message = "quote characters enclose no fields here, so they are part of the values"
-        advice = """Declare quote = '"' in [jobs.NAME.format] if they should enclose fields."""
-        return [_stray(path, text, Severity.WARNING, text.count('"'), message, advice, text.find('"'))]
+        return [quotes_without_meaning(path, text, line=1)]
     at = cells.stray_record
     place = text.find(found.quote or "") if at is None or at >= len(cells.starts) else cells.starts[at]
     if cells.malformed:
         message = "quoted fields go on after their closing quote"
         advice = 'Double the quotes within quoted fields, or declare quote = "none" or an escape character.'
-        return [_stray(path, text, Severity.WARNING, cells.malformed, message, advice, place)]
+        return [_stray(path, text, place, 1, Severity.WARNING, cells.malformed, message, advice)]
     if cells.stray:
         message = "quote characters stand within fields that are not quoted; they are part of the values"
-        return [_stray(path, text, Severity.INFO, cells.stray, message, "", place)]
+        return [_stray(path, text, place, 1, Severity.INFO, cells.stray, message, "")]
     return []
 
 
-def _stray(path: str, text: str, severity: Severity, count: int, message: str, advice: str, place: int) -> Finding:
-    shown = text[max(place - 20, 0) : place + 60].splitlines()
-    sample = Sample(file=path, value=next(filter(None, shown), ""), reason="stray quote")
+def quotes_without_meaning(path: str, text: str, *, line: int | None) -> Finding:
+    """The finding that the quotes of a text are taken as they are.
+
+    :param line: on which line of the source the text begins, when that is known.
+    """
+    message = "quote characters enclose no fields here, so they are part of the values"
+    advice = """Declare quote = '"' in [jobs.NAME.format] if they should enclose fields."""
+    return _stray(path, text, text.find('"'), line, Severity.WARNING, text.count('"'), message, advice)
+
+
+def _stray(
+    path: str, text: str, place: int, line: int | None, severity: Severity, count: int, message: str, advice: str
+) -> Finding:
+    begin = max(text.rfind("\n", 0, place), text.rfind("\r", 0, place)) + 1
+    shown = text[begin : begin + 200].splitlines()[0]
+    line = None if line is None else line + len(text[:begin].splitlines())
+    sample = Sample(file=path, line=line, value=shown, reason="stray quote")
     return Finding(
         rule="stray_quotes", severity=severity, count=count, message=message, advice=advice, samples=(sample,)
     )
@@ -120,7 +132,7 @@ def other_width(path: str, text: str, start: int, found: Supposition, width: int
         rule="header_mismatch",
         severity=Severity.ERROR,
         count=1,
-        message=f"the header names {names} columns, but most records have {width} fields",
+        message=f"the header names {names} column{'s' * (names != 1)}, but most records have {width} fields",
         advice=f"Check the delimiter and the first lines of the file.{hint}",
         samples=(Sample(file=path, value=", ".join(cells.records[0])[:200], reason=f"{names} fields"),),
     )

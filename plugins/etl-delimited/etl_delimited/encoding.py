@@ -123,9 +123,15 @@ def _wide(head: bytes) -> str | None:
         if nuls < max(2, 0.1 * len(zeros)) or others.count(0):
             continue
         text = head.decode(name, "replace")
-        if "\n" in text or "\r" in text or not (b"\n" in head or b"\r" in head):
+        lines = "\n" in text or "\r" in text or not (b"\n" in head or b"\r" in head)
+        if lines and _prints(text[:4096]):
             return name
     return None
+
+
+def _prints(text: str) -> bool:
+    odd = sum(not letter.isprintable() and letter not in "\t\r\n\x01\x1f" for letter in text)
+    return odd <= 0.02 * len(text)
 
 
 def _mostly_utf8(head: bytes) -> bool:

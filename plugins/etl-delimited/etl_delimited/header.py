@@ -45,29 +45,33 @@ def guess_header(
     :param declared: the job's columns.
     """
     names = [name.strip().lower() for name in first]
-    if declared:
-        wanted = {column.name.strip().lower() for column in declared}
-        if wanted & set(names):
-            # One name alone could be a value by chance.
-            return Guess(True, certain=2 * len(wanted & set(names)) > len(wanted) or len(wanted) > 2)
     speaks = [_speaks(text, column, settings) for text, column in zip(first, inferred, strict=False)]
     for_it, against = speaks.count(True), speaks.count(False)
+    wanted = {column.name.strip().lower() for column in declared}
+    if met := wanted & set(names):
+        # One name alone could be a value by chance.
+        return Guess(True, certain=2 * len(met) > len(wanted) or for_it > against)
     if for_it or against:
         return Guess(for_it > against or (for_it == against and _all_names(first)), certain=not (for_it and against))
-    if len(set(names)) == len(names) and _all_names(first) and not any(seen_again):
-        return Guess(True, certain=False)
-    return Guess(False, certain=any(seen_again) and not _all_names(first))
+    if _all_names(first):
+        return Guess(len(set(names)) == len(names) and not any(seen_again), certain=False)
+    alone = not any(column.known for column in inferred)
+    return Guess(False, certain=any(seen_again) or (alone and any(map(_is_value, names))))
 
 
 def _speaks(text: str, column: Inferred, settings: FormatSettings) -> bool | None:
     """Whether a field of the first record is of another kind than the rest of its column; None says nothing."""
     text = text.strip()
     if column.is_text:
-        # Columns are hardly ever called by a number; texts may well be numbers.
-        return None
+        return True if column.digits and not any(letter.isdigit() for letter in text) and text else None
     if is_null(text, settings):
         return None
     return not fits(text, column, settings)
+
+
+def _is_value(text: str) -> bool:
+    """Whether a text begins as numbers, dates and times do, and names do not."""
+    return text[:1].isdigit() or text[:1] in ("-", ".")
 
 
 def _all_names(first: Sequence[str]) -> bool:

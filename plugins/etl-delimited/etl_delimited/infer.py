@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,7 @@ _TWO_DIGIT_YEAR = r"^[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2}$"
 
 _DECIMAL = ColumnType(kind=Kind.DECIMAL, precision=38, scale=0)
 _PROBED = 40
+_DIGITS_SOUGHT = 1000
 # A double holds any number of so many digits, and any integer up to this.
 _SAFE_DIGITS = 15
 _SAFE_INTEGER = 1 << 53
@@ -70,6 +71,7 @@ class Inferred:
     :param null_tokens: the texts that count as null here.
     :param known: False when the sample has no value, so that the type says nothing.
     :param notes: what is odd.
+    :param digits: whether every value holds a digit, so that a name hardly would be one of them.
     """
 
     type: ColumnType
@@ -77,6 +79,7 @@ class Inferred:
     null_tokens: tuple[str, ...] = ()
     known: bool = True
     notes: tuple[Note, ...] = ()
+    digits: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -101,7 +104,7 @@ def infer(texts: pa.Array, settings: FormatSettings) -> Inferred:
         return Inferred(ColumnType(kind=Kind.VARCHAR), known=False)
     found = _of_values(values, settings)
     if found.is_text:
-        return found
+        return replace(found, digits=_all_match(values[:_DIGITS_SOUGHT], "[0-9]"))
     nulls = tuple(token for token in distinct.filter(is_token).to_pylist() if token)
     return Inferred(found.type, found.format, nulls, notes=found.notes)
 
@@ -270,7 +273,15 @@ def _number_notes(values: pa.Array) -> tuple[Note, ...]:
         if not _all_match(odd, r"^-?0[0-9]"):
             shown = tuple(odd[:3].to_pylist())
             text = "holds numbers, but not only, so it stays text"
-            return (Note("mixed_values", True, text, "Declare it as a number to have the others refused.", shown),)
+            return (
+                Note(
+                    "mixed_values",
+                    True,
+                    text,
+                    'Declare it as a number to have the others refused, or null_values = ["…"] if they mean nothing.',
+                    shown,
+                ),
+            )
         return ()
     for regex, what in ((_THOUSANDS, "thousands separators"), (_DECIMAL_COMMA, "a decimal comma")):
         if numbers < 1 and _share(values, regex) > 0 and _share(values, f"{regex}|{_DOUBLE}") == 1:

@@ -85,8 +85,8 @@ def _matched(
         rule="column_count",
         severity=Severity.ERROR,
         count=1,
-        message=f"the job declares {len(job.columns)} columns, the records of this file without a header "
-        f"have {len(found)} fields",
+        message=f"the job declares {len(job.columns)} column{'s' * (len(job.columns) != 1)}, "
+        f"the records of this file without a header have {len(found)} fields",
         advice="Declare every column in the order of the file, or check the delimiter; "
         "header = true if the first record names the columns.",
         samples=(Sample(file=path),),

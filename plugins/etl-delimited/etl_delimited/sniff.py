@@ -38,7 +38,8 @@ class Supposition:
     """A dialect and what it makes of the text.
 
     :param width: cells of most records.
-    :param disagreeing: records of another width, ill-formed quoted cells, and lines that an open quote swallows.
+    :param disagreeing: records of another width, and ill-formed quoted cells.
+    :param swallowed: lines that look like records and lie in a quoted cell that does not end.
     """
 
     delimiter: str
@@ -47,11 +48,12 @@ class Supposition:
     cells: Cells
     width: int
     disagreeing: int
+    swallowed: int
 
     @property
-    def total(self) -> int:
-        """Records and what should have been one."""
-        return max(len(self.cells.records), 1)
+    def doubts(self) -> int:
+        """How much speaks against it."""
+        return self.disagreeing + self.swallowed
 
 
 def sniff(
@@ -111,7 +113,7 @@ def _one_column(text: str, settings: FormatSettings, suffix: str, whole: bool) -
     usual = _BY_SUFFIX.get(suffix, ",")[0]
     for delimiter in (usual, *"\t,;|", "\x01", "\x1f"):
         supposed = _with_quotes(text, delimiter, settings, whole)
-        if supposed.width == 1 and not supposed.disagreeing:
+        if supposed.width == 1 and not supposed.doubts:
             return supposed
     return _with_quotes(text, "\x1f", settings, whole)
 
@@ -119,7 +121,7 @@ def _one_column(text: str, settings: FormatSettings, suffix: str, whole: bool) -
 def _score(supposed: Supposition) -> float:
     if supposed.width < 2:
         return 0.0
-    agreement = max(1 - supposed.disagreeing / supposed.total, 0.0)
+    agreement = max(1 - supposed.disagreeing / max(len(supposed.cells.records), 1), 0.0)
     clean = 1 - supposed.cells.unclean / max(supposed.cells.judged, 1)
     first = 1.0 if supposed.cells.records and len(supposed.cells.records[0]) == supposed.width else _FIRST_DIFFERS
     return float(agreement**2 * (0.3 + 0.7 * clean) * (1 - 1 / supposed.width) ** 0.25 * first)
@@ -132,6 +134,9 @@ def _with_quotes(text: str, delimiter: str, settings: FormatSettings, whole: boo
     supposed = [_suppose(text, delimiter, quote, escape, whole) for quote in quotes for escape in escapes]
     if settings.quote is not None:
         return min(supposed, key=_doubts)
+    if any(one.cells.unclosed is None for one in supposed):
+        # An escape character that opens a cell for good is none.
+        supposed = [one for one in supposed if one.cells.unclosed is None]
     plain = min((_suppose(text, delimiter, None, escape, whole) for escape in escapes), key=_doubts)
     if supposed:
         quoted = min(supposed, key=_doubts)
@@ -148,6 +153,8 @@ def _with_quotes(text: str, delimiter: str, settings: FormatSettings, whole: boo
 def _quotes_mean_something(quoted: Supposition, plain: Supposition) -> bool:
     """Whether quotes enclose cells, or are letters like any other."""
     cells = quoted.cells
+    if not cells.records:
+        return False
     if not cells.quoted and cells.unclosed is None:
         # They stand within cells only. Tabs need no quotes, elsewhere a quoted cell may well follow.
         return quoted.delimiter != "\t"
@@ -155,12 +162,13 @@ def _quotes_mean_something(quoted: Supposition, plain: Supposition) -> bool:
         return True
     sound = cells.quoted - cells.malformed
     if quoted.delimiter != "\t":
-        return sound > 0
-    return sound > quoted.disagreeing - plain.disagreeing
+        # A single quote that is never closed must not go unnoticed either.
+        return sound > 0 or cells.malformed + (cells.unclosed is not None) < 2
+    return sound > quoted.doubts - plain.doubts
 
 
 def _doubts(supposed: Supposition) -> tuple[bool, int]:
-    return supposed.width < 2, supposed.disagreeing
+    return supposed.width < 2, supposed.doubts
 
 
 def _declared(value: str | None, otherwise: list[str | None]) -> list[str | None]:
@@ -195,5 +203,6 @@ def _suppose(text: str, delimiter: str, quote: str | None, escape: str | None, w
         escape=escape,
         cells=cells,
         width=width,
-        disagreeing=len(cells.records) - agreeing + cells.malformed + swallowed,
+        disagreeing=len(cells.records) - agreeing + cells.malformed,
+        swallowed=swallowed,
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from etl_delimited.parse import InvalidRows, Layout, ParseError, Parser
-from etl_delimited.scan import last_record_end, line_indexes, record_offsets
+from etl_delimited.scan import last_record_end, line_indexes, record_offsets, unclosed_quote
 from etl_framework import Column, ColumnType, Finding, Kind, Sample, Severity
 
 if TYPE_CHECKING:
@@ -41,14 +41,12 @@ class Survey:
     """The sampled records.
 
     :param table: every field as text, null where it is empty and not quoted; only records of the usual width.
-    :param records: number of sampled records, of any width.
-    :param data_bytes: their size in UTF-8, bytes.
+    :param sizes: of each piece, the number of records, of any width, and the bytes in UTF-8.
     :param findings: what is odd about them.
     """
 
     table: pa.Table
-    records: int
-    data_bytes: int
+    sizes: tuple[tuple[int, int], ...]
     findings: tuple[Finding, ...]
 
 
@@ -61,16 +59,18 @@ def survey(path: str, pieces: Sequence[Piece], dialect: Dialect, width: int) -> 
     tables: list[pa.Table] = []
     findings: list[Finding] = []
     ragged: list[Sample] = []
-    many = records = 0
+    sizes: list[tuple[int, int]] = []
+    many = 0
     for piece in pieces:
         skipped = InvalidRows()
         try:
             table = _parser(plain, width).texts(piece.data, skip=skipped)
         except ParseError:
             # The run tells what is wrong and where; the types come from what does parse.
+            sizes.append((0, 0))
             continue
         tables.append(table)
-        records += table.num_rows + len(skipped.widths)
+        sizes.append((table.num_rows + len(skipped.widths), len(piece.data)))
         many += len(skipped.widths)
         if skipped.widths and len(ragged) < _SHOWN:
             ragged += _places(path, piece, plain, skipped.widths)
@@ -79,7 +79,7 @@ def survey(path: str, pieces: Sequence[Piece], dialect: Dialect, width: int) -> 
     findings += _odd_characters(path, pieces, dialect)
     empty = pa.table({str(at): pa.array([], pa.string()) for at in range(width)})
     table = pa.concat_tables([empty, *tables])
-    return Survey(table, records, sum(len(piece.data) for piece in pieces), tuple(findings))
+    return Survey(table, tuple(sizes), tuple(findings))
 
 
 def whole_records(data: bytes, dialect: Dialect, *, final: bool) -> bytes:
@@ -88,13 +88,21 @@ def whole_records(data: bytes, dialect: Dialect, *, final: bool) -> bytes:
 
 
 def quotes_are_sound(data: bytes, dialect: Dialect) -> bool:
-    """Whether every quote in a text that begins at a record opens or closes a field, or is doubled."""
+    """Whether every quote in a text that begins at a record opens or closes a field, or is doubled.
+
+    A field that is open at the end and has several lines may as well come from a stray quote.
+    """
     if dialect.quote is None or dialect.quote.encode() not in data:
         return True
     from etl_delimited.structure import bits_of, marks_of
 
-    plain = marks_of(replace(dialect, encoding="utf-8"))
-    return bits_of(plain.units(data), plain).fits[0]
+    plain = replace(dialect, encoding="utf-8")
+    marks = marks_of(plain)
+    bits = bits_of(marks.units(data), marks)
+    if not bits.fits[0] or not bits.odd:
+        return bits.fits[0]
+    opened = unclosed_quote(data, plain) or 0
+    return b"\n" not in data[opened:] and b"\r" not in data[opened:]
 
 
 def line_ends(data: bytes, dialect: Dialect) -> dict[str, int]:
@@ -179,14 +187,14 @@ def _control_finding(seen: dict[int, int], samples: list[Sample]) -> list[Findin
     if not seen:
         return []
     shown = ", ".join(f"0x{code:02x} ({count}×)" for code, count in sorted(seen.items()))
-    nul = " A row that holds NUL is a bad row." if 0 in seen else ""
+    nul = "A row that holds NUL is a bad row; the others" if 0 in seen else "They"
     return [
         Finding(
             rule="control_characters",
             severity=Severity.WARNING,
             count=sum(seen.values()),
-            message=f"the sample holds control characters: {shown}.{nul}",
-            advice="They are loaded as they are, but seldom meant; have the origin take them out.",
+            message=f"the sample holds control characters: {shown}",
+            advice=f"{nul} are loaded as they are, but seldom meant; have the origin take them out.",
             samples=tuple(samples[:_SHOWN]),
         )
     ]
