@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from typing import TYPE_CHECKING, Any
 
 from etl_framework.columns import FLOATS, INTEGERS, Column, Kind
@@ -26,6 +26,9 @@ FLOAT_TOLERANCE = 1e-12
 Summation in any order stays within n·ε·Σ|x| (Higham, Accuracy and Stability of Numerical Algorithms, 4.2); pairwise
 and compensated sums, which both sides use, within a small multiple of ε·Σ|x|, and Σ|x| ≤ rows × largest magnitude.
 """
+
+_EXACT = Context(prec=100, traps=[Inexact])
+"""Decimals have up to 38 digits, and Python's default context would round their sums to 28."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +116,8 @@ def _close(column: ColumnTotals, mine: Any, theirs: Any, rows: int) -> bool:
     if not isinstance(mine, float) or not isinstance(theirs, int | float | Decimal):
         return bool(mine == theirs)
     largest = max((abs(float(v)) for v in (column.minimum, column.maximum) if isinstance(v, int | float)), default=0.0)
-    return abs(mine - float(theirs)) <= FLOAT_TOLERANCE * rows * largest
+    # A sum that may have left the range of the type, on one side or both, proves nothing.
+    return not math.isfinite(rows * largest) or abs(mine - float(theirs)) <= FLOAT_TOLERANCE * rows * largest
 
 
 class TotalsAccumulator:
@@ -156,6 +160,8 @@ class _ColumnAccumulator:
     def update(self, values: pa.Array) -> None:
         import pyarrow.compute as pc
 
+        from etl_framework.extremes import extremes
+
         self._nulls += values.null_count
         total = None
         if self._kind in FLOATS:
@@ -163,14 +169,14 @@ class _ColumnAccumulator:
             if total is not None and not math.isfinite(total):
                 values = values.filter(pc.is_finite(values))
                 total = pc.sum(values).as_py()
-        extremes = pc.min_max(values).as_py()
-        if extremes["min"] is None:
+        low, high = extremes(values)
+        if low is None:
             return
-        self._extend(extremes["min"], extremes["max"])
+        self._extend(low, high)
         if self._kind in FLOATS:
             self._add(total or 0.0)
         elif self._kind in INTEGERS:
-            self._add(_integer_sum(values, extremes))
+            self._add(_integer_sum(values, max(abs(low), abs(high))))
         elif self._kind is Kind.DECIMAL:
             self._add(_decimal_sum(values))
         elif self._kind is Kind.VARCHAR:
@@ -200,8 +206,11 @@ class _ColumnAccumulator:
 
     def _add(self, amount: Any) -> None:
         before = self._total
+        if self._kind is Kind.DECIMAL:
+            self._total = _EXACT.add(before, amount)
+            return
         self._total = before + amount
-        if self._kind in FLOATS:
+        if self._kind in FLOATS and math.isfinite(self._total):
             # Neumaier's compensated summation: what the addition rounded away.
             if abs(before) >= abs(amount):
                 self._rest += (before - self._total) + amount
@@ -209,11 +218,10 @@ class _ColumnAccumulator:
                 self._rest += (amount - self._total) + before
 
 
-def _integer_sum(values: pa.Array, extremes: dict[str, int]) -> int:
+def _integer_sum(values: pa.Array, largest: int) -> int:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    largest = max(abs(extremes["min"]), abs(extremes["max"]))
     if largest * len(values) < 1 << 63:
         return int(pc.sum(values).as_py())
     # Arrow sums wrap around at 64 bits.
