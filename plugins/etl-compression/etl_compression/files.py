@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
 from time import perf_counter
 
 import xxhash
 
 from etl_compression.codecs import make_codec
-from etl_framework import Codec, InputError, Interrupted, RunFailed, SourceChanged, UsageError, printable
+from etl_compression.temporaries import Temporaries
+from etl_framework import Codec, InputError, RunFailed, SourceChanged, UsageError, printable
 
 CHUNK_BYTES = 4 << 20
 
@@ -157,7 +156,8 @@ def _in_parallel(works: Sequence[_Work], worker: _Worker, threads: int) -> tuple
             for done in as_completed(futures.values()):
                 done.result()
         except BaseException:
-            worker.stop.set()
+            # At once: whoever presses Ctrl-C twice does not wait for the workers to clean up after themselves.
+            worker.temporaries.remove_all()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return tuple(futures[index].result() for index in range(len(works)))
@@ -168,21 +168,20 @@ class _Worker:
     codec: Codec
     force: bool
     progress: Progress
-    stop: Event = field(default_factory=Event)
+    temporaries: Temporaries = field(default_factory=Temporaries)
 
     def compress(self, work: _Work) -> CompressedFile:
         started = perf_counter()
         try:
             work.target.parent.mkdir(parents=True, exist_ok=True)
-            # In the folder of the result, where a rename is one step, under a name that is never too long.
-            temporary = work.target.with_name(f".etl-{secrets.token_hex(8)}.tmp")
+            temporary = self.temporaries.create(work.target.parent)
             try:
                 size, digest = self._write(work, temporary)
                 self._verify(work, temporary, size, digest)
                 compressed_size = temporary.stat().st_size
                 _publish(temporary, work.target, self.force)
             finally:
-                temporary.unlink(missing_ok=True)
+                self.temporaries.remove(temporary)
         except OSError as error:
             raise _unwritable(work.target, error) from error
         return CompressedFile(
@@ -196,7 +195,6 @@ class _Worker:
 
     def _write(self, work: _Work, temporary: Path) -> tuple[int, str]:
         hasher, size, stream = xxhash.xxh3_128(), 0, self.codec.compressor()
-        temporary.touch(0o600, exist_ok=False)
         with temporary.open("wb") as file:
             with closing(self._chunks(work.source)) as chunks:
                 for chunk in chunks:
@@ -222,7 +220,7 @@ class _Worker:
         try:
             with source.open("rb", buffering=0) as file:
                 while count := file.readinto(buffer):
-                    self._go_on()
+                    self.temporaries.go_on()
                     yield buffer[:count]
         except OSError as error:
             raise _unreadable(source, error) from error
@@ -232,7 +230,7 @@ class _Worker:
         try:
             with self.codec.reader(temporary.open("rb")) as reader:
                 while count := reader.readinto(buffer):  # type: ignore[attr-defined]
-                    self._go_on()
+                    self.temporaries.go_on()
                     hasher.update(buffer[:count])
                     found += count
                     self.progress(work.source, size + min(found, size))
@@ -244,10 +242,6 @@ class _Worker:
                 f"{printable(str(work.target))} did not give back what {printable(str(work.source))} holds",
                 advice="Nothing was kept. Try again; if it happens again, suspect the memory or the disk.",
             )
-
-    def _go_on(self) -> None:
-        if self.stop.is_set():
-            raise Interrupted("compressing was given up", advice="Compress the remaining files again.")
 
 
 def _publish(temporary: Path, target: Path, force: bool) -> None:

@@ -51,7 +51,7 @@ def job(compress: str, level: int | None = None) -> Job:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(chunks=st.lists(st.binary(max_size=300), max_size=6), choice=st.sampled_from(EVERY_LEVEL))
 @example(chunks=[], choice=("zstd", 1))
 @example(chunks=[], choice=("gzip", 1))
@@ -152,8 +152,8 @@ def test_zstd_frames_carry_a_checksum_of_the_content() -> None:
 @pytest.mark.parametrize("name", CHECKED)
 def test_higher_levels_make_smaller_files(name: str) -> None:
     levels = CODECS[name]
-    low, high = (len(packed(make_codec(name, level), ROWS)) for level in (levels[0], levels[-1]))
-    assert high < low < len(ROWS) / 2
+    low, high = (len(packed(make_codec(name, level), ROWS[:200_000])) for level in (levels[0], levels[-1]))
+    assert high < low < 100_000
 
 
 @pytest.mark.parametrize("name", CHECKED)
@@ -175,7 +175,7 @@ def test_a_stream_cut_short_anywhere_is_an_error(name: str, data: st.DataObject)
 
 
 @pytest.mark.parametrize("name", CHECKED)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(data=st.data())
 def test_a_flipped_bit_never_changes_the_content_unnoticed(name: str, data: st.DataObject) -> None:
     codec = make_codec(name)

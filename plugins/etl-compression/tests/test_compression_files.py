@@ -13,6 +13,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -336,6 +337,24 @@ def test_ctrl_c_leaves_nothing_half_done(tmp_path: Path) -> None:
         compress_files([source], output_dir=out, progress=interrupt)
     assert names(out) == []
     assert max(seen) < 1 << 31
+
+
+def test_ctrl_c_does_not_wait_for_a_busy_worker_before_it_cleans_up(tmp_path: Path) -> None:
+    source, out = tmp_path / "noise", tmp_path / "out"
+    source.write_bytes(NOISE)
+    gone: list[bool] = []
+
+    def interrupt(_source: Path, _done: int) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        deadline = monotonic() + 10
+        while names(out) and monotonic() < deadline:
+            pass
+        gone.append(not names(out))
+
+    with pytest.raises(KeyboardInterrupt):
+        compress_files([source], output_dir=out, progress=interrupt)
+    assert gone == [True]
+    assert names(out) == []
 
 
 def test_progress_goes_up_to_twice_the_size(tmp_path: Path) -> None:
