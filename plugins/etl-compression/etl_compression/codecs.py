@@ -68,7 +68,7 @@ class ZstdCodec:
 
     def compressor(self) -> Compressor:
         """A compressor for a new stream; its working memory is that of an ended one where there is one."""
-        # A ZstdCompressor holds the tables of one stream at a time, and making them costs more than a small part.
+        # A ZstdCompressor serves one stream at a time; handing it on keeps memory from being allocated for every part.
         try:
             context = self._idle.pop()
         except IndexError:
