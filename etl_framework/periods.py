@@ -36,9 +36,9 @@ class Period:
         :raises UsageError: the text is no period.
         """
         first, dots, last = text.strip().partition("..")
-        if dots:
+        if dots and ".." not in last:
             return cls(cls.parse(first).first, cls.parse(last).last)
-        match = re.fullmatch(r"(\d{4})-(\d{2})(?:-(\d{2}))?", first)
+        match = re.fullmatch(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?", text.strip())
         if not match:
             raise UsageError(f"{text!r} is not a period", advice=_ADVICE)
         year, month, day = int(match[1]), int(match[2]), match[3]
@@ -60,12 +60,10 @@ class Period:
 
     def months(self) -> Iterator[date]:
         """The first day of every month that the period touches, in order."""
-        month = self.first.replace(day=1)
-        while month <= self.last:
-            yield month
-            month = (month + timedelta(days=32)).replace(day=1)
+        for number in range(self.first.year * 12 + self.first.month, self.last.year * 12 + self.last.month + 1):
+            yield date((number - 1) // 12, (number - 1) % 12 + 1, 1)
 
     def __str__(self) -> str:
-        whole_months = self.first.day == 1 and (self.last + timedelta(days=1)).day == 1
-        first, last = (f"{day:%Y-%m}" if whole_months else day.isoformat() for day in (self.first, self.last))
+        whole_months = self.first.day == 1 and self.last.day == calendar.monthrange(self.last.year, self.last.month)[1]
+        first, last = (day.isoformat()[: len("2024-01") if whole_months else None] for day in (self.first, self.last))
         return first if first == last else f"{first}..{last}"
