@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -95,18 +96,29 @@ def infer(texts: pa.Array, settings: FormatSettings) -> Inferred:
     :param texts: strings; null where the field is empty and not quoted.
     """
     tokens = NULL_TOKENS if settings.null_values is None else tuple(settings.null_values)
-    distinct = pc.unique(texts.drop_null())
-    if not len(distinct):
-        return Inferred(ColumnType(kind=Kind.VARCHAR), known=False)
-    is_token = pc.is_in(distinct, value_set=pa.array(["", *tokens], pa.string()))
-    values = distinct.filter(pc.invert(is_token))
+    values, nulls = _without(texts, ("", *tokens))
     if not len(values):
         return Inferred(ColumnType(kind=Kind.VARCHAR), known=False)
     found = _of_values(values, settings)
     if found.is_text:
         return replace(found, digits=_all_match(values[:_DIGITS_SOUGHT], "[0-9]"))
-    nulls = tuple(token for token in distinct.filter(is_token).to_pylist() if token)
     return Inferred(found.type, found.format, nulls, notes=found.notes)
+
+
+def _without(texts: pa.Array, tokens: tuple[str, ...]) -> tuple[pa.Array, tuple[str, ...]]:
+    """The distinct texts but for some, and which of those there are, without null and empty ones."""
+    distinct = pc.unique(texts)
+    if texts.null_count:
+        distinct = distinct.drop_null()
+    is_token = pc.is_in(distinct, value_set=_strings(tokens))
+    if not is_token.true_count:
+        return distinct, ()
+    return distinct.filter(pc.invert(is_token)), tuple(filter(None, distinct.filter(is_token).to_pylist()))
+
+
+@lru_cache(maxsize=16)
+def _strings(texts: tuple[str, ...]) -> pa.Array:
+    return pa.array(texts, pa.string())
 
 
 def is_null(text: str, settings: FormatSettings) -> bool:
@@ -118,9 +130,12 @@ def fits(text: str, inferred: Inferred, settings: FormatSettings) -> bool:
     """Whether one more text would leave the type as it is."""
     if inferred.is_text:
         return True
-    alone = _of_values(pa.array([text], pa.string()), settings)
+    value = pa.array([text], pa.string())
     if inferred.format is not None:
-        return reads_all(pa.array([text], pa.string()), inferred.format, inferred.type.kind)
+        return reads_all(value, inferred.format, inferred.type.kind)
+    if text[:1].isalpha() and inferred.type.kind is Kind.BIGINT:
+        return False
+    alone = _of_values(value, settings)
     wider = {Kind.DOUBLE: {Kind.BIGINT}, Kind.DECIMAL: {Kind.BIGINT}, Kind.TIMESTAMP: {Kind.DATE}}
     return alone.type.kind in {inferred.type.kind, *wider.get(inferred.type.kind, ())}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from etl_delimited.parse import InvalidRows, Layout, ParseError, Parser
-from etl_delimited.scan import last_record_end, line_indexes, record_offsets, unclosed_quote
+from etl_delimited.scan import last_record_end, line_indexes, record_offsets
 from etl_framework import Column, ColumnType, Finding, Kind, Sample, Severity
 
 if TYPE_CHECKING:
@@ -87,22 +87,22 @@ def whole_records(data: bytes, dialect: Dialect, *, final: bool) -> bytes:
     return data[: last_record_end(data, replace(dialect, encoding="utf-8"), final=final)]
 
 
-def quotes_are_sound(data: bytes, dialect: Dialect) -> bool:
+def quotes_are_sound(data: bytes, dialect: Dialect, *, whole: bool) -> bool:
     """Whether every quote in a text that begins at a record opens or closes a field, or is doubled.
 
-    A field that is open at the end and has several lines may as well come from a stray quote.
+    A field that is open at the last line end may as well come from a stray quote.
+
+    :param whole: nothing follows the text.
     """
     if dialect.quote is None or dialect.quote.encode() not in data:
         return True
     from etl_delimited.structure import bits_of, marks_of
 
-    plain = replace(dialect, encoding="utf-8")
-    marks = marks_of(plain)
+    marks = marks_of(replace(dialect, encoding="utf-8"))
+    if not whole:
+        data = data[: max(data.rfind(b"\n"), data.rfind(b"\r")) + 1]
     bits = bits_of(marks.units(data), marks)
-    if not bits.fits[0] or not bits.odd:
-        return bits.fits[0]
-    opened = unclosed_quote(data, plain) or 0
-    return b"\n" not in data[opened:] and b"\r" not in data[opened:]
+    return bits.fits[0] and not bits.odd
 
 
 def line_ends(data: bytes, dialect: Dialect) -> dict[str, int]:
