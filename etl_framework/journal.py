@@ -9,15 +9,17 @@ from __future__ import annotations
 import contextlib
 import pickle
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from etl_framework.errors import EtlError, RunFailed
 from etl_framework.values import PackedPart, Part, Status
+
+T = TypeVar("T")
 
 _VERSION = 1
 _SCHEMA = """
@@ -94,33 +96,21 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
+        self._path = path
+        # Ctrl-C strikes the main thread, at any instruction: what this thread does is done whole.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="etl-journal")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            # A power cut must not take back what was written ahead of a side effect.
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._create(path)
+            self._db = self._thread.submit(_open, path).result()
         except (OSError, sqlite3.Error) as error:
+            self._thread.shutdown()
             raise RunFailed(
                 f"cannot open the journal {path}: {error}", advice="Point --state-dir to a folder that can be written."
             ) from error
-
-    def _create(self, path: Path) -> None:
-        with self._transaction():
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {_VERSION}")
-            elif version != _VERSION:
-                raise RunFailed(
-                    f"the journal {path} was written by another version of etl (format {version})",
-                    advice="Use that version to finish its runs, or another --state-dir.",
-                )
+        except BaseException:
+            self._thread.shutdown()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -130,32 +120,33 @@ class Journal:
 
     def close(self) -> None:
         """End the connection; twice is no error."""
-        self._db.close()
+        with contextlib.suppress(RuntimeError):  # the thread has ended already
+            self._thread.submit(self._db.close)
+        self._thread.shutdown()
 
     # Runs
 
     def begin(self, run: str, *, job: str, target: str, table: str, plan: object) -> None:
         """Write down a new run and all that is needed to do it again."""
         now = _now()
-        self._write(
+        statement = (
             "INSERT INTO runs (run, job, target, target_table, status, started, updated, plan) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (run, job, target, table, Status.RUNNING, now, now, pickle.dumps(plan)),
-            run=run,
-            event="begun",
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         )
+        values = (run, job, target, table, Status.RUNNING, now, now, pickle.dumps(plan))
+        self._write(run, "begun", (statement, values))
 
     def replan(self, run: str, plan: object, parts: Iterable[Part]) -> None:
         """Replace a run's plan and parts; what was known of the old parts is forgotten."""
-        with self._transaction():
-            self._db.execute("UPDATE runs SET plan = ? WHERE run = ?", (pickle.dumps(plan), run))
-            self._db.execute("DELETE FROM pieces WHERE run = ?", (run,))
-            self._db.execute("DELETE FROM parts WHERE run = ?", (run,))
-            self._db.executemany(
-                "INSERT INTO parts (run, part, range) VALUES (?, ?, ?)",
-                [(run, part.number, pickle.dumps(part)) for part in parts],
-            )
-            self._log(run, "planned")
+        insert = "INSERT INTO parts (run, part, range) VALUES (?, ?, ?)"
+        self._write(
+            run,
+            "planned",
+            ("UPDATE runs SET plan = ? WHERE run = ?", (pickle.dumps(plan), run)),
+            ("DELETE FROM pieces WHERE run = ?", (run,)),
+            ("DELETE FROM parts WHERE run = ?", (run,)),
+            *((insert, (run, part.number, pickle.dumps(part))) for part in parts),
+        )
 
     def plan(self, run: str) -> Any:
         """What :meth:`begin` or :meth:`replan` wrote down."""
@@ -169,23 +160,16 @@ class Journal:
 
     def set_status(self, run: str, status: Status, *, error: str = "") -> None:
         """Write down how far a run is."""
-        self._write(
-            "UPDATE runs SET status = ?, error = ? WHERE run = ?", (status, error, run), run=run, event=str(status)
-        )
+        self._write(run, str(status), ("UPDATE runs SET status = ?, error = ? WHERE run = ?", (status, error, run)))
 
     def resumed(self, run: str) -> None:
         """Write down that a run is begun once more."""
-        self._write(
-            "UPDATE runs SET attempts = attempts + 1, status = ?, error = '' WHERE run = ?",
-            (Status.RUNNING, run),
-            run=run,
-            event="resumed",
-        )
+        statement = "UPDATE runs SET attempts = attempts + 1, status = ?, error = '' WHERE run = ?"
+        self._write(run, "resumed", (statement, (Status.RUNNING, run)))
 
     def note(self, run: str, event: str) -> None:
         """Add a line to the run's log."""
-        with self._transaction():
-            self._log(run, event)
+        self._write(run, event)
 
     def log(self, run: str) -> tuple[tuple[datetime, str], ...]:
         """The run's log: (UTC, event)."""
@@ -217,26 +201,20 @@ class Journal:
 
     def reading(self, run: str, part: int) -> None:
         """Before a part is read and packed."""
-        self._write(
-            "UPDATE parts SET state = 'reading', outcome = NULL WHERE run = ? AND part = ?",
-            (run, part),
-            run=run,
-            event=f"part {part} reading",
-        )
+        statement = "UPDATE parts SET state = 'reading', outcome = NULL WHERE run = ? AND part = ?"
+        self._write(run, f"part {part} reading", (statement, (run, part)))
 
     def packed(self, run: str, part: int, outcome: object, pieces: Iterable[PackedPart]) -> None:
         """After a part is packed: all that was learned of it, and the files that wait for upload."""
-        with self._transaction():
-            self._db.execute("DELETE FROM pieces WHERE run = ? AND part = ?", (run, part))
-            self._db.executemany(
-                "INSERT INTO pieces (run, part, piece, packed) VALUES (?, ?, ?, ?)",
-                [(run, part, piece.piece, pickle.dumps(piece)) for piece in pieces],
-            )
-            self._db.execute(
-                "UPDATE parts SET state = 'packed', outcome = ? WHERE run = ? AND part = ?",
-                (pickle.dumps(outcome), run, part),
-            )
-            self._log(run, f"part {part} packed")
+        insert = "INSERT INTO pieces (run, part, piece, packed) VALUES (?, ?, ?, ?)"
+        update = "UPDATE parts SET state = 'packed', outcome = ? WHERE run = ? AND part = ?"
+        self._write(
+            run,
+            f"part {part} packed",
+            ("DELETE FROM pieces WHERE run = ? AND part = ?", (run, part)),
+            *((insert, (run, part, piece.piece, pickle.dumps(piece))) for piece in pieces),
+            (update, (pickle.dumps(outcome), run, part)),
+        )
 
     def outcomes(self, run: str) -> Mapping[int, Any]:
         """By part number, what was learned of the parts that are packed."""
@@ -245,23 +223,19 @@ class Journal:
 
     def forget_part(self, run: str, part: int) -> None:
         """The part must be read again."""
-        with self._transaction():
-            self._db.execute("DELETE FROM pieces WHERE run = ? AND part = ?", (run, part))
-            self._db.execute(
-                "UPDATE parts SET state = 'planned', outcome = NULL WHERE run = ? AND part = ?", (run, part)
-            )
-            self._log(run, f"part {part} forgotten")
+        self._write(
+            run,
+            f"part {part} forgotten",
+            ("DELETE FROM pieces WHERE run = ? AND part = ?", (run, part)),
+            ("UPDATE parts SET state = 'planned', outcome = NULL WHERE run = ? AND part = ?", (run, part)),
+        )
 
     # Pieces
 
     def set_piece(self, run: str, part: int, piece: int, state: str) -> None:
         """Before (``uploading``) and after (``staged``) a packed part is uploaded."""
-        self._write(
-            "UPDATE pieces SET state = ? WHERE run = ? AND part = ? AND piece = ?",
-            (state, run, part, piece),
-            run=run,
-            event=f"part {part} piece {piece} {state}",
-        )
+        statement = "UPDATE pieces SET state = ? WHERE run = ? AND part = ? AND piece = ?"
+        self._write(run, f"part {part} piece {piece} {state}", (statement, (state, run, part, piece)))
 
     def pieces(self, run: str) -> tuple[tuple[PackedPart, str], ...]:
         """Every packed part of the run and its state, in the order of the data."""
@@ -281,8 +255,7 @@ class Journal:
 
     def set_steps(self, run: str, steps: str) -> None:
         """The durations of the run's steps, as JSON."""
-        with self._transaction():
-            self._db.execute("UPDATE runs SET steps = ? WHERE run = ?", (steps, run))
+        self._write(run, "step ended", ("UPDATE runs SET steps = ? WHERE run = ?", (steps, run)))
 
     def steps(self, run: str) -> str:
         """What :meth:`set_steps` wrote down."""
@@ -291,8 +264,7 @@ class Journal:
 
     def set_report(self, run: str, report: str) -> None:
         """The run's report, as JSON."""
-        with self._transaction():
-            self._db.execute("UPDATE runs SET report = ? WHERE run = ?", (report, run))
+        self._write(run, "reported", ("UPDATE runs SET report = ? WHERE run = ?", (report, run)))
 
     def report(self, run: str) -> str | None:
         """What :meth:`set_report` wrote down, or None."""
@@ -301,36 +273,71 @@ class Journal:
 
     # SQLite
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock:
+    def _write(self, run: str, event: str, *statements: tuple[str, tuple[object, ...]]) -> None:
+        """Do all of it in one transaction, with a line in the log."""
+
+        def transaction() -> None:
+            now = _now()
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                yield
+                for statement, values in statements:
+                    self._db.execute(statement, values)
+                self._db.execute("INSERT INTO log (run, at, event) VALUES (?, ?, ?)", (run, now, event))
+                self._db.execute("UPDATE runs SET updated = ? WHERE run = ?", (now, run))
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # Some failures, such as a full disk, have rolled back already.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
-    def _write(self, statement: str, values: tuple[object, ...], *, run: str, event: str) -> None:
-        with self._transaction():
-            self._db.execute(statement, values)
-            self._log(run, event)
-
-    def _log(self, run: str, event: str) -> None:
-        now = _now()
-        self._db.execute("INSERT INTO log (run, at, event) VALUES (?, ?, ?)", (run, now, event))
-        self._db.execute("UPDATE runs SET updated = ? WHERE run = ?", (now, run))
+        self._do(transaction)
 
     def _all(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._db.execute(statement, values).fetchall()
+        return self._do(lambda: self._db.execute(statement, values).fetchall())
+
+    def _do(self, work: Callable[[], T]) -> T:
+        try:
+            return self._thread.submit(work).result()
+        except sqlite3.OperationalError as error:
+            raise RunFailed(
+                f"cannot use the journal {self._path}: {error}",
+                advice="Make room there, or see who holds the file; then go on with `etl resume`.",
+            ) from error
 
     def _one(self, statement: str, run: str) -> tuple[Any, ...]:
         rows = self._all(statement, run)
         if not rows:
             raise EtlError(f"the journal knows no run {run!r}", advice="`etl runs list` shows every run.")
         return rows[0]
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Connect, and create the tables of a new file.
+
+    :raises RunFailed: the file is of another format.
+    """
+    db = sqlite3.connect(path, isolation_level=None, timeout=30)
+    with contextlib.ExitStack() as opened:
+        opened.callback(db.close)
+        db.execute("PRAGMA journal_mode = WAL")
+        # A power cut must not take back what was written ahead of a side effect.
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("BEGIN IMMEDIATE")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version not in (0, _VERSION):
+            raise RunFailed(
+                f"the journal {path} was written by another version of etl (format {version})",
+                advice="Use that version to finish its runs, or another --state-dir.",
+            )
+        if version == 0:
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {_VERSION}")
+        db.execute("COMMIT")
+        opened.pop_all()
+    return db
 
 
 def _now() -> str:

@@ -426,7 +426,7 @@ class _Attempt:
         status = {ExitCode.INTERRUPTED: Status.INTERRUPTED, ExitCode.REFUSED: Status.REFUSED}.get(
             error.exit_code, Status.FAILED
         )
-        log.error("run_ended", run=self._id, status=status, error=error.message)
+        log.info("run_ended", run=self._id, status=status, error=error.message)
         if status is Status.REFUSED:
             self._withdraw()
         elif error.exit_code is ExitCode.FAILED and not isinstance(error, Interrupted):

@@ -67,14 +67,11 @@ class Session:
 
     def fail(self, error: EtlError) -> None:
         """Print why a command failed; with ``--json``, the report of the run that failed, or the error itself."""
-        if error.report is not None:
-            if self.as_json:
-                self.answer("run_report", error.report, lambda: None)
-                return
-            if self.console and error.exit_code is not ExitCode.INTERRUPTED:
-                self._say(error.message, error.advice)
-                return
-        self.complain(error.message, error.advice, error.exit_code)
+        if error.report is None:
+            self.complain(error.message, error.advice, error.exit_code)
+        else:
+            self.answer("run_report", error.report, lambda: None)
+            self._say(error.message, error.advice)
 
     def complain(self, message: str, advice: str, code: int) -> None:
         """Print an error that belongs to no run."""
