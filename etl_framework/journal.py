@@ -246,7 +246,7 @@ class Journal:
 
     def set_receipt(self, run: str, receipt: object) -> None:
         """After the load was committed."""
-        self._write("UPDATE runs SET receipt = ? WHERE run = ?", (pickle.dumps(receipt), run), run=run, event="loaded")
+        self._write(run, "loaded", ("UPDATE runs SET receipt = ? WHERE run = ?", (pickle.dumps(receipt), run)))
 
     def receipt(self, run: str) -> Any:
         """What :meth:`set_receipt` wrote down, or None."""
