@@ -33,8 +33,14 @@ _ZONED = (
 _TIME = r"^(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?$"
 _THOUSANDS = r"^-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$"
 _DECIMAL_COMMA = r"^-?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+$"
+_PADDED = r"^ *-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)? *$"
 _TWO_DIGIT_YEAR = r"^[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2}$"
 
+_SPELLINGS = (
+    (_THOUSANDS, "thousands separators"),
+    (_DECIMAL_COMMA, "a decimal comma"),
+    (_PADDED, "spaces around them"),
+)
 _DECIMAL = ColumnType(kind=Kind.DECIMAL, precision=38, scale=0)
 _PROBED = 40
 _DIGITS_SOUGHT = 1000
@@ -256,7 +262,7 @@ _CASCADE = (
 
 def _notes(values: pa.Array, probe: Sequence[str]) -> tuple[Note, ...]:
     """What a text column nearly is."""
-    digits = sum(text[:1].isdigit() or text[:1] in "-." for text in probe)
+    digits = sum(text.lstrip(" -.")[:1].isdigit() for text in probe)
     if 2 * digits < len(probe):
         return ()
     return _date_notes(values) or _number_notes(values)
@@ -298,9 +304,9 @@ def _number_notes(values: pa.Array) -> tuple[Note, ...]:
                 ),
             )
         return ()
-    for regex, what in ((_THOUSANDS, "thousands separators"), (_DECIMAL_COMMA, "a decimal comma")):
+    for regex, what in _SPELLINGS:
         if numbers < 1 and _share(values, regex) > 0 and _share(values, f"{regex}|{_DOUBLE}") == 1:
-            advice = "Write numbers without separators and with a point to load them as numbers."
+            advice = "Write numbers without separators and spaces, and with a point, to load them as numbers."
             return (
                 Note("number_format", False, f"holds numbers with {what}, so it stays text", advice, _spread(values)),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -60,8 +60,9 @@ def schema(
     for column, one in zip(columns, inferred, strict=False):
         finished.append(_with_format(column, one, settings))
     findings += _notes(path, finished, inferred)
-    nulls = _null_values(finished, inferred, texts, settings)
-    findings += _nulls_found(path, nulls)
+    seen = _null_values(finished, inferred, texts, settings)
+    nulls = tuple(token for token in NULL_TOKENS if token in seen)
+    findings += _nulls_found(path, nulls, seen)
     findings += named_columns(job, finished, rows=texts.num_rows)
     return Schema(
         tuple(finished), ("", *(nulls if settings.null_values is None else _declared(settings))), tuple(findings)
@@ -106,17 +107,18 @@ def _with_format(column: Column, inferred: Inferred, settings: FormatSettings) -
 
 def _null_values(
     columns: Sequence[Column], inferred: Sequence[Inferred], texts: pa.Table, settings: FormatSettings
-) -> tuple[str, ...]:
-    """The usual null values that the sample holds in columns other than text."""
+) -> dict[str, list[str]]:
+    """The usual null values that the sample holds in columns other than text, and the names of these columns."""
     if settings.null_values is not None:
-        return ()
-    seen: set[str] = set()
+        return {}
+    seen: dict[str, list[str]] = {}
     for at, (column, one) in enumerate(zip(columns, inferred, strict=True)):
         if column.type.kind is Kind.VARCHAR:
             continue
         # A declared column need not look like its type to have nulls.
-        seen.update(_tokens_in(texts.column(at)) if one.is_text else one.null_tokens)
-    return tuple(token for token in NULL_TOKENS if token in seen)
+        for token in _tokens_in(texts.column(at)) if one.is_text else one.null_tokens:
+            seen.setdefault(token, []).append(column.name)
+    return seen
 
 
 def _tokens_in(texts: pa.ChunkedArray) -> set[str]:
@@ -126,7 +128,7 @@ def _tokens_in(texts: pa.ChunkedArray) -> set[str]:
     return set(distinct.filter(pc.is_in(distinct, value_set=pa.array(NULL_TOKENS))).to_pylist())
 
 
-def _nulls_found(path: str, nulls: Sequence[str]) -> list[Finding]:
+def _nulls_found(path: str, nulls: Sequence[str], columns: Mapping[str, Sequence[str]]) -> list[Finding]:
     if not nulls:
         return []
     return [
@@ -136,7 +138,11 @@ def _nulls_found(path: str, nulls: Sequence[str]) -> list[Finding]:
             count=len(nulls),
             message=f"{', '.join(map(repr, nulls))} count as null in columns that are not text; in text they stay",
             advice="Declare null_values in [jobs.NAME.format] to decide it yourself; [] for none.",
-            samples=(Sample(file=path),),
+            samples=tuple(
+                Sample(file=path, column=name, value=token, reason="counts as null")
+                for token in nulls
+                for name in columns[token][:_LISTED]
+            ),
         )
     ]
 

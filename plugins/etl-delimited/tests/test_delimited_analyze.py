@@ -103,6 +103,13 @@ def test_the_real_flights_come_out_right(tmp_path: Path) -> None:
     assert {kind for name, kind in by_name.items() if name not in text} == {"bigint"}
     assert dialect(found).null_values == ("", "NA")
     assert rules(found) == {"null_values"}
+    assert {sample.column for sample in finding(found, "null_values").samples} == {
+        "dep_time",
+        "dep_delay",
+        "arr_time",
+        "arr_delay",
+        "air_time",
+    }
     assert abs(found.rows - 336_776) < 0.02 * 336_776
 
 
