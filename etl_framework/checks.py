@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MOST_SAMPLES = 10
 """Places shown per finding."""
 
+_LONGEST_VALUE = 200
+"""Characters of a value that a sample shows."""
+
 
 def row_check(
     name: str,
@@ -87,7 +90,7 @@ class RowCheck:
                     offset=where.offset,
                     part=where.part,
                     column=self._column,
-                    value=None if self._column is None else str(block.batch[self._column][row].as_py()),
+                    value=None if self._column is None else _shown(block.batch[self._column][row]),
                     reason=self._reason,
                 )
             )
@@ -108,6 +111,11 @@ class RowCheck:
                 advice=self._advice,
                 samples=tuple(self._samples),
             )
+
+
+def _shown(value: pa.Scalar) -> str | None:
+    # Samples rest in the journal and in reports, where a field of many MiB has no place.
+    return str(value.as_py())[:_LONGEST_VALUE] if value.is_valid else None
 
 
 def first_samples(samples: Iterable[Sample]) -> list[Sample]:

@@ -1,0 +1,201 @@
+"""Checks over rows, and the tally of bad rows."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl_framework import BadRow, Finding, Position, RowCheck, Severity, row_check
+from etl_framework.checks import MOST_SAMPLES, BadRowTally, first_samples
+
+
+@dataclass
+class Rows:
+    """A block of numbers, each on a line of its own of ten bytes."""
+
+    batch: pa.RecordBatch
+    part: int = 0
+    first_line: int = 1
+    source: str = "numbers.csv"
+    data: bytes | bytearray | memoryview = b""
+    bad_rows: Sequence[BadRow] = field(default_factory=tuple)
+    lines: int = 0
+    consumed: int = 0
+
+    def position(self, row: int) -> Position:
+        line = self.first_line + row
+        return Position(part=self.part, line=line, offset=10 * line)
+
+
+def rows(values: Sequence[int | None], part: int = 0, first_line: int = 1) -> Rows:
+    return Rows(pa.RecordBatch.from_pydict({"n": pa.array(values, pa.int64())}), part, first_line)
+
+
+def positive(batch: pa.RecordBatch) -> pa.Array:
+    return pc.greater(batch["n"], 0)
+
+
+def only(check: RowCheck) -> Finding:
+    (finding,) = check.finish()
+    return finding
+
+
+def test_good_rows_give_no_finding() -> None:
+    check = row_check("positive", positive)
+    check.update(rows([1, 2, 3]))
+    assert list(check.finish()) == []
+
+
+def test_bad_rows_are_counted_and_shown_with_their_place() -> None:
+    check = row_check("positive", positive, column="n", reason="n must be positive", advice="Mend it.")
+    check.update(rows([5, -1, 0], part=3, first_line=7))
+    finding = only(check)
+    assert (finding.rule, finding.severity, finding.count) == ("positive", Severity.ERROR, 2)
+    assert finding.message == "2 rows: n must be positive"
+    assert finding.advice == "Mend it."
+    shown = [(s.file, s.part, s.line, s.offset, s.column, s.value, s.reason) for s in finding.samples]
+    assert shown == [
+        ("numbers.csv", 3, 8, 80, "n", "-1", "n must be positive"),
+        ("numbers.csv", 3, 9, 90, "n", "0", "n must be positive"),
+    ]
+
+
+def test_a_null_verdict_is_good_as_in_sql() -> None:
+    check = row_check("positive", positive)
+    check.update(rows([None, None]))
+    assert list(check.finish()) == []
+
+
+def test_a_null_is_shown_as_no_value_and_a_long_value_in_short() -> None:
+    batch = pa.RecordBatch.from_pydict({"text": [None, "x" * 1_000_000]})
+    check = row_check("never", lambda batch: pa.array([False] * batch.num_rows), column="text")
+    check.update(Rows(batch))
+    missing, long = (sample.value for sample in only(check).samples)
+    assert missing is None
+    assert long == "x" * 200
+
+
+def test_without_a_column_samples_show_no_value() -> None:
+    check = row_check("positive", positive, severity=Severity.WARNING)
+    check.update(rows([-1]))
+    finding = only(check)
+    assert (finding.severity, finding.message) == (Severity.WARNING, "1 row: fails positive")
+    assert (finding.samples[0].column, finding.samples[0].value) == (None, None)
+
+
+def test_a_chunked_verdict_is_taken_as_it_is_meant() -> None:
+    check = row_check("alternating", lambda _: pa.chunked_array([[True, False], [True], []], pa.bool_()))
+    check.update(rows([1, 2, 3]))
+    assert [sample.line for sample in only(check).samples] == [2]
+
+
+@pytest.mark.parametrize(
+    ("predicate", "error", "says"),
+    [
+        (lambda _: pa.array([True]), ValueError, "1 verdicts for 2 rows"),
+        (lambda _: pa.array([1, 2]), TypeError, "boolean Arrow array"),
+        (lambda _: [True, True], TypeError, "not list"),
+        (lambda _: pa.scalar(True), TypeError, "not BooleanScalar"),
+    ],
+)
+def test_a_predicate_that_answers_nonsense_is_named(
+    predicate: Callable[[pa.RecordBatch], Any], error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=f"strange.*{says}"):
+        row_check("strange", predicate).update(rows([1, 2]))
+
+
+@given(
+    st.lists(st.integers(-2, 2), max_size=40).flatmap(
+        lambda values: st.tuples(
+            st.just(values), st.lists(st.integers(0, len(values)), max_size=4).map(sorted), st.randoms()
+        )
+    )
+)
+def test_merging_parts_in_any_order_finds_what_one_pass_finds(drawn: tuple[list[int], list[int], Any]) -> None:
+    values, cuts, chance = drawn
+    parts = []
+    for number, (begin, end) in enumerate(pairwise([0, *cuts, len(values)])):
+        part = row_check("positive", positive, column="n")
+        part.update(rows(values[begin:end], part=number, first_line=1))
+        parts.append(pickle.loads(pickle.dumps(part)))
+    chance.shuffle(parts)
+    merged = parts[0]
+    for part in parts[1:]:
+        merged.merge(part)
+    bad = [value for value in values if value <= 0]
+    found = list(merged.finish())
+    assert [finding.count for finding in found] == ([len(bad)] if bad else [])
+    assert [sample.value for finding in found for sample in finding.samples] == [str(v) for v in bad[:MOST_SAMPLES]]
+
+
+def test_a_check_that_travelled_merges_though_its_predicate_cannot_travel() -> None:
+    smallest = 0
+    check = row_check("positive", lambda batch: pc.greater(batch["n"], smallest))
+    check.update(rows([-1]))
+    there = pickle.loads(pickle.dumps(check))
+    assert only(there) == only(check)
+    with pytest.raises(AssertionError, match="only merges"):
+        there.update(rows([1]))
+
+
+def bad_row(line: int, rule: str = "wrong_type", column: str | None = "n", part: int = 0) -> BadRow:
+    where = Position(part=part, line=line, offset=10 * line)
+    return BadRow(position=where, rule=rule, column=column, value=str(line), reason="is no number", data=b"x\n")
+
+
+def test_bad_rows_are_tallied_by_rule_and_column_the_most_frequent_first() -> None:
+    tally = BadRowTally()
+    for row in [bad_row(1), bad_row(2, "too_few_fields", None), bad_row(3), bad_row(4, column="m")]:
+        tally.add(row, "a.csv")
+    findings = tally.findings(Severity.ERROR)
+    assert tally.rows == 4
+    assert [finding.message for finding in findings] == [
+        "2 bad rows: wrong type in column 'n'",
+        "1 bad row: too few fields",
+        "1 bad row: wrong type in column 'm'",
+    ]
+    assert all(finding.advice for finding in findings)
+    assert [(s.file, s.line, s.offset, s.value, s.reason) for s in findings[0].samples] == [
+        ("a.csv", 1, 10, "1", "is no number"),
+        ("a.csv", 3, 30, "3", "is no number"),
+    ]
+
+
+def test_a_rule_that_the_core_does_not_know_is_tallied_without_advice() -> None:
+    tally = BadRowTally()
+    tally.add(bad_row(1, "odd_sock"), "a.csv")
+    (finding,) = tally.findings(Severity.WARNING)
+    assert (finding.rule, finding.severity, finding.advice) == ("odd_sock", Severity.WARNING, "")
+
+
+@given(st.permutations(range(4)))
+def test_tallies_merge_in_any_order_and_keep_the_first_samples(order: list[int]) -> None:
+    merged = BadRowTally()
+    for part in order:
+        tally = BadRowTally()
+        for line in range(1, 7):
+            tally.add(bad_row(line, part=part), "a.csv")
+        merged.merge(pickle.loads(pickle.dumps(tally)))
+    (finding,) = merged.findings(Severity.ERROR)
+    assert (merged.rows, finding.count) == (24, 24)
+    places = [(sample.part, sample.line) for sample in finding.samples]
+    assert places == [(0, line) for line in range(1, 7)] + [(1, line) for line in range(1, 5)]
+    assert len(places) == MOST_SAMPLES
+
+
+def test_samples_without_a_part_come_first_and_then_by_place() -> None:
+    tally = BadRowTally()
+    for part, line in [(1, 1), (0, 9), (0, 2)]:
+        tally.add(bad_row(line, part=part), "a.csv")
+    samples = tally.findings(Severity.ERROR)[0].samples
+    assert [(s.part, s.line) for s in first_samples(samples)] == [(0, 2), (0, 9), (1, 1)]
