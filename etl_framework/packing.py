@@ -73,14 +73,14 @@ class Packer:
             if self._piece.fed >= self._piece_bytes:
                 self._end_piece()
         except OSError as error:
-            raise _no_room(self._folder, error) from error
+            raise no_room(self._folder, error) from error
 
     def finish(self) -> tuple[PackedPart, ...]:
         """End the last file and give all of them."""
         try:
             self._end_piece()
         except OSError as error:
-            raise _no_room(self._folder, error) from error
+            raise no_room(self._folder, error) from error
         self._whole = True
         return tuple(self._packed)
 
@@ -96,12 +96,13 @@ class Packer:
     def _end_piece(self) -> None:
         if self._piece is None:
             return
-        piece, self._piece = self._piece, None
+        piece = self._piece
         size, digest, rows = piece.finish()
         number, part = len(self._packed), self._part.number
         name = f"{part:06}-{number:04}-{digest[:16]}{_SUFFIX[self._content]}{self._codec.suffix}"
         path = self._folder / name
         piece.path.replace(path)
+        self._piece = None
         self._packed.append(
             PackedPart(part=part, piece=number, path=path, name=name, size=size, digest=digest, rows=rows)
         )
@@ -171,7 +172,8 @@ class _Sink:
         """Nothing is held back here."""
 
 
-def _no_room(folder: Path, error: OSError) -> RunFailed:
+def no_room(folder: Path, error: OSError) -> RunFailed:
+    """What a run fails with when its own files cannot be written."""
     return RunFailed(
         f"cannot write to {folder}: {os.strerror(error.errno) if error.errno else error}",
         advice="Make room or point --state-dir to another disk, then go on with `etl resume`.",

@@ -7,19 +7,28 @@ the order of the data, with lines counted within the file.
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
+from etl_framework.packing import no_room
+
 if TYPE_CHECKING:
     from etl_framework.values import BadRow, Part, Source
+
+
+_LONGEST_NAME = 200
+"""Bytes of a source's name that its reject files keep: file systems allow 255, with what is added to it."""
 
 
 class PartRejects:
     """Writes the bad rows of one part; no files appear while there are none."""
 
     def __init__(self, folder: Path, part: int) -> None:
+        self._folder = folder
         self._data_path, self._reasons_path = _part_files(folder, part)
         self._files: tuple[BinaryIO, BinaryIO] | None = None
 
@@ -30,11 +39,19 @@ class PartRejects:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        for file in self._files or ():
-            file.close()
+        with _writing(self._folder), ExitStack() as closing:
+            for file in self._files or ():
+                closing.callback(file.close)
 
     def write(self, row: BadRow) -> None:
-        """Write one bad row to both files."""
+        """Write one bad row to both files.
+
+        :raises RunFailed: the local disk is full or not writable.
+        """
+        with _writing(self._folder):
+            self._write(row)
+
+    def _write(self, row: BadRow) -> None:
         if self._files is None:
             self._data_path.parent.mkdir(parents=True, exist_ok=True)
             self._files = self._data_path.open("wb"), self._reasons_path.open("wb")
@@ -60,13 +77,21 @@ def join_rejects(
     :param folder: the run's folder.
     :param lines_before: by part number, the lines of the same source that precede the part.
     :returns: the files written, in pairs (original bytes, reasons); none for sources without bad rows.
+    :raises RunFailed: the local disk is full or not writable.
     """
+    with _writing(folder):
+        return _join(folder, sources, parts, lines_before)
+
+
+def _join(
+    folder: Path, sources: tuple[Source, ...], parts: Iterable[Part], lines_before: Mapping[int, int]
+) -> tuple[Path, ...]:
     written: dict[int, tuple[Path, Path]] = {}
     for part in sorted(parts, key=lambda part: part.number):
         data, reasons = _part_files(folder, part.number)
         if not data.exists():
             continue
-        name = sources[part.source].name
+        name = os.fsdecode(os.fsencode(sources[part.source].name)[-_LONGEST_NAME:])
         first = part.source not in written
         whole, lines = written.setdefault(
             part.source,
@@ -91,6 +116,14 @@ def discard_part_rejects(folder: Path, parts: Iterable[Part]) -> None:
     for part in parts:
         for path in _part_files(folder, part.number):
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise no_room(folder, error) from error
 
 
 def _part_files(folder: Path, part: int) -> tuple[Path, Path]:

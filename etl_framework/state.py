@@ -61,6 +61,8 @@ class State:
                 f"another run of job {job!r} into {target} is under way",
                 advice="Wait for it to end; `etl runs list` shows it.",
             ) from error
+        except OSError as error:
+            raise _unusable(self.folder, error) from error
         try:
             yield
         finally:
@@ -80,10 +82,14 @@ class State:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise RunFailed(
-                f"cannot write to the state folder {self.folder}: {error.strerror}",
-                advice="Point --state-dir (or ETL_STATE_DIR) to a folder that can be written.",
-            ) from error
+            raise _unusable(self.folder, error) from error
+
+
+def _unusable(folder: Path, error: OSError) -> RunFailed:
+    return RunFailed(
+        f"cannot write to the state folder {folder}: {error.strerror}",
+        advice="Point --state-dir (or ETL_STATE_DIR) to a folder that can be written.",
+    )
 
 
 def new_run_id() -> str:
