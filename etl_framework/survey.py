@@ -105,10 +105,9 @@ def plan_parts(survey: Survey, job: Job, workers: int) -> Survey:
     parts: list[Part] = []
     for index, analysis in enumerate(survey.analyses):
         cut = analysis.format.split_exactly if index in survey.exact else analysis.format.split
-        parts.extend(
-            Part(source=index, number=len(parts) + number, start=start, end=end)
-            for number, (start, end) in enumerate(cut(analysis.source, part_bytes))
-        )
+        # The numbers are settled before the first part is added: the list grows while it is extended.
+        numbered = enumerate(cut(analysis.source, part_bytes), start=len(parts))
+        parts.extend(Part(source=index, number=number, start=start, end=end) for number, (start, end) in numbered)
     return dataclasses.replace(survey, parts=tuple(parts))
 
 

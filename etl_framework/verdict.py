@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ class Verdict:
 def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins: Plugins) -> Verdict:
     """Merge what the parts learned, in the order of the data."""
     totals, tally = TotalsAccumulator(survey.columns), BadRowTally()
-    merged: dict[tuple[str, str], Validator] = {}
+    merged: dict[tuple[str, str, int], Validator] = {}
     lines_before: dict[int, int] = {}
     lines: dict[int, int] = {}
     rows = 0
@@ -54,13 +55,17 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
         rows += outcome.rows
         totals.merge(outcome.totals)
         tally.merge(outcome.bad_rows)
+        namesakes: Counter[tuple[str, str]] = Counter()
         for plugin, validator in outcome.validators:
             with plugins.blaming(plugin, "etl_validate"):
-                if (base := merged.setdefault((plugin, validator.name), validator)) is not validator:
+                # Two checks of one plugin may share a name; they come in the same order from every part.
+                key = (plugin, validator.name, namesakes[plugin, validator.name])
+                namesakes[plugin, validator.name] += 1
+                if (base := merged.setdefault(key, validator)) is not validator:
                     base.merge(validator)
     figures = totals.finish()
     findings = [*survey.findings, *_bad_rows(job, tally, rows), *_scope(job, figures)]
-    for (plugin, _), validator in merged.items():
+    for (plugin, _, _), validator in merged.items():
         with plugins.blaming(plugin, "etl_validate"):
             findings.extend(validator.finish())
     order = list(Severity)
