@@ -118,8 +118,8 @@ class PartReader:
                 lines += block.lines
                 consumed += block.consumed
                 emit(self._event("part_progress", part, consumed, rows + tally.rows))
+            check_unchanged(analysis.source)
             pieces = packer.finish() if packer else ()
-        check_unchanged(analysis.source)
         emit(self._event("part_packed", part, part.size, rows + tally.rows))
         return PartOutcome(
             part=part.number,
