@@ -15,8 +15,7 @@ def lineitem(scale: float, form: str) -> Path:
     """The file of one scale factor, generated when missing.
 
     :param scale: TPC-H scale factor; 1 is about 6 million rows, 766 MB as CSV.
-    :param form: ``csv`` (comma, header, the comment column quoted), ``tsv`` (the same with tabs) or ``plain`` (no quotes
-        at all).
+    :param form: ``csv`` (comma, header, every comment quoted), ``tsv`` (the same with tabs) or ``plain`` (no quotes).
     """
     path = FOLDER / f"lineitem-{scale:g}.{form}"
     if path.exists():

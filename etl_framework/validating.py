@@ -83,6 +83,7 @@ def validate_sources(
             emit(Event(name="step_finished", run=run, step="validate", total_bytes=survey.size))
     finally:
         executor.close()
+        emit(Event(name="run_finished", run=run))
     return Validation(
         sources=sources,
         columns=survey.columns,
