@@ -126,7 +126,7 @@ class _Analyzer:
             if len(found.cells.records) > 1 or characters >= len(text):
                 break
             characters *= 16
-        if self._settings.quote is None and not quotes_are_sound(_utf8(text), self._dialect(found), whole=whole):
+        if not quotes_are_sound(_utf8(text), self._dialect(found), whole=whole):
             found = self._with_better_quotes(text, found)
         return _Outline(start, start + found.cells.first_end, found)
 

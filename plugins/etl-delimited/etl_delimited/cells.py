@@ -25,6 +25,7 @@ class Cells:
     :ivar quoted: number of quoted cells.
     :ivar needed: quoted cells that hold a delimiter, a quote or a line end.
     :ivar malformed: quoted cells with text after the closing quote.
+    :ivar joined: those of them that hold a line end, so that a stray quote may have joined two records.
     :ivar stray: quote characters within cells that are not quoted.
     :ivar unclosed: where a quoted cell begins that does not end in the text.
     :ivar judged: cells whose looks were judged.
@@ -37,6 +38,7 @@ class Cells:
     quoted: int = 0
     needed: int = 0
     malformed: int = 0
+    joined: int = 0
     stray: int = 0
     unclosed: int | None = None
     judged: int = 0
@@ -122,6 +124,7 @@ def _cut_slowly(
             stray = quote is not None and quote in rest[0] and not (escape and f"{escape}{quote}" in rest[0])
             if value:
                 found.malformed += 1
+                found.joined += "\n" in value or "\r" in value
             elif stray:
                 found.stray += 1
             if (value or stray) and found.stray_record is None:

@@ -78,13 +78,15 @@ def mixed_line_ends(path: str, counts: Mapping[str, int]) -> list[Finding]:
 
 def quote_findings(path: str, text: str, found: Supposition, settings: FormatSettings) -> list[Finding]:
     """What is odd about the quotes at the beginning of a source."""
-    if settings.quote is not None:
-        return []
     cells = found.cells
-    if found.quote is None and '"' in text:
+    if found.quote is None and settings.quote is None and '"' in text:
         return [quotes_without_meaning(path, text, line=1)]
     at = cells.stray_record
     place = text.find(found.quote or "") if at is None or at >= len(cells.starts) else cells.starts[at]
+    if cells.joined:
+        message = "a quote opens that is not closed where its field ends, so that records run together"
+        advice = 'Repair the record, or declare quote = "none" in [jobs.NAME.format] if quotes mean nothing.'
+        return [_stray(path, text, place, 1, Severity.ERROR, cells.joined, message, advice)]
     if cells.malformed:
         message = "quoted fields go on after their closing quote"
         advice = 'Double the quotes within quoted fields, or declare quote = "none" or an escape character.'

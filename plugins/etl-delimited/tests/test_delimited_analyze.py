@@ -406,6 +406,18 @@ def test_a_tsv_with_stray_quotes_keeps_every_row(analyzed: Analyze) -> None:
     assert finding(found, "stray_quotes").severity is Severity.WARNING
 
 
+def test_a_quote_that_joins_two_records_of_a_csv_is_an_error_with_its_line(analyzed: Analyze) -> None:
+    good = "".join(f'{row},"x"\n' for row in range(2000))
+    for declared in ({}, {"quote": '"'}):
+        wrong = finding(analyzed(f'id,name\n{good}7,"never closed\n{good}', **declared), "stray_quotes")
+        assert (wrong.severity, wrong.count, wrong.samples[0].line) == (Severity.ERROR, 1, 2002)
+
+
+def test_text_after_a_closing_quote_is_reported(analyzed: Analyze) -> None:
+    found = finding(analyzed('id,name\n1,"a" b\n2,"c"\n'), "stray_quotes")
+    assert (found.severity, found.samples[0].line) == (Severity.WARNING, 2)
+
+
 def test_a_stray_quote_beyond_the_first_records_is_noticed(analyzed: Analyze) -> None:
     rows = [f"{row}\tx\n" for row in range(20_000)]
     rows[15_000] = '15000\t"open\n'
