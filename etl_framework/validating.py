@@ -78,9 +78,11 @@ def validate_sources(
     try:
         if all(finding.severity is not Severity.ERROR for finding in survey.findings):
             emit(Event(name="step_started", run=run, step="validate", total_bytes=survey.size))
-            survey = plan_parts(survey, job, executor.workers)
-            survey, verdict = settle(survey, job, executor.workers, attempt, changed)
-            emit(Event(name="step_finished", run=run, step="validate", total_bytes=survey.size))
+            try:
+                survey = plan_parts(survey, job, executor.workers)
+                survey, verdict = settle(survey, job, executor.workers, attempt, changed)
+            finally:
+                emit(Event(name="step_finished", run=run, step="validate", total_bytes=survey.size))
     finally:
         executor.close()
         emit(Event(name="run_finished", run=run))

@@ -23,6 +23,7 @@ def run(arguments: Sequence[str]) -> int:
     :returns: its exit code.
     """
     session = Session()
+    stdout = sys.stdout
     try:
         answer = etl.main(args=list(arguments), prog_name="etl", standalone_mode=False, obj=session)
         return answer if isinstance(answer, int) else ExitCode.DONE
@@ -46,10 +47,12 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         session.complain("interrupted", "`etl resume` goes on with what was begun.", ExitCode.INTERRUPTED)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough, as `| head` does.
-        sys.stderr.close()
-        return ExitCode.DONE
+    except SystemExit as exit_:
+        # When whoever reads our output has seen enough, as `| head` does, rich leaves like this, and click does so
+        # too after it has put another stream in place of the broken one.
+        if isinstance(exit_.__context__, BrokenPipeError) or sys.stdout is not stdout:
+            return ExitCode.DONE
+        raise
     except Exception as error:
         if session.debug:
             raise

@@ -120,14 +120,14 @@ class Bars:
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
+            # Results go where standard output goes, not among the bars.
+            redirect_stdout=False,
         )
 
     def __call__(self, event: Event) -> None:
         """Observe an event."""
         with self._lock:
             match event.name:
-                case "run_started":
-                    self._progress.start()
                 case "step_started":
                     self._begin_step(event)
                 case "step_finished":
@@ -142,8 +142,6 @@ class Bars:
                     self._clear_parts()
                     self._tally.begin(self._tally.total)
                     self._progress.console.print(printable(f"{event.step}: begun anew: {event.message}"), markup=False)
-                case "run_finished":
-                    self._progress.stop()
 
     def _begin_step(self, event: Event) -> None:
         self._progress.start()
@@ -159,6 +157,8 @@ class Bars:
         self._progress.console.print(
             f"{event.step}: done in {seconds_in_words(self._tally.seconds)}", markup=False, highlight=False
         )
+        # The terminal is as it was between two steps and after the last one, however the run ends.
+        self._progress.stop()
 
     def _advance(self, event: Event) -> None:
         if event.part is None:

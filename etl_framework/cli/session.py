@@ -106,9 +106,8 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(
-        title=printable(title) or None, title_justify="left", box=SIMPLE_HEAD, title_style="bold", pad_edge=False
-    )
+    heading = Text(printable(title), style="bold") if title else None
+    drawn = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
