@@ -17,7 +17,7 @@ from etl_framework import ConnectError, EtlError, Locked, RunFailed
 T = TypeVar("T")
 
 WIDE = 200
-"""From so many columns on a load uses one thread, and more memory: DuckDB keeps a block open per column and thread."""
+"""From so many columns on work uses one thread and more memory: DuckDB holds a block for each column and thread."""
 
 _MEMORY_MB = 200
 _MOST_THREADS = 8
@@ -54,8 +54,7 @@ class Database:
     def name(self) -> str | None:
         """DuckDB's name of the open file, None while there is no file."""
         connection = self.existing()
-        row = None if connection is None else connection.execute("SELECT current_database()").fetchone()
-        return None if row is None else str(row[0])
+        return None if connection is None else str(connection.execute("SELECT current_database()").fetchall()[0][0])
 
     def existing(self) -> duckdb.DuckDBPyConnection | None:
         """The connection, or None while there is no database file; never makes one."""
@@ -65,17 +64,32 @@ class Database:
         """The connection; makes the database file when it is missing."""
         if self._connection is None:
             self._connection = _connect(self.address)
-            self.configure(width=0)
+            self.configure(next(self.memory_limits(0)), 0)
         return self._connection
 
-    def configure(self, width: int) -> None:
-        """Set the limits for work on tables of ``width`` columns; what the address says goes first."""
-        wide = width >= WIDE
-        memory = self.address.memory_limit or f"{max(_MEMORY_MB, width // 2 if wide else 0)}MB"
-        threads = self.address.threads or (1 if wide else min(os.cpu_count() or 1, _MOST_THREADS))
+    def memory_limits(self, width: int) -> Iterator[str]:
+        """The memory limits to try in turn for work on ``width`` columns.
+
+        The first is enough for nearly everything. Extreme data needs more: thousands of columns, values of many
+        megabytes. A limit that the address gives is the only one.
+        """
+        if self.address.memory_limit:
+            yield self.address.memory_limit
+            return
+        megabytes = max(_MEMORY_MB, width // 2 if width >= WIDE else 0)
+        yield f"{megabytes}MB"
+        yield from (f"{megabytes * more}MB" for more in (4, 16) if megabytes * more < _machine_megabytes() // 2)
+
+    def configure(self, memory_limit: str, width: int) -> None:
+        """Set DuckDB's limits.
+
+        :param memory_limit: one of :meth:`memory_limits`.
+        :param width: columns of the table to work on.
+        """
+        threads = self.address.threads or (1 if width >= WIDE else min(os.cpu_count() or 1, _MOST_THREADS))
         connection = self.open()
-        # Values of settings cannot be bound; these two are numbers by Address.parse.
-        connection.execute(f"SET memory_limit = '{memory}'")
+        # Values of settings cannot be bound; these are a size and a number by Address.parse.
+        connection.execute(f"SET memory_limit = '{memory_limit}'")
         connection.execute(f"SET threads = {threads}")
 
     def interruptible(self, work: Callable[[], T]) -> T:
@@ -181,6 +195,10 @@ def _connect_error(address: Address, error: Exception) -> EtlError:
         f"database {address.path} cannot be opened: {_first_line(error)}",
         advice="If another version of DuckDB wrote it, use that version, or give another path.",
     )
+
+
+def _machine_megabytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
 
 
 def _denied(address: Address) -> ConnectError:

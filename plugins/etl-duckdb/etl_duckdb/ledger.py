@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 NAME = "_etl_loads"
 
-_LONGEST = 1000
-"""Characters of a text in the stored totals; an extreme value may be megabytes long."""
-
 _FIELDS = {
     "run": "VARCHAR PRIMARY KEY",
     "job": "VARCHAR NOT NULL",
@@ -85,11 +82,11 @@ def receipt_of(connection: duckdb.DuckDBPyConnection, place: Place, run: Run) ->
     """What a committed load returned; None when the ledger does not know the run."""
     found = connection.execute(
         f"SELECT rows_loaded, rows_deleted, query_id, totals, created FROM {place.sql} WHERE run = ?", [run.id]
-    ).fetchone()
-    if found is None:
+    ).fetchall()
+    if not found:
         return None
-    rows, deleted, query_id, totals, created = found
-    return Receipt(rows=rows, deleted=deleted, query_id=query_id, totals=_decode(totals, run.totals), created=created)
+    rows, deleted, query_id, totals, created = found[0]
+    return Receipt(rows=rows, deleted=deleted, query_id=query_id, totals=_decode(totals), created=created)
 
 
 def entries(connection: duckdb.DuckDBPyConnection, place: Place, table: Place) -> tuple[LedgerEntry, ...]:
@@ -122,23 +119,15 @@ def _encode(totals: Totals) -> str:
         [column.name, column.nulls, *map(_tagged, (column.minimum, column.maximum, column.total))]
         for column in totals.columns
     ]
-    return json.dumps({"rows": totals.rows, "columns": columns})
+    return json.dumps({"rows": totals.rows, "columns": columns}, ensure_ascii=False)
 
 
-def _decode(text: str, known: Totals | None) -> Totals:
-    """The totals as they were measured.
-
-    :param known: the sources' totals, which the load proved equal: they have the long texts whole.
-    """
+def _decode(text: str) -> Totals:
     stored = json.loads(text)
-    whole = {column.name: column for column in known.columns} if known else {}
     columns = []
-    for name, nulls, *scalars in stored["columns"]:
-        figures = {
-            figure: getattr(whole[name], figure) if scalar and scalar[0] == "cut" and name in whole else _plain(scalar)
-            for figure, scalar in zip(("minimum", "maximum", "total"), scalars, strict=True)
-        }
-        columns.append(ColumnTotals(name=name, nulls=nulls, **figures))
+    for name, nulls, *figures in stored["columns"]:
+        minimum, maximum, total = map(_plain, figures)
+        columns.append(ColumnTotals(name=name, nulls=nulls, minimum=minimum, maximum=maximum, total=total))
     return Totals(rows=stored["rows"], columns=tuple(columns))
 
 
@@ -151,16 +140,11 @@ _READ: Mapping[str, Any] = {
     "datetime": datetime.fromisoformat,
     "time": time.fromisoformat,
     "str": str,
-    "cut": str,
 }
 
 
-def _tagged(scalar: Any) -> list[str] | None:
-    if scalar is None:
-        return None
-    if isinstance(scalar, str) and len(scalar) > _LONGEST:
-        return ["cut", scalar[:_LONGEST]]
-    return [type(scalar).__name__, str(scalar)]
+def _tagged(scalar: object) -> list[str] | None:
+    return None if scalar is None else [type(scalar).__name__, str(scalar)]
 
 
 def _plain(tagged: list[str] | None) -> Any:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+import duckdb
 
 from etl_duckdb import ledger, sql
 from etl_duckdb.measure import Measured, measure, queries
 from etl_duckdb.sql import Condition, Statement
 from etl_duckdb.staging import StagedRows
 from etl_duckdb.table import Place, Table, differences, find, fold
-from etl_framework import Mode, Receipt, ReconciliationError, Refused, UsageError, quote, reconcile
+from etl_framework import Event, Mode, Receipt, ReconciliationError, Refused, UsageError, quote, reconcile
 
 if TYPE_CHECKING:
-    import duckdb
-
     from etl_duckdb.database import Database
     from etl_framework import Run, StagedPart, Totals
 
@@ -170,16 +171,24 @@ def load(database: Database, planned: Plan, parts: Sequence[StagedPart]) -> Rece
             f"the sources do not fit table {planned.place}: {' '.join(reasons)}",
             advice="Declare the columns as the table has them, change the table, or load into another one.",
         )
-    database.configure(len(run.columns))
-    rows = StagedRows(parts, run)
-    with database.errors(f"load into table {planned.place}"), _staged(database, rows):
-        return database.interruptible(lambda: _Transaction(database, planned, parts).run())
+    width = len(run.columns)
+    limits = list(database.memory_limits(width))
+    with database.errors(f"load into table {planned.place}"):
+        for limit, more in zip_longest(limits, limits[1:]):
+            database.configure(limit, width)
+            try:
+                with _staged(database, StagedRows(parts, run)):
+                    return database.interruptible(lambda: _Transaction(database, planned, parts).run())
+            except duckdb.OutOfMemoryException:
+                if more is None:
+                    raise
+                message = f"DuckDB needs more memory than {limit}; loading again with {more}"
+                run.emit(Event(name="load_again", run=run.id, step="load", message=message))
+    raise AssertionError("the last limit returns or raises")
 
 
 @contextmanager
 def _staged(database: Database, rows: StagedRows) -> Iterator[None]:
-    import duckdb
-
     connection = database.open()
     connection.register(_STAGED_VIEW, rows.reader())
     try:
@@ -273,20 +282,21 @@ class _Transaction:
                 f"{missing} rows of the sources have no value in a key column ({', '.join(names)})",
                 advice="Nothing was committed. Give every row its keys, or choose other keys.",
             )
-        if found := self._connection.execute(sql.duplicates(landed, _SAMPLES).sql).fetchall():
+        if found := self._send(sql.duplicates(landed, _SAMPLES)):
             shown = "; ".join(f"{', '.join(map(str, key))} in {count} rows" for *key, count in found)
             raise Refused(
                 f"rows of the sources share a key ({', '.join(names)}): {shown}",
                 advice="Nothing was committed. Remove the duplicates, or choose keys that tell the rows apart.",
             )
 
-    def _send(self, statement: Statement) -> duckdb.DuckDBPyConnection:
+    def _send(self, statement: Statement) -> list[tuple[Any, ...]]:
         self._database.go_on()
-        return self._connection.execute(statement.sql, statement.values)
+        # All rows, always: DuckDB takes a result that is not read to its end for work that goes on.
+        return self._connection.execute(statement.sql, statement.values).fetchall()
 
     def _one(self, statement: Statement) -> int | None:
-        row = self._send(statement).fetchone()
-        return None if row is None else row[0]
+        rows = self._send(statement)
+        return rows[0][0] if rows else None
 
     def _number(self, statement: Statement) -> int:
         return self._one(statement) or 0

@@ -97,7 +97,7 @@ def measure(
     rows = 0
     figures: list[Any] = []
     for query in queries(table, measured, where):
-        answer = connection.execute(query.sql, query.values).fetchone() or (0,)
+        (answer,) = connection.execute(query.sql, query.values).fetchall()
         rows, figures = answer[0], [*figures, *answer[1:]]
     columns = (each.totals(rows, figures[4 * at : 4 * at + 4]) for at, each in enumerate(measured))
     return Totals(rows=rows, columns=tuple(columns))

@@ -114,7 +114,7 @@ class DuckDBWarehouse:
             return ()
         connection = self._database.open()
         with self._database.errors("read the load ledger"):
-            empty = connection.execute(sql.any_row(found.place.sql).sql).fetchone() is None
+            empty = not connection.execute(sql.any_row(found.place.sql).sql).fetchall()
             return () if empty or not find(connection, place) else ledger.entries(connection, place, found.place)
 
     def check(self) -> tuple[Fact, ...]:
@@ -133,8 +133,8 @@ class DuckDBWarehouse:
             Fact(label="may write", value="yes" if os.access(path if connection else folder, os.W_OK) else "no"),
         ]
         if connection is not None:
-            limits = connection.execute("SELECT current_setting('memory_limit'), current_setting('threads')").fetchone()
-            memory, threads = limits or ("", "")
+            limits = "SELECT current_setting('memory_limit'), current_setting('threads')"
+            ((memory, threads),) = connection.execute(limits).fetchall()
             facts += [Fact(label="memory limit", value=str(memory)), Fact(label="threads", value=str(threads))]
         return tuple(facts)
 

@@ -8,9 +8,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import etl_duckdb
 import pyarrow as pa
 import pytest
 import xxhash
+from etl_duckdb.warehouse import DuckDBWarehouse
+
 from etl_framework import (
     Column,
     ColumnType,
@@ -24,9 +27,6 @@ from etl_framework import (
     TableName,
     TotalsAccumulator,
 )
-
-import etl_duckdb
-from etl_duckdb.warehouse import DuckDBWarehouse
 
 
 class Plain:

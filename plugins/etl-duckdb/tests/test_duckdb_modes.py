@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
+
 from etl_framework import Period, Refused, UsageError
 
 JANUARY = Period.parse("2024-01")
@@ -37,7 +38,7 @@ def test_replace_keeps_the_definition_and_nothing_else(bench, columns):
     ("type_", "value"),
     [
         ("date", lambda day: day),
-        ("timestamp", lambda day: datetime(day.year, day.month, day.day, 23, 59, 59, 999999)),
+        ("timestamp", lambda day: datetime.fromisoformat(f"{day} 23:59:59.999999")),
         ("timestamptz", lambda day: datetime(day.year, day.month, day.day, 23, 59, 59, 999999, tzinfo=UTC)),
     ],
 )
@@ -56,7 +57,9 @@ def test_replace_period_takes_the_whole_last_day_and_no_other(bench, columns, ty
 def test_replace_period_reaches_the_end_of_the_calendar(bench, columns):
     bench.connect()
     last = date(9999, 12, 31)
-    bench.load(columns(d="timestamp"), [(datetime(9999, 12, 31, 23),), (datetime(2000, 1, 1),)])
+    bench.load(
+        columns(d="timestamp"), [(datetime.fromisoformat("9999-12-31 23:00"),), (datetime.fromisoformat("2000-01-01"),)]
+    )
     job = {"mode": "replace-period", "period": Period(last, last), "date_column": "d"}
     assert bench.load(columns(d="timestamp"), [], **job).deleted == 1
 
