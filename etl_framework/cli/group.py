@@ -60,9 +60,10 @@ def _from_plugins(ctx: click.Context) -> dict[str, click.Command]:
     if "etl.commands" not in ctx.meta:
         from etl_framework.plugins import Plugins, PluginSettings
 
-        session = ctx.ensure_object(Session)
+        # click looks for the command before the group's own function could fill the session.
+        disabled = ctx.params.get("disabled") or ctx.ensure_object(Session).disabled
         try:
-            surveyed = Plugins.survey(PluginSettings(disabled=session.disabled))
+            surveyed = Plugins.survey(PluginSettings(disabled=disabled))
             ctx.meta["etl.commands"] = {name: command for name, (command, _) in surveyed.commands(COMMANDS).items()}
         except EtlError as error:
             click.echo(f"warning: {printable(error.message)}", err=True)
@@ -100,7 +101,12 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     help="Folder for journal, locks, rejects and local staging.  [default: .etl beside etl.toml]",
 )
 @click.option(
-    "--disable-plugin", "disabled", multiple=True, metavar="NAME", help="Leave a plugin out.  [default: none]"
+    "--disable-plugin",
+    "disabled",
+    multiple=True,
+    metavar="NAME",
+    is_eager=True,  # known to --help too
+    help="Leave a plugin out.  [default: none]",
 )
 @click.option(
     "--log-format",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from etl_framework.errors import EtlError, ExitCode
+from etl_framework.errors import EtlError
 from etl_framework.terminal import printable
 
 if TYPE_CHECKING:

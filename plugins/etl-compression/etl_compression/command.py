@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @click.option("--codec", type=click.Choice(["zstd", "gzip"]), default="zstd", show_default=True, help="Compression.")
 @click.option("--level", type=int, help="zstd 1 to 19, gzip 0 to 3; higher is smaller and slower.  [default: 1]")
 @click.option("--output-dir", type=click.Path(path_type=Path), help="Folder for the results.  [default: beside FILE]")
-@click.option("--force", is_flag=True, help="Replace results that are there already.")
+@click.option("--force", is_flag=True, help="Replace results that are there already.  [default: refuse]")
 @click.option("--jobs", type=click.IntRange(min=1), help="Threads.  [default: one per processor]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.  [default: text]")
 def compress(
     files: tuple[Path, ...],
     codec: str,
