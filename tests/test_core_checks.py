@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl_framework import BadRow, Finding, Position, RowCheck, Severity, row_check
@@ -114,6 +114,7 @@ def test_a_predicate_that_answers_nonsense_is_named(
         row_check("strange", predicate).update(rows([1, 2]))
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.integers(-2, 2), max_size=40).flatmap(
         lambda values: st.tuples(
@@ -178,6 +179,7 @@ def test_a_rule_that_the_core_does_not_know_is_tallied_without_advice() -> None:
     assert (finding.rule, finding.severity, finding.advice) == ("odd_sock", Severity.WARNING, "")
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.permutations(range(4)))
 def test_tallies_merge_in_any_order_and_keep_the_first_samples(order: list[int]) -> None:
     merged = BadRowTally()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl_framework import Column, ColumnType, Kind, TableName, UsageError, quote
@@ -22,6 +22,7 @@ TYPES = st.one_of(
 NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=8)
 
 
+@settings(max_examples=100, deadline=None)
 @given(TYPES)
 def test_a_type_is_read_back_from_what_it_is_written_as(type_: ColumnType) -> None:
     assert ColumnType.parse(str(type_)) == type_
@@ -76,6 +77,7 @@ def test_what_is_no_type_is_a_usage_error_with_advice(text: str) -> None:
     assert caught.value.advice
 
 
+@settings(max_examples=100, deadline=None)
 @given(TYPES)
 def test_every_type_has_an_arrow_type_that_holds_it(type_: ColumnType) -> None:
     arrow = type_.arrow()
@@ -95,6 +97,7 @@ def test_a_column_is_nullable_and_inferred_unless_it_says_otherwise() -> None:
     assert (column.required, column.declared, column.format) == (False, False, None)
 
 
+@settings(max_examples=100, deadline=None)
 @given(NAMES)
 def test_a_quoted_identifier_is_one_token_whatever_it_holds(name: str) -> None:
     quoted = quote(name)
@@ -109,6 +112,7 @@ def test_a_name_that_no_warehouse_can_hold_is_refused(name: str) -> None:
         quote(name)
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=3).map(tuple))
 def test_a_table_name_is_read_back_from_its_sql_and_from_its_text(parts: tuple[str, ...]) -> None:
     name = TableName(parts)

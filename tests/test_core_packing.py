@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal
 import pyarrow as pa
 import pytest
 import xxhash
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl_framework import BadRow, Codec, Column, ColumnType, Compressor, PackedPart, Part, Position, RunFailed
@@ -163,6 +163,7 @@ def test_a_part_that_outgrows_its_size_is_packed_in_pieces(tmp_path: Path, conte
     assert sorted(tmp_path.iterdir()) == [piece.path for piece in pieces]
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 5), max_size=12), st.integers(1, 40))
 def test_pieces_hold_every_row_once_in_order_wherever_they_are_cut(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], piece_bytes: int

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl_framework import Period, UsageError
@@ -18,11 +18,13 @@ SHORT = st.tuples(st.dates(max_value=date(9000, 1, 1)), st.integers(0, 800)).map
 )
 
 
+@settings(max_examples=100, deadline=None)
 @given(PERIODS)
 def test_a_period_is_read_back_from_what_it_is_written_as(period: Period) -> None:
     assert Period.parse(str(period)) == period
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.integers(1, 9999), st.integers(1, 12))
 def test_a_month_is_all_of_its_days(year: int, month: int) -> None:
     period = Period.parse(f"{year:04}-{month:02}")
@@ -72,6 +74,7 @@ def test_what_is_no_period_is_a_usage_error_with_advice(text: str) -> None:
     assert caught.value.advice
 
 
+@settings(max_examples=100, deadline=None)
 @given(SHORT)
 def test_days_and_months_cover_the_period_and_nothing_else(period: Period) -> None:
     days = list(period.days())
@@ -80,6 +83,7 @@ def test_days_and_months_cover_the_period_and_nothing_else(period: Period) -> No
     assert list(period.months()) == sorted({day.replace(day=1) for day in days})
 
 
+@settings(max_examples=100, deadline=None)
 @given(SHORT, SHORT)
 def test_periods_overlap_when_they_share_a_day(one: Period, other: Period) -> None:
     assert one.overlaps(other) == bool(set(one.days()) & set(other.days()))

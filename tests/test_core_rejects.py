@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl_framework import BadRow, Part, Position, RunFailed, Source
@@ -63,6 +63,7 @@ def test_original_bytes_and_reasons_stand_side_by_side(tmp_path: Path) -> None:
     ]
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(st.binary(min_size=1, max_size=6), max_size=3), max_size=5), st.randoms(use_true_random=False))
 def test_parts_are_joined_in_the_order_of_the_data_with_lines_of_the_file(
     tmp_path_factory: pytest.TempPathFactory, contents: list[list[bytes]], chance: st.DataObject

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl_framework import (
@@ -173,6 +173,7 @@ def test_parts_are_numbered_through_all_sources_in_order() -> None:
     ]
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 4 << 30), st.integers(1, 64), st.integers(MIB, 1 << 30))
 def test_parts_keep_every_worker_busy_but_are_neither_tiny_nor_larger_than_asked(
     size: int, workers: int, part_bytes: int
