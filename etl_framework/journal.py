@@ -134,7 +134,7 @@ class Journal:
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         )
         values = (run, job, target, table, Status.RUNNING, now, now, pickle.dumps(plan))
-        self._write(run, "begun", (statement, values))
+        self._write(run, "begun", (statement, values), durable=True)
 
     def replan(self, run: str, plan: object, parts: Iterable[Part]) -> None:
         """Replace a run's plan and parts; what was known of the old parts is forgotten."""
@@ -160,7 +160,8 @@ class Journal:
 
     def set_status(self, run: str, status: Status, *, error: str = "") -> None:
         """Write down how far a run is."""
-        self._write(run, str(status), ("UPDATE runs SET status = ?, error = ? WHERE run = ?", (status, error, run)))
+        statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"
+        self._write(run, str(status), (statement, (status, error, run)), durable=True)
 
     def resumed(self, run: str) -> None:
         """Write down that a run is begun once more."""
@@ -168,8 +169,8 @@ class Journal:
         self._write(run, "resumed", (statement, (Status.RUNNING, run)))
 
     def note(self, run: str, event: str) -> None:
-        """Add a line to the run's log."""
-        self._write(run, event)
+        """Add a line to the run's log, such as that the load begins."""
+        self._write(run, event, durable=True)
 
     def log(self, run: str) -> tuple[tuple[datetime, str], ...]:
         """The run's log: (UTC, event)."""
@@ -246,7 +247,8 @@ class Journal:
 
     def set_receipt(self, run: str, receipt: object) -> None:
         """After the load was committed."""
-        self._write(run, "loaded", ("UPDATE runs SET receipt = ? WHERE run = ?", (pickle.dumps(receipt), run)))
+        statement = "UPDATE runs SET receipt = ? WHERE run = ?"
+        self._write(run, "loaded", (statement, (pickle.dumps(receipt), run)), durable=True)
 
     def receipt(self, run: str) -> Any:
         """What :meth:`set_receipt` wrote down, or None."""
@@ -273,11 +275,16 @@ class Journal:
 
     # SQLite
 
-    def _write(self, run: str, event: str, *statements: tuple[str, tuple[object, ...]]) -> None:
-        """Do all of it in one transaction, with a line in the log."""
+    def _write(self, run: str, event: str, *statements: tuple[str, tuple[object, ...]], durable: bool = False) -> None:
+        """Do all of it in one transaction, with a line in the log.
+
+        :param durable: also against a power cut, together with all that was written before. What is known of a part
+            need not be: after a power cut the part is read again.
+        """
 
         def transaction() -> None:
             now = _now()
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 for statement, values in statements:
@@ -321,8 +328,6 @@ def _open(path: Path) -> sqlite3.Connection:
     with contextlib.ExitStack() as opened:
         opened.callback(db.close)
         db.execute("PRAGMA journal_mode = WAL")
-        # A power cut must not take back what was written ahead of a side effect.
-        db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("BEGIN IMMEDIATE")
         (version,) = db.execute("PRAGMA user_version").fetchone()
