@@ -160,7 +160,9 @@ def test_a_database_in_use_elsewhere_is_locked_and_says_by_whom(bench):
         with pytest.raises(Locked, match=rf"process {program.pid} ") as caught:
             bench.connect()
         assert str(bench.path) in caught.value.message
-        program.communicate("\n")
+        program.stdin.write("\n")
+        program.stdin.flush()
+        program.wait()
     assert bench.connect()
 
 
@@ -168,7 +170,7 @@ def test_a_load_says_nothing_on_its_own(bench):
     code = "bench.connect()\nbench.load(columns_of(a='bigint'), [(1,)])\nbench.opened[0].close()\nprint('done')"
     with child(bench.folder, code, stderr=subprocess.PIPE) as (program, line):
         assert line == "done"
-        assert program.communicate() == ("", "")
+        assert (program.stdout.read(), program.stderr.read()) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -215,7 +217,7 @@ except ConnectError as error:
     print(error)
 """
         with child(folder, code) as (program, _):
-            said, _ = program.communicate()
+            said = program.stdout.read()
     finally:
         folder.chmod(0o755)
         shutil.rmtree(folder)
@@ -244,8 +246,8 @@ except RunFailed as error:
     print(error.message)
 """
     with child(bench.folder, code) as (program, _):
-        said, _ = program.communicate()
-        assert program.returncode == 0
+        said = program.stdout.read()
+        assert program.wait() == 0
     assert said.startswith("cannot load into table main.t: ")
     warehouse = bench.connect()
     assert warehouse.find_load(dataclasses.replace(bench.run(shape), id="run-0050")) is None
