@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from hashlib import sha256
 from importlib import metadata, util
 from pathlib import Path
@@ -138,6 +137,8 @@ def _admit(implementation: object, manager: pluggy.PluginManager) -> None:
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
+        from difflib import get_close_matches
+
         guesses = sorted({guess for caller in misspelt for guess in get_close_matches(caller.name, HOOKS, n=1)})
         hint = f"; did you mean {' or '.join(guesses)}?" if guesses else f"; the hooks are {', '.join(HOOKS)}"
         raise TypeError(f"{str(error).partition(' in plugin ')[0]}{hint}") from error
@@ -194,6 +195,8 @@ class Found:
             self.errors.append(error)
 
     def _similar(self, name: str) -> str:
+        from difflib import get_close_matches
+
         guesses = get_close_matches(name, self.infos, n=1)
         return f" Did you mean {guesses[0]}?" if guesses else ""
 

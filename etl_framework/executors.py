@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -15,6 +14,7 @@ from etl_framework.errors import Interrupted, RunFailed, UsageError
 from etl_framework.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnContext
 
@@ -54,6 +54,8 @@ class ThreadExecutor:
     def run(self, task: Callable[[T, Emit], R], items: Iterable[T], emit: Emit) -> Iterator[R]:
         """See :meth:`etl_framework.protocols.Executor.run`."""
 
+        from concurrent.futures import ThreadPoolExecutor
+
         def observed(event: Event) -> None:
             if self._stopped:
                 raise Interrupted("stopped between two blocks")
@@ -85,6 +87,7 @@ class ProcessExecutor:
         """See :meth:`etl_framework.protocols.Executor.run`."""
         import multiprocessing
         import pickle
+        from concurrent.futures import ThreadPoolExecutor
 
         # spawn: a forked child would inherit threads' locks and the connection to the warehouse.
         context = multiprocessing.get_context("spawn")
@@ -124,6 +127,8 @@ def _in_flight(
 ) -> Iterator[R]:
     """Keep ``workers`` items in flight, give results as they come, leave only when nothing is in flight."""
     waiting = iter(items)
+    from concurrent.futures import FIRST_COMPLETED, wait
+
     pending: set[Future[R]] = set()
     try:
         for item in waiting:
