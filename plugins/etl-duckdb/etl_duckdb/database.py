@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
@@ -101,14 +101,16 @@ class Database:
         connection = self.open()
         self._stopping = False
         with ThreadPoolExecutor(1, thread_name_prefix="duckdb") as pool:
-            future = pool.submit(work)
+            future: Future[T] | None = None
             try:
+                future = pool.submit(work)
                 return future.result()
             except BaseException:
                 self._stopping = True
-                while not future.done():
-                    connection.interrupt()
-                    wait([future], timeout=0.1)
+                while future is not None and not future.done():
+                    with suppress(KeyboardInterrupt):
+                        connection.interrupt()
+                        wait([future], timeout=0.1)
                 raise
 
     def go_on(self) -> None:
@@ -144,6 +146,8 @@ class Database:
         try:
             yield
         except duckdb.Error as error:
+            if isinstance(error, duckdb.FatalException):
+                self.close()  # of no more use; what comes next opens the file anew
             raise RunFailed(f"cannot {doing}: {_first_line(error)}", advice=self._advice(error)) from error
 
     def _advice(self, error: duckdb.Error) -> str:

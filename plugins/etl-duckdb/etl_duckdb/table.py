@@ -129,11 +129,6 @@ class Table:
     columns: Mapping[str, TableColumn]
     view: bool
 
-    @property
-    def hides_rowid(self) -> bool:
-        """Whether a column of its own takes the name of DuckDB's row number."""
-        return "rowid" in self.columns
-
 
 _COLUMNS = """
 SELECT schema_name, table_name, column_name, data_type, NOT is_nullable, column_default IS NOT NULL

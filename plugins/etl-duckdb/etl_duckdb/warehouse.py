@@ -12,8 +12,9 @@ import duckdb
 from etl_duckdb import ledger, sql, staging
 from etl_duckdb.address import Address
 from etl_duckdb.database import Database
-from etl_duckdb.load import Plan, load, plan
+from etl_duckdb.load import load
 from etl_duckdb.measure import Measured, measure
+from etl_duckdb.plan import Plan, plan
 from etl_duckdb.table import Place, Table, differences, find, fold
 from etl_framework import (
     Column,
@@ -102,18 +103,18 @@ class DuckDBWarehouse:
         connection = self._database.existing()
         if connection is None:
             return None
-        place = self._ledger_place()
         with self._database.errors("read the load ledger"):
+            place = self._ledger_place()
             return ledger.receipt_of(connection, place, run) if find(connection, place) else None
 
     def ledger(self, table: TableName) -> tuple[LedgerEntry, ...]:
         """Every load that is still in the table, oldest first; none when the table is missing or empty."""
         found = self._find(table)
-        place = self._ledger_place()
         if found is None:
             return ()
         connection = self._database.open()
         with self._database.errors("read the load ledger"):
+            place = self._ledger_place()
             empty = not connection.execute(sql.any_row(found.place.sql).sql).fetchall()
             return () if empty or not find(connection, place) else ledger.entries(connection, place, found.place)
 
@@ -150,11 +151,13 @@ class DuckDBWarehouse:
 
     def _find(self, table: TableName) -> Table | None:
         connection = self._database.existing()
-        return None if connection is None else find(connection, self._place(table))
+        with self._database.errors(f"look for table {table}"):
+            return None if connection is None else find(connection, self._place(table))
 
     def _plan(self, run: Run) -> Plan:
         connection = self._database.existing()
-        return plan(connection, self._place(run.job.table), self._ledger_place(), run)
+        with self._database.errors(f"look for table {run.job.table}"):
+            return plan(connection, self._place(run.job.table), self._ledger_place(), run)
 
 
 def _type_of(table: Table, name: str) -> str:

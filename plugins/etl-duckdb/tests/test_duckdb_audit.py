@@ -68,7 +68,7 @@ def test_a_failed_first_load_leaves_no_table(bench, columns, batch):
     assert bench.query("select count(*) from duckdb_tables()") == [(0,)]
 
 
-def test_rows_that_an_index_or_trigger_would_hide_are_counted(loaded, bench, columns, batch):
+def test_a_part_with_other_rows_than_were_staged_is_refused(loaded, bench, columns, batch):
     run, (part,) = staged_run(bench, loaded, columns, batch)
     unknown = dataclasses.replace(run, totals=None)
     short = dataclasses.replace(part, rows=4)

@@ -35,6 +35,7 @@ def test_every_difference_is_listed(bench, columns):
     bench.query("create table t (a integer, b date, c time)")
     run = bench.run(columns(a="double", b="timestamp", d="date"))
     assert len(warehouse.differences(run)) == 4
+    assert warehouse.statements(run), "a plan shows both"
 
 
 def test_the_order_of_columns_and_columns_with_defaults_do_not_matter(bench, columns):
