@@ -288,7 +288,12 @@ class Parser:
                 "some records hold every control character, so that none can stand in for the delimiter",
                 advice=f"The file is hardly text delimited by {self.dialect.delimiter!r}; check the delimiter.",
             )
-        return data.replace(self._delimiter, stand_in), stand_in
+        escape = (self.dialect.escape or "").encode()
+        if not escape or escape not in data:
+            return data.replace(self._delimiter, stand_in), stand_in
+        # What is escaped is no part of a delimiter.
+        pattern = b"(" + re.escape(escape) + b".)|" + re.escape(self._delimiter)
+        return re.sub(pattern, lambda found: found[1] or stand_in, data, flags=re.DOTALL), stand_in
 
     def _restored(self, table: pa.Table, stand_in: bytes) -> pa.Table:
         """Give quoted texts the delimiter back."""

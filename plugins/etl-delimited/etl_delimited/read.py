@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from etl_framework import Block, Column
 
 _SHOWN = 200
-_NUL = 0
 
 
 def read_part(
@@ -78,6 +77,10 @@ class DelimitedBlock:
             self._starts = sifted.starts
             self.data = joined(window.data, np.minimum(sifted.starts, len(window.data)), sifted.kept)
             self.bad_rows = self._bad_rows(sifted.problems)
+
+    def release(self) -> None:
+        """Let go of the batch before the next one is made, so that its memory is used again while it is warm."""
+        del self.batch, self.data
 
     def position(self, row: int) -> Position:
         """Where the record of a row of the batch begins."""
@@ -165,6 +168,7 @@ class _PartReader:
                 block.consumed, told = self.stream.tell() - told, self.stream.tell()
             lines = consumed = 0
             yield block
+            block.release()
         if self.misfits:
             raise TypesWidened(self.parser.layout.columns, self._findings())
         if lines or consumed:
@@ -210,9 +214,9 @@ class _PartReader:
                 batch = parser.batch(fields)
             except ParseError:
                 suspicious, batch = True, None
-            if suspicious and self.dialect.quote is not None and window.cut_exactly():
+            if suspicious and window.cut_exactly():
                 continue
-            if batch is None or window.unclosed or window.has(_NUL) or violations(batch, parser.layout.columns):
+            if batch is None or window.unclosed or window.has_nul or violations(batch, parser.layout.columns):
                 return None
             return batch
 
@@ -224,11 +228,10 @@ class _PartReader:
         for at, column in enumerate(self.parser.layout.columns):
             if column.declared or column.type.kind is not Kind.DOUBLE:
                 continue
-            large = large_doubles(batch.column(at))
-            if large is None:
+            rows = large_doubles(batch.column(at))
+            if not len(rows):
                 continue
             records = self.window.records
-            rows = np.flatnonzero(large.to_numpy(zero_copy_only=False))
             chosen = rows if sifted is None else sifted.kept[rows]
             starts = record_starts(records, self.parser) if sifted is None else sifted.starts
             texts = self.parser.texts(joined(records, starts, chosen), field=self.parser.layout.fields[at])

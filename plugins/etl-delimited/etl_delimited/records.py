@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from etl_delimited.dialect import Dialect
 
 # Comparisons stay within the second-level cache.
-_STRIDE = 1 << 18
-_LINE_FEED = np.uint8(ord("\n"))
+_STRIDE = 1 << 17
+_NUL, _LINE_FEED, _RETURN = 0, ord("\n"), ord("\r")
 _CONTINUATION = 0b1100_0000, 0b1000_0000
 
 
@@ -100,6 +100,7 @@ class RecordBuffer:
     :ivar offset: byte of the source at which the window begins.
     :ivar line: physical lines of the part before the window.
     :ivar lines: physical lines in the window.
+    :ivar has_nul: whether a NUL byte occurs in the window.
     :ivar unclosed: whether the window ends with a quoted field that is never closed.
     """
 
@@ -115,6 +116,7 @@ class RecordBuffer:
         self.offset = offset
         self.line = line
         self.lines = 0
+        self.has_nul = False
         self.unclosed = False
         # One byte more, for the line end that the last record may lack.
         self._buffer = bytearray(self._nominal + 1)
@@ -123,7 +125,7 @@ class RecordBuffer:
         self._ended = False
         self._lacks_line_end = False
         self._exact = False
-        self._flags = np.empty(_STRIDE, np.bool_)
+        self._flags = np.empty((2, _STRIDE), np.bool_)
 
     @property
     def data(self) -> memoryview:
@@ -140,10 +142,6 @@ class RecordBuffer:
         """Bytes of the source that the window covers."""
         return source_size(self.data, self._encoding)
 
-    def has(self, byte: int) -> bool:
-        """Whether a byte occurs in the window."""
-        return self._buffer.find(byte, 0, self._cut) >= 0
-
     def advance(self) -> bool:
         """Move on to the next records; False when there are no more."""
         self._drop()
@@ -154,12 +152,14 @@ class RecordBuffer:
         return True
 
     def cut_exactly(self) -> bool:
-        """Cut at the last line end outside quotes; if that is another one, do so from now on.
+        """Cut at the last line end that is neither quoted nor escaped; if that is another one, do so from now on.
 
         :returns: whether the window changed.
         :raises MisplacedCut: the part ends within a record.
         :raises InputError: a record is longer than the dialect allows.
         """
+        if self.dialect.quote is None and self.dialect.escape is None:
+            return False
         before = self._cut
         self._find_cut(exact=True)
         self._exact = self._exact or self._cut != before
@@ -197,17 +197,28 @@ class RecordBuffer:
         self._cut = cut
         if self._ended and (exact or self._exact):
             self._check_end()
-        self.lines = self._count_lines()
+        self._survey()
 
-    def _count_lines(self) -> int:
-        if self._buffer.find(b"\r", 0, self._cut) >= 0:
-            return scan.count_lines(self.data, self.dialect)
+    def _survey(self) -> None:
+        """Count lines and look for NUL bytes, stride by stride, so that memory is gone through once."""
         letters = np.frombuffer(self._buffer, np.uint8, count=self._cut)
-        feeds = 0
+        line_feeds, returns = self._flags
+        ends, self.has_nul, after_return = 0, False, False
         for begin in range(0, self._cut, _STRIDE):
-            piece = letters[begin : begin + _STRIDE]
-            feeds += int(np.count_nonzero(np.equal(piece, _LINE_FEED, out=self._flags[: len(piece)])))
-        return feeds + int(letters[-1] != _LINE_FEED)
+            end = min(begin + _STRIDE, self._cut)
+            piece = letters[begin:end]
+            feeds = np.equal(piece, _LINE_FEED, out=line_feeds[: len(piece)])
+            ends += int(np.count_nonzero(feeds))
+            self.has_nul = self.has_nul or self._buffer.find(_NUL, begin, end) >= 0
+            if after_return:
+                ends -= int(feeds[0])
+            if self._buffer.find(_RETURN, begin, end) >= 0:
+                carriage_returns = np.equal(piece, _RETURN, out=returns[: len(piece)])
+                ends += int(np.count_nonzero(carriage_returns))
+                # CR LF is one line end, not two.
+                ends -= int(np.count_nonzero(np.logical_and(feeds[1:], carriage_returns[:-1], out=feeds[1:])))
+            after_return = bool(piece[-1] == _RETURN)
+        self.lines = ends + int(self._buffer[self._cut - 1] not in b"\r\n")
 
     def _last_cut(self, exact: bool) -> int:
         view = memoryview(self._buffer)[: self._filled]
@@ -232,8 +243,15 @@ class RecordBuffer:
 
     def _check_end(self) -> None:
         self.unclosed = scan.unclosed_quote(self.data, self.dialect) is not None
-        if self.unclosed and not self._last:
+        if not self._last and (self.unclosed or self._ends_escaped()):
             raise MisplacedCut
+
+    def _ends_escaped(self) -> bool:
+        """Whether the last line end is escaped."""
+        if self.dialect.escape is None:
+            return False
+        end = self._cut - 1
+        return (end - len(self._buffer[:end].rstrip(self.dialect.escape.encode()))) % 2 == 1
 
     def _too_long(self) -> InputError:
         limit = self.dialect.max_record_bytes >> 20

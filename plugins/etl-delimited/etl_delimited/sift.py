@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
     from etl_delimited.parse import Buffer
     from etl_delimited.structure import Offsets
 
+_LINE_FEED, _RETURN = ord("\n"), ord("\r")
 _MOST_HINTS = 4
+_UNCLEAR = Problem(
+    "unbalanced_quote",
+    None,
+    None,
+    "An escape character follows a closing quote, so it is unclear where the record ends.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,11 @@ def joined(records: memoryview, starts: Offsets, indexes: Offsets) -> bytes:
     breaks = np.flatnonzero(np.diff(indexes) != 1) + 1
     begins = starts[indexes[np.concatenate(([0], breaks))]].tolist()
     ends = starts[indexes[np.concatenate((breaks - 1, [len(indexes) - 1]))] + 1].tolist()
-    return b"".join([records[begin:end] for begin, end in zip(begins, ends, strict=True)])
+    runs: list[bytes | memoryview] = [records[begin:end] for begin, end in zip(begins, ends, strict=True)]
+    if any(after[0] == _LINE_FEED and run[-1] == _RETURN for run, after in pairwise(runs)):
+        # In a file of one column, CR and the LF of a blank line must not become one line end.
+        runs = [piece for run in runs for piece in ((b"\r", run) if run[0] == _LINE_FEED else (run,))]
+    return b"".join(runs)
 
 
 class _Sieve:
@@ -119,25 +131,23 @@ class _Sieve:
     def parse(self) -> pa.RecordBatch:
         """Parse what is left, and take out what keeps it from parsing until nothing does."""
         hints = 0
-        looked_at: set[int | None] = set()
+        looked_at: set[int] = set()
         while True:
             candidates = np.flatnonzero(self.alive)
             try:
                 return self._checked(self.parser.parse(self._joined(candidates)), candidates)
             except ParseError as error:
                 at, row = error.column, error.row
-            if at not in looked_at:
+            if at is None and self._reject_shapes(candidates):
+                continue
+            if at is not None and at not in looked_at:
                 looked_at.add(at)
-                if at is None:
-                    self._reject_shapes(candidates)
-                else:
-                    self._reject_values(candidates, at)
+                self._reject_values(candidates, at)
             elif row is not None and hints < _MOST_HINTS:
                 hints += 1
                 self._reject_refused(candidates[row : row + 1])
-            else:
-                for record in list(self._refused_among(candidates)):
-                    self._reject_refused(record)
+            elif not self._reject_all_refused(candidates) and not self._reject_unclear(candidates):
+                self.reject(int(candidates[min(row or 0, len(candidates) - 1)]), _UNCLEAR)
 
     def _record(self, index: int) -> memoryview:
         return self.records[self.starts[index] : self.starts[index + 1]]
@@ -164,6 +174,8 @@ class _Sieve:
         skipped = InvalidRows()
         # Each byte as a character of its own, since Arrow shows rows of a wrong width as valid text only.
         texts = self.parser.texts(self._joined(records).decode("latin-1").encode(), skip=skipped)
+        if texts.num_rows + len(skipped.widths) != len(records):
+            return [[] for _ in records]
         columns = [texts.column(field).to_pylist() for field in self.parser.layout.fields]
         rows = iter(zip(*columns, strict=True))
         return [
@@ -171,15 +183,37 @@ class _Sieve:
             for row in range(len(records))
         ]
 
-    def _reject_shapes(self, candidates: Offsets) -> None:
-        """Take out the records with a wrong number of fields."""
+    def _reject_shapes(self, candidates: Offsets) -> bool:
+        """Take out the records with a wrong number of fields.
+
+        :returns: whether there are any.
+        """
         skipped = InvalidRows()
-        self.parser.texts(self._joined(candidates), field=0, skip=skipped)
+        texts = self.parser.texts(self._joined(candidates), field=0, skip=skipped)
+        if texts.num_rows + len(skipped.widths) != len(candidates):
+            return self._reject_unclear(candidates)
         expected = self.parser.layout.width
         for row, width in skipped.widths.items():
             rule = "too_few_fields" if width < expected else "too_many_fields"
             reason = f"The record has {_fields(width)}, not {expected}."
             self.reject(int(candidates[row]), Problem(rule, None, None, reason))
+        return bool(skipped.widths)
+
+    def _reject_unclear(self, candidates: Offsets) -> bool:
+        """Take out the records that the parser ends elsewhere.
+
+        :returns: whether there are any.
+        """
+        skipped = InvalidRows()
+        texts = self.parser.texts(self._joined(candidates), field=0, skip=skipped)
+        if texts.num_rows + len(skipped.widths) == len(candidates):
+            return False
+        if len(candidates) == 1:
+            self.reject(int(candidates[0]), _UNCLEAR)
+            return True
+        middle = len(candidates) // 2
+        found = [self._reject_unclear(half) for half in (candidates[:middle], candidates[middle:])]
+        return any(found)
 
     def _reject_values(self, candidates: Offsets, at: int, *, refused: bool = False) -> None:
         """Take out the records whose value in one column is not of its type.
@@ -235,6 +269,12 @@ class _Sieve:
             middle = len(candidates) // 2
             yield from self._refused_among(candidates[:middle])
             yield from self._refused_among(candidates[middle:])
+
+    def _reject_all_refused(self, candidates: Offsets) -> bool:
+        refused = list(self._refused_among(candidates))
+        for record in refused:
+            self._reject_refused(record)
+        return bool(refused)
 
     def _reject_refused(self, record: Offsets) -> None:
         """Take out one record that the parser refuses, saying what is wrong with it."""

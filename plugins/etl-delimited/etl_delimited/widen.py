@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from etl_delimited.misfits import wrong
 from etl_framework import INTEGERS, ColumnType, Kind
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from etl_framework import Column
 
+Rows = npt.NDArray[np.int64]
+
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 # From here on, some integers are no doubles.
-_SAFE_INTEGER = float(1 << 53)
+_SAFE_INTEGER = 1 << 53
 _DECIMAL = ColumnType(kind=Kind.DECIMAL, precision=38, scale=0)
 _DOUBLE = ColumnType(kind=Kind.DOUBLE)
 _TIMESTAMP = ColumnType(kind=Kind.TIMESTAMP)
@@ -48,13 +50,14 @@ def _takes(candidate: ColumnType, texts: Sequence[str]) -> bool:
     return not wrong(pa.array(texts, pa.string()), candidate).any()
 
 
-def large_doubles(values: pa.Array) -> pa.Array | None:
-    """The rows, as a mask, whose doubles are so large that an integer may have been rounded; None when none is."""
-    extremes = pc.min_max(values)
-    if not any(bound.is_valid and abs(bound.as_py()) >= _SAFE_INTEGER for bound in extremes.values()):
-        return None
-    numbers = np.abs(values.to_numpy(zero_copy_only=False))
-    return pa.array((numbers >= _SAFE_INTEGER) & np.isfinite(numbers))
+def large_doubles(values: pa.Array) -> Rows:
+    """The rows whose doubles are so large that an integer may have been rounded."""
+    numbers = np.frombuffer(values.buffers()[1], np.float64)[values.offset : values.offset + len(values)]
+    # Nulls are some number, too, and NaN is neither larger nor smaller: both are sorted out below.
+    if not len(numbers) or (numbers.max() < _SAFE_INTEGER and numbers.min() > -_SAFE_INTEGER):
+        return np.zeros(0, np.int64)
+    large = (np.abs(numbers) >= _SAFE_INTEGER) & np.isfinite(numbers)
+    return np.flatnonzero(large & values.is_valid().to_numpy(zero_copy_only=False))
 
 
 def rounded_integers(texts: Sequence[str | None]) -> list[int]:
@@ -63,4 +66,4 @@ def rounded_integers(texts: Sequence[str | None]) -> list[int]:
 
 
 def _inexact(text: str) -> bool:
-    return _INTEGER.fullmatch(text) is not None and abs(int(text)) > int(_SAFE_INTEGER)
+    return _INTEGER.fullmatch(text) is not None and abs(int(text)) > _SAFE_INTEGER

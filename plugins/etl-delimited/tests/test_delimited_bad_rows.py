@@ -158,6 +158,38 @@ def test_lines_are_those_of_an_editor(read, newline, block_bytes):
     assert found.lines == {0: 9}
 
 
+def test_a_blank_line_after_a_bad_row_stays_a_row_of_its_own(read):
+    found = read("\rx\n\n1\n", cols=columns("bigint"))
+    assert found.rows == [(None,), (None,), (1,)]
+    assert [bad.data for bad in found.bad] == [b"x\n"]
+
+
+def test_an_escaped_line_end_ends_no_record(read):
+    found = read("1\\\n2,a\n3,b\\\nc\nx\n", cols=columns("varchar", "varchar"), quote=None, escape="\\", block_bytes=16)
+    assert found.rows == [("1\n2", "a"), ("3", "b\nc")]
+    assert found.places() == [(0, 5, 14)]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+@given(
+    text=st.text(st.sampled_from('a1",|\n\r\\\0'), max_size=30),
+    kinds=st.lists(st.sampled_from(["varchar", "bigint"]), min_size=1, max_size=3),
+    escape=st.sampled_from([None, "\\"]),
+    quote=st.sampled_from(['"', None]),
+    delimiter=st.sampled_from([",", "|,"]),
+    block_bytes=st.integers(1, 40),
+)
+def test_no_text_is_lost_or_read_twice(tmp_path, text, kinds, escape, quote, delimiter, block_bytes):
+    content = text.encode()
+    dialect = {"escape": escape, "quote": quote, "delimiter": delimiter}
+    found = Reading(tmp_path, content, [], tuple(columns(*kinds)), block_bytes, **dialect)
+    whole = Reading(tmp_path, content, [], tuple(columns(*kinds)), WHOLE, **dialect)
+    assert (found.rows, found.places(), found.lines) == (whole.rows, whole.places(), whole.lines)
+    assert found.consumed == len(content)
+    for bad in found.bad:
+        assert content[bad.position.offset :].startswith(bad.data)
+
+
 def test_blank_lines_do_not_belong_to_the_bad_row_before_them(read):
     found = read("1\r\n\r\n\r\n2,b\r\n", cols=columns("bigint", "varchar"), newline="\r\n")
     assert found.bad[0].data == b"1\r\n"
