@@ -86,7 +86,7 @@ def quote_findings(path: str, text: str, found: Supposition, settings: FormatSet
     if cells.joined:
         message = "a quote opens that is not closed where its field ends, so that records run together"
         advice = 'Repair the record, or declare quote = "none" in [jobs.NAME.format] if quotes mean nothing.'
-        return [_stray(path, text, place, 1, Severity.ERROR, cells.joined, message, advice)]
+        return [_stray(path, text, place, 1, Severity.WARNING, cells.joined, message, advice)]
     if cells.malformed:
         message = "quoted fields go on after their closing quote"
         advice = 'Double the quotes within quoted fields, or declare quote = "none" or an escape character.'

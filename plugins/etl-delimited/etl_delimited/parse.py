@@ -102,7 +102,11 @@ class Parser:
         }
         self._text_fields = self._fields_of_text()
         self._quoted_empties = False
-        self._options = {quoted: self._convert_options(quoted) for quoted in (False, True)}
+        self._options = {
+            (quoted, is_ascii): self._convert_options(quoted, check_utf8=not is_ascii)
+            for quoted in (False, True)
+            for is_ascii in (False, True)
+        }
 
     def parse(self, records: Buffer) -> pa.RecordBatch:
         """Parse records.
@@ -112,15 +116,16 @@ class Parser:
         """
         return self.batch(self.fields(records))
 
-    def fields(self, records: Buffer) -> pa.Table:
+    def fields(self, records: Buffer, *, is_ascii: bool = False) -> pa.Table:
         """Every field of the records; columns with a date pattern still as text.
 
+        :param is_ascii: the records are known to be, so that no text needs to be validated.
         :raises ParseError: some record does not fit.
         """
         if not len(records):
             return pa.schema(self._types().items()).empty_table()
         text, stand_in = self._with_single_delimiter(records)
-        table = self._with_nulls(text, self._delimiter if stand_in is None else stand_in)
+        table = self._with_nulls(text, self._delimiter if stand_in is None else stand_in, is_ascii)
         if stand_in is not None and bytes(text).count(stand_in) > table.num_rows * (self.layout.width - 1):
             table = self._restored(table, stand_in)
         return table
@@ -195,8 +200,9 @@ class Parser:
                 types[self._names[field]] = column.type.arrow()
         return types
 
-    def _convert_options(self, quoted_nulls: bool) -> csv.ConvertOptions:
+    def _convert_options(self, quoted_nulls: bool, *, check_utf8: bool) -> csv.ConvertOptions:
         return csv.ConvertOptions(
+            check_utf8=check_utf8,
             column_types=self._types(),
             null_values=list(self.dialect.null_values),
             true_values=TRUE_VALUES,
@@ -209,15 +215,15 @@ class Parser:
     def _only_empty_is_null(self) -> bool:
         return self.dialect.null_values == ("",)
 
-    def _with_nulls(self, text: Buffer, delimiter: bytes) -> pa.Table:
+    def _with_nulls(self, text: Buffer, delimiter: bytes, is_ascii: bool) -> pa.Table:
         """Arrow has one set of null values for all columns, and one rule for quoted ones: choose, then correct."""
         if self._only_empty_is_null and not self._quoted_empties:
             try:
-                return self._read(text, delimiter, self._options[False])
+                return self._read(text, delimiter, self._options[False, is_ascii])
             except ParseError as error:
                 if "''" not in error.detail:
                     raise
-        table = self._corrected(text, delimiter, self._read(text, delimiter, self._options[True]))
+        table = self._corrected(text, delimiter, self._read(text, delimiter, self._options[True, is_ascii]))
         self._quoted_empties = True
         return table
 

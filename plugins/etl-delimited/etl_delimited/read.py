@@ -13,7 +13,7 @@ from etl_delimited import scan
 from etl_delimited.checks import violations
 from etl_delimited.parse import Layout, ParseError, Parser
 from etl_delimited.records import RecordBuffer, TextStream, source_bytes, source_size
-from etl_delimited.sift import Misfits, Sifted, joined, record_starts, sift
+from etl_delimited.sift import Misfits, Sifted, joined, joined_records, record_starts, sift
 from etl_delimited.stream import ByteStream, open_source
 from etl_delimited.widen import large_doubles, rounded_integers, widened
 from etl_framework import (
@@ -209,7 +209,7 @@ class _PartReader:
         window, parser = self.window, self.parser
         while True:
             try:
-                fields = parser.fields(window.records)
+                fields = parser.fields(window.records, is_ascii=window.is_ascii)
                 suspicious = parser.ends_in_line_end(fields)
                 batch = parser.batch(fields)
             except ParseError:
@@ -218,7 +218,14 @@ class _PartReader:
                 continue
             if batch is None or window.unclosed or window.has_nul or violations(batch, parser.layout.columns):
                 return None
+            if window.lines > batch.num_rows and self._joins():
+                return None
             return batch
+
+    def _joins(self) -> bool:
+        """Whether a stray quote made one record of several."""
+        records = self.window.records
+        return bool(joined_records(records, self.parser, record_starts(records, self.parser)))
 
     def _check_doubles(self, batch: pa.RecordBatch, sifted: Sifted | None) -> None:
         """An inferred column of doubles must not round integers.

@@ -101,6 +101,7 @@ class RecordBuffer:
     :ivar line: physical lines of the part before the window.
     :ivar lines: physical lines in the window.
     :ivar has_nul: whether a NUL byte occurs in the window.
+    :ivar is_ascii: whether every byte of the window is ASCII, so that it is valid UTF-8 for certain.
     :ivar unclosed: whether the window ends with a quoted field that is never closed.
     """
 
@@ -117,6 +118,7 @@ class RecordBuffer:
         self.line = line
         self.lines = 0
         self.has_nul = False
+        self.is_ascii = False
         self.unclosed = False
         # One byte more, for the line end that the last record may lack.
         self._buffer = bytearray(self._nominal + 1)
@@ -200,16 +202,18 @@ class RecordBuffer:
         self._survey()
 
     def _survey(self) -> None:
-        """Count lines and look for NUL bytes, stride by stride, so that memory is gone through once."""
+        """Count lines, look for NUL bytes and for any but ASCII, stride by stride: memory is gone through once."""
         letters = np.frombuffer(self._buffer, np.uint8, count=self._cut)
         line_feeds, returns = self._flags
-        ends, self.has_nul, after_return = 0, False, False
+        ends, largest, after_return = 0, 0, False
+        self.has_nul = False
         for begin in range(0, self._cut, _STRIDE):
             end = min(begin + _STRIDE, self._cut)
             piece = letters[begin:end]
             feeds = np.equal(piece, _LINE_FEED, out=line_feeds[: len(piece)])
             ends += int(np.count_nonzero(feeds))
             self.has_nul = self.has_nul or self._buffer.find(_NUL, begin, end) >= 0
+            largest = max(largest, int(piece.max()))
             if after_return:
                 ends -= int(feeds[0])
             if self._buffer.find(_RETURN, begin, end) >= 0:
@@ -218,6 +222,7 @@ class RecordBuffer:
                 # CR LF is one line end, not two.
                 ends -= int(np.count_nonzero(np.logical_and(feeds[1:], carriage_returns[:-1], out=feeds[1:])))
             after_return = bool(piece[-1] == _RETURN)
+        self.is_ascii = largest < 0x80
         self.lines = ends + int(self._buffer[self._cut - 1] not in b"\r\n")
 
     def _last_cut(self, exact: bool) -> int:

@@ -157,6 +157,18 @@ def unclosed_quote(buffer: Buffer, dialect: Dialect) -> int | None:
     return None
 
 
+def is_well_formed(buffer: Buffer, dialect: Dialect) -> bool:
+    """Whether quotes stand only around fields or doubled within them."""
+    marks = marks_of(dialect)
+    units, in_quotes = marks.units(buffer), False
+    for begin, end in pieces(units, marks):
+        structure = bits_of(units[begin:end], marks).given(in_quotes)
+        if structure is None:
+            return False
+        in_quotes = structure.in_quotes
+    return True
+
+
 def structures(units: Units, marks: Marks, in_quotes: bool) -> Iterator[tuple[int, Structure]]:
     """Cut the text into pieces of about a MiB where lines begin, and find the structure of each.
 

@@ -7,7 +7,9 @@ has the last word on what is left, halving it until each record that it refuses 
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -31,6 +33,12 @@ _UNCLEAR = Problem(
     None,
     None,
     "An escape character follows a closing quote, so it is unclear where the record ends.",
+)
+_JOINED = Problem(
+    "unbalanced_quote",
+    None,
+    None,
+    "A quote joins lines to one record, and text follows where it closes: most likely it is a stray one.",
 )
 
 
@@ -78,6 +86,8 @@ def sift(records: Buffer, parser: Parser, *, unclosed: bool) -> Sifted:
             len(sieve.starts) - 2, Problem("unbalanced_quote", None, None, "A quote is opened and not closed.")
         )
     sieve.reject_bytes()
+    for record in joined_records(records, parser, sieve.starts):
+        sieve.reject(record, _JOINED)
     batch = sieve.parse()
     return Sifted(batch, np.flatnonzero(sieve.alive), sieve.problems, sieve.starts)
 
@@ -86,6 +96,31 @@ def record_starts(records: Buffer, parser: Parser) -> Offsets:
     """Where each record begins, and where the last one ends."""
     starts = scan.record_offsets(records, parser.utf8, keep_blank=parser.layout.width == 1)
     return np.append(starts, len(records))
+
+
+def joined_records(records: Buffer, parser: Parser, starts: Offsets) -> list[int]:
+    """The records of several lines in which text follows a closing quote: a stray quote swallowed what comes after it.
+
+    Within one line, what a stray quote does shows in the number of fields or does no harm; over several lines it would
+    make records disappear.
+
+    :param starts: as :func:`record_starts` gives them.
+    """
+    dialect = parser.utf8
+    # What is escaped needs no quotes to run on, and then no quote tells what was meant.
+    if dialect.quote is None or dialect.escape is not None or scan.is_well_formed(records, dialect):
+        return []
+    lines = scan.line_indexes(records, dialect, starts)
+    pattern = _well_formed_record(dialect.delimiter.encode(), dialect.quote.encode())
+    texts = {int(row): bytes(records[starts[row] : starts[row + 1]]) for row in np.flatnonzero(np.diff(lines) > 1)}
+    return [row for row, text in texts.items() if not pattern.fullmatch(text)]
+
+
+@cache
+def _well_formed_record(delimiter: bytes, quote: bytes) -> re.Pattern[bytes]:
+    d, q = re.escape(delimiter), re.escape(quote)
+    field = rb"(?:%(q)b(?:[^%(q)b]++|%(q)b%(q)b)*+%(q)b|(?!%(q)b)(?:(?!%(d)b)[^\r\n])*+)" % {b"q": q, b"d": d}
+    return re.compile(rb"%(f)b(?:%(d)b%(f)b)*+[\r\n]*+" % {b"f": field, b"d": d}, re.DOTALL)
 
 
 def joined(records: memoryview, starts: Offsets, indexes: Offsets) -> bytes:

@@ -214,7 +214,7 @@ def test_the_rows_of_a_large_compressed_file_are_estimated_from_its_beginning(an
 
 @pytest.mark.parametrize(
     ("content", "name"),
-    [(b"id,name\n1,a\n", "a.csv.gz"), (gzip.compress(b"id\n1\n"), "a.csv.zst"), (b"", "a.csv.gz")],
+    [(b"id,name\n1,a\n", "a.csv.gz"), (gzip.compress(b"id\n1\n", mtime=0), "a.csv.zst"), (b"", "a.csv.gz")],
 )
 def test_a_suffix_that_the_content_contradicts_is_an_error(analyzed: Analyze, content: bytes, name: str) -> None:
     with pytest.raises(InputError, match="named as if compressed"):
@@ -234,7 +234,7 @@ def test_a_compressed_file_cut_short_is_an_error(analyzed: Analyze) -> None:
         (b"PK\x03\x04" + bytes(100), "Excel"),
         (bytes(1000), "binary"),
         (b"\x80\x00\x01\xff" * 100, "binary"),
-        (gzip.compress(b"\x89PNG\r\n\x1a\n" + bytes(100)), "PNG"),
+        (gzip.compress(b"\x89PNG\r\n\x1a\n" + bytes(100), mtime=0), "PNG"),
     ],
 )
 def test_a_binary_file_is_refused_with_what_it_seems_to_be(analyzed: Analyze, content: bytes, seems: str) -> None:
@@ -406,11 +406,11 @@ def test_a_tsv_with_stray_quotes_keeps_every_row(analyzed: Analyze) -> None:
     assert finding(found, "stray_quotes").severity is Severity.WARNING
 
 
-def test_a_quote_that_joins_two_records_of_a_csv_is_an_error_with_its_line(analyzed: Analyze) -> None:
+def test_a_quote_that_joins_two_records_of_a_csv_is_reported_with_its_line(analyzed: Analyze) -> None:
     good = "".join(f'{row},"x"\n' for row in range(2000))
     for declared in ({}, {"quote": '"'}):
         wrong = finding(analyzed(f'id,name\n{good}7,"never closed\n{good}', **declared), "stray_quotes")
-        assert (wrong.severity, wrong.count, wrong.samples[0].line) == (Severity.ERROR, 1, 2002)
+        assert (wrong.severity, wrong.count, wrong.samples[0].line) == (Severity.WARNING, 1, 2002)
 
 
 def test_text_after_a_closing_quote_is_reported(analyzed: Analyze) -> None:
