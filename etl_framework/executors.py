@@ -126,10 +126,11 @@ def _in_flight(
     stop: Callable[[], None],
 ) -> Iterator[R]:
     """Keep ``workers`` items in flight, give results as they come, leave only when nothing is in flight."""
-    waiting = iter(items)
     from concurrent.futures import FIRST_COMPLETED, wait
 
+    waiting = iter(items)
     pending: set[Future[R]] = set()
+    done: set[Future[R]] = set()
     try:
         for item in waiting:
             pending.add(submit(item))
@@ -143,6 +144,13 @@ def _in_flight(
                     pending.add(submit(item))
                     break
                 yield result
+    except Interrupted:
+        stop()
+        # What made somebody stop the tasks may come out a moment after the first of them has stopped.
+        for error in (future.exception() for future in wait(pending | done).done):
+            if error is not None and not isinstance(error, Interrupted):
+                raise error from error.__cause__
+        raise
     except BaseException:
         stop()
         raise

@@ -134,6 +134,7 @@ def collect(into: list[Event]) -> Emit:
 )
 def test_a_url_names_kind_and_number_of_workers(url: str, kind: type, workers: int) -> None:
     executor = etl_executor(url)
+    assert executor is not None
     assert isinstance(executor, kind)
     assert executor.workers == workers
 
@@ -168,7 +169,8 @@ def test_threads_work_here_and_processes_elsewhere(tasks: ModuleType) -> None:
 
 
 def test_items_are_taken_only_when_a_worker_is_free() -> None:
-    workers, ended = 2, []
+    workers = 2
+    ended: list[int] = []
     together = threading.Barrier(workers, timeout=30)
     in_flight: list[int] = []
 
@@ -251,6 +253,25 @@ def test_an_observer_that_raises_ends_the_run_with_its_error(
         list(make(2).run(tasks.endless, range(4), observe))
 
 
+def test_an_error_is_raised_rather_than_the_interruptions_that_it_caused() -> None:
+    executor = ThreadExecutor(2)
+    stopped = threading.Event()
+
+    def task(item: int, emit: Emit) -> None:
+        if item == 0:
+            executor.stop()
+            stopped.wait()
+            raise ZeroDivisionError("the cause")
+        try:
+            while True:
+                emit(Event(name="part_progress", run="r"))
+        finally:
+            stopped.set()
+
+    with pytest.raises(ZeroDivisionError, match="the cause"):
+        list(executor.run(task, range(2), ignore))
+
+
 @pytest.mark.parametrize("task", ["die", "die_while_talking"])
 def test_a_worker_that_is_killed_fails_the_run(tasks: ModuleType, task: str) -> None:
     with pytest.raises(RunFailed, match="worker process died") as caught:
@@ -291,5 +312,5 @@ if __name__ == "__main__":
         workers = [int(parent.stdout.readline()) for _ in range(2)]
         parent.send_signal(signal.SIGKILL)
         # The workers hold the other end of this pipe: it ends when the last of them does.
-        assert parent.communicate(timeout=60) == ("", None)
+        assert parent.communicate(timeout=60)[0] == ""
     assert len(set(workers)) == 2
