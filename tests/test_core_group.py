@@ -181,7 +181,7 @@ def test_a_usage_error_names_what_is_wrong_and_where_to_look(
         ("HookFailed", 4),
         ("ConnectError", 5),
         ("Interrupted", 6),
-        ("Abort", 6),
+        ("Abort", 1),
         ("KeyboardInterrupt", 6),
         ("Locked", 7),
         ("ZeroDivisionError", 1),

@@ -28,9 +28,9 @@ def test_an_answer_is_text_unless_json_is_asked_for(capsys: pytest.CaptureFixtur
     assert (document["schema_version"], document["kind"], document["a"]) == (1, "thing", 1)
 
 
-def test_a_quiet_session_answers_only_programs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_quiet_session_still_answers_what_it_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
     Session(quiet=True).answer("thing", {}, show)
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == "in words\n"
     Session(quiet=True, as_json=True).answer("thing", {}, show)
     assert json.loads(capsys.readouterr().out)["kind"] == "thing"
 

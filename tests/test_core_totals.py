@@ -210,7 +210,7 @@ EXPECTED = Totals(rows=10, columns=(INTEGER, REAL))
     ("figure", "value"), [("nulls", 2), ("minimum", -6), ("maximum", 8), ("total", 13), ("total", None)]
 )
 def test_every_figure_that_differs_is_told_with_both_values(figure: str, value: object) -> None:
-    found = replace(EXPECTED, columns=(replace(INTEGER, **{figure: value}), REAL))
+    found = replace(EXPECTED, columns=(replace(INTEGER, **{figure: value}), REAL))  # type: ignore[arg-type]
     (difference,) = compare(EXPECTED, found)
     assert (difference.column, difference.figure) == ("n", figure)
     assert str(difference) == f"{figure} of column 'n': {getattr(INTEGER, figure)} in the sources, {value} in the table"
