@@ -237,8 +237,15 @@ def test_rows_outside_of_the_period_that_is_replaced_are_refused(
         )
 
 
-def test_rows_outside_of_the_period_may_be_appended() -> None:
-    assert rules(verdict(outcome(0, [(1, date(1999, 1, 1))]), job=replace(BY_MONTH, mode=Mode.APPEND))) == []
+@pytest.mark.parametrize("mode", [Mode.APPEND, Mode.MERGE])
+def test_a_run_with_a_period_loads_no_other_days_in_any_mode(mode: Mode) -> None:
+    part = outcome(0, [(1, date(1999, 1, 1))])
+    assert rules(verdict(part, job=replace(BY_MONTH, mode=mode))) == [("outside_period", "error")]
+    assert rules(verdict(part, job=replace(BY_MONTH, mode=mode, period=None))) == []
+
+
+def test_rows_without_a_day_may_be_appended() -> None:
+    assert rules(verdict(outcome(0, [(1, None)]), job=replace(BY_MONTH, mode=Mode.APPEND))) == []
 
 
 def test_rows_without_a_day_belong_to_no_period() -> None:
