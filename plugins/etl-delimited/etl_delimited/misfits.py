@@ -62,6 +62,8 @@ def wrong(texts: pa.Array, kind: ColumnType) -> Mask:
         return found | _out_of_range(texts, kind.kind)
     if kind.kind is Kind.DECIMAL:
         return found | _too_many_digits(texts, kind.precision or 38, kind.scale or 0)
+    if kind.kind in (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
+        return found | _not_in_calendar(texts)
     return found
 
 
@@ -100,4 +102,19 @@ def _out_of_range(texts: pa.Array, kind: Kind) -> Mask:
 def _too_many_digits(texts: pa.Array, precision: int, scale: int) -> Mask:
     """The plain numbers that do not fit; numbers with an exponent do not count."""
     plain = rf"^[ \t]*[+-]?0*[0-9]{{0,{precision - scale}}}(?:\.[0-9]{{0,{scale}}}0*)?[ \t]*$"
-    return _rows(pc.invert(pc.match_substring_regex(texts, rf"{plain}|[eE]")))
+    beyond = pc.invert(pc.match_substring_regex(texts, rf"{plain}|[eE]"))
+    # Zeros at the end of a fraction are digits, too, as Arrow sees it.
+    digits = pc.replace_substring_regex(texts, r"^[ \t]*[+-]?0*|\.|[ \t]*$", "")
+    long = pc.and_not(pc.greater(pc.binary_length(digits), precision), pc.match_substring_regex(texts, "[eE]"))
+    return _rows(beyond) | _rows(long)
+
+
+def _not_in_calendar(texts: pa.Array) -> Mask:
+    """The 29ths of February of years that have none."""
+    found = np.zeros(len(texts), np.bool_)
+    leap_days = np.flatnonzero(_rows(pc.match_substring_regex(texts, r"^[ \t]*[0-9]{4}-02-29")))
+    if len(leap_days):
+        trimmed = pc.utf8_ltrim(texts.take(pa.array(leap_days)), " \t")
+        years = pc.utf8_slice_codeunits(trimmed, 0, 4).cast(pa.int32()).to_numpy()
+        found[leap_days] = (years % 4 != 0) | ((years % 100 == 0) & (years % 400 != 0))
+    return found

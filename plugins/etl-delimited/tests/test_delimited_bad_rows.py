@@ -5,9 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from etl_delimited.dialect import Dialect
 from etl_delimited.format import DelimitedFormat
+from etl_delimited.misfits import wrong
+from etl_delimited.parse import Layout, ParseError, Parser
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -380,3 +383,46 @@ def test_a_record_is_judged_alike_alone_and_among_others(tmp_path, records, bloc
         bad += [(one.rule, one.data) for one in alone.bad]
     assert together.rows == rows
     assert [one.data for one in together.bad] == [data for _, data in bad]
+
+
+NUMBERS = st.from_regex(
+    r"[ ]?[+-]?[0-9]{0,5}(\.[0-9]{0,5})?([eE][+-]?[0-9])?[ ]?", fullmatch=True, alphabet="0123459.eE+- "
+)
+MOMENTS = st.builds(
+    "{}-{:02}-{:02}{}{}".format,
+    st.sampled_from(["0000", "1900", "2000", "2023", "2024", "24", "x"]),
+    st.integers(0, 13),
+    st.sampled_from([0, 1, 28, 29, 30, 31, 32]),
+    st.sampled_from(["", " 10", "T10:00", " 23:59:60", " 24:00:00", " 10:00:00.123456", " 10:00:00.1234567", " "]),
+    st.sampled_from(["", "Z", "+02", "+0200", "+02:00", " UTC"]),
+)
+CLOCKS = st.sampled_from(
+    ["10:00", "24:00", "1:00", "10:00:00", "10:00:61", "10:00:00.5", "10:00:00.1234567", "x", " 10:00"]
+)
+LITERALS = {
+    "smallint": st.one_of(NUMBERS, st.integers(-40000, 40000).map(str), st.sampled_from(["0x1f", "0xG", "--1", "٣"])),
+    "bigint": st.one_of(NUMBERS, st.integers(-(1 << 65), 1 << 65).map(str), st.integers(0, 99).map("{:030}".format)),
+    "decimal(5,2)": NUMBERS,
+    "decimal(5,0)": NUMBERS,
+    "decimal(3,3)": NUMBERS,
+    "double": st.one_of(NUMBERS, st.sampled_from(["nan", "-inf", "Infinity", "nan(1)", "infin", "1e400", "0x1p3"])),
+    "boolean": st.sampled_from(["t", "T", "true", "True", "tRUE", "yes", "y", "0", "00", " 1"]),
+    "date": MOMENTS,
+    "timestamp": MOMENTS,
+    "timestamptz": MOMENTS,
+    "time": CLOCKS,
+}
+
+
+@settings(deadline=None, max_examples=100)
+@given(data=st.data(), kind=st.sampled_from(sorted(LITERALS)))
+def test_what_is_surely_wrong_is_refused_by_the_parser(data, kind):
+    (column,) = columns(kind)
+    parser = Parser(Dialect(header=False), Layout.of(["c0"], [column]))
+    texts = data.draw(st.lists(LITERALS[kind].filter(bool), min_size=1, max_size=20))
+    for text, surely in zip(texts, wrong(pa.array(texts), column.type), strict=True):
+        try:
+            parser.parse(f'"{text}"\n'.encode())
+        except ParseError:
+            continue
+        assert not surely, text
