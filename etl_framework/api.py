@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etl_framework.checks import insist_on_checks
 from etl_framework.config import Config, load_config, resolve_job
-from etl_framework.errors import EtlError, UsageError
+from etl_framework.errors import UsageError
 from etl_framework.plugins import Plugins, PluginSettings
 from etl_framework.sources import find_sources
 from etl_framework.state import State
@@ -54,12 +55,18 @@ class Workspace:
         )
         return cls(config=read, settings=settings, state=State(read.state_dir))
 
-    def plugins(self) -> Plugins:
+    def plugins(self, job: Job | None = None) -> Plugins:
         """Load the plugins, all or nothing.
 
+        :param job: whose required plugins must be there, too, and whose checks must have somebody to act on them.
         :raises PluginLoadError: one is broken, or a required one is missing.
+        :raises UsageError: the job asks for checks that no plugin makes.
         """
-        return Plugins.load(self.settings)
+        plugins = Plugins.load(self.settings)
+        if job is not None:
+            plugins.require(job.required_plugins)
+            insist_on_checks(job, plugins)
+        return plugins
 
     def job(self, name: str | None, files: Iterable[Path | str], options: dict[str, object]) -> Job:
         """The job with everything filled in; see :func:`etl_framework.config.resolve_job`."""
@@ -70,19 +77,19 @@ class Workspace:
         from etl_framework.pipeline import start
 
         sources = find_sources(job)
-        return start(job, sources, self.plugins(), self.state, observers=observers, console=console)
+        return start(job, sources, self.plugins(job), self.state, observers=observers, console=console)
 
     def plan(self, job: Job) -> LoadPlan:
         """What :meth:`load` would do, with nothing changed."""
         from etl_framework.planning import plan_load
 
-        return plan_load(job, find_sources(job), self.plugins())
+        return plan_load(job, find_sources(job), self.plugins(job))
 
     def validate(self, job: Job, *, observers: tuple[Emit, ...] = ()) -> Validation:
         """Check a job's sources, load nothing."""
         from etl_framework.validating import validate_sources
 
-        return validate_sources(job, find_sources(job), self.plugins(), observers)
+        return validate_sources(job, find_sources(job), self.plugins(job), observers)
 
     def analyze(self, job: Job, *, exact: bool = False) -> tuple[Analysis, ...]:
         """Find out how each source is to be read.
@@ -95,7 +102,7 @@ class Workspace:
             analysis = plugins.analyze(source, job)
             if exact:
                 workers = plugins.executor(job.executor).workers
-                with plugins.blaming(analysis.format.name, "etl_analyze"):
+                with plugins.blaming(analysis.format, "etl_analyze"):
                     rows = analysis.format.count_rows(source, workers)
                 analysis = dataclasses.replace(analysis, rows=rows, rows_exact=True)
             analyses.append(analysis)
@@ -111,12 +118,12 @@ class Workspace:
     def report(self, run: str) -> RunReport | None:
         """The report of a run that has ended; None while it has not.
 
-        :raises EtlError: there is no such run.
+        :raises UsageError: there is no such run.
         """
         from etl_framework.jsonable import report_from_json
 
         if not self.state.exists:
-            raise EtlError(f"there is no run {run!r}", advice=f"No run was ever begun in {self.state.folder}.")
+            raise UsageError(f"there is no run {run!r}", advice=f"No run was ever begun in {self.state.folder}.")
         with self.state.journal() as journal:
             text = journal.report(run)
         return None if text is None else dataclasses.replace(report_from_json(text), replayed=True)
@@ -130,18 +137,22 @@ class Workspace:
 
     def to_resume(self) -> tuple[RunRecord, ...]:
         """The runs that stopped before their end and are not under way, the latest first."""
-        from etl_framework.pipeline import RESUMABLE
-
         return tuple(
-            record
-            for record in self.runs()
-            if record.status in RESUMABLE and not self.state.is_locked(record.job, record.target)
+            record for record in self.runs() if record.resumable and not self.state.is_locked(record.job, record.target)
         )
 
     def resume(
-        self, run: str | None = None, *, observers: tuple[Emit, ...] = (), console: bool = False
+        self,
+        run: str | None = None,
+        *,
+        executor: str | None = None,
+        observers: tuple[Emit, ...] = (),
+        console: bool = False,
     ) -> RunReport | None:
-        """Carry a run to its end; see :func:`resume`."""
+        """Carry a run to its end; see :func:`resume`.
+
+        :param executor: reads what is left instead of the job's own executor.
+        """
         from etl_framework.pipeline import resume
 
         if run is None:
@@ -152,7 +163,9 @@ class Workspace:
                 listed = ", ".join(f"{record.run} ({record.job})" for record in stopped)
                 raise UsageError(f"several runs can be resumed: {listed}", advice="Name one: `etl resume RUN`.")
             run = stopped[0].run
-        return resume(run, self.plugins(), self.state, observers=observers, console=console)
+        if not self.state.exists:
+            raise UsageError(f"there is no run {run!r}", advice=f"No run was ever begun in {self.state.folder}.")
+        return resume(run, self.plugins(), self.state, executor=executor, observers=observers, console=console)
 
 
 def load(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
-from etl_framework.values import BadRow, Finding, Sample, Severity
+from etl_framework.errors import UsageError
+from etl_framework.values import BadRow, Check, Finding, Job, Sample, Severity
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from etl_framework.plugins import Plugins
     from etl_framework.protocols import Block
 
 MOST_SAMPLES = 10
@@ -121,6 +123,24 @@ def _shown(value: pa.Scalar) -> str | None:
 def first_samples(samples: Iterable[Sample]) -> list[Sample]:
     """The first :data:`MOST_SAMPLES` in the order of the data, whatever the order they came in."""
     return sorted(samples, key=lambda s: (-1 if s.part is None else s.part, s.line or 0, s.offset or 0))[:MOST_SAMPLES]
+
+
+def insist_on_checks(job: Job, plugins: Plugins) -> None:
+    """Make sure that what the job wants checked has somebody to check it.
+
+    :raises UsageError: nobody does; a check that is asked for must never be passed over in silence.
+    """
+    if job.check in (Check.WAREHOUSE, Check.BOTH):
+        raise UsageError(
+            f"check = {job.check}: no installed plugin checks in the warehouse",
+            advice="Check the file (--check file), or nothing but its structure (--check none).",
+        )
+    asked = [name for name in ("checks", "rules") if job.sections.get(name)]
+    if asked and job.check is not Check.NONE and not any("etl_validate" in info.hooks for info in plugins.infos):
+        raise UsageError(
+            f"job {job.name!r} asks for {' and '.join(asked)}, but no installed plugin implements etl_validate",
+            advice="Install or write a plugin that does, or leave them out; --check none goes on without.",
+        )
 
 
 _ADVICE = {

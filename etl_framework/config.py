@@ -30,6 +30,7 @@ __all__ = [
     "name_or_files",
     "problems",
     "resolve_job",
+    "stand_ins",
 ]
 
 _COUNTED_EXECUTORS = ("threads", "processes")
@@ -121,16 +122,24 @@ def explain(
     return tuple(Setting(key=key, value=_plain(value), origin=origins[key]) for key, value in values.items())
 
 
+def stand_ins(config: Config, name: str) -> dict[str, object]:
+    """What a job needs to be resolved although it is only given when it runs: some period.
+
+    :returns: overrides for :func:`resolve_job` and :func:`explain`.
+    """
+    layer = config.jobs.get(name)
+    return {} if layer is None or layer.settings.period else {"period": "2000-01"}
+
+
 def problems(config: Config) -> tuple[UsageError, ...]:
     """What is wrong with the jobs of a configuration that reads well, for ``etl config validate``.
 
     A job that only lacks its period is right: the period is given when it runs.
     """
     found = []
-    for name, layer in config.jobs.items():
-        some_period = {} if layer.settings.period else {"period": "2000-01"}
+    for name in config.jobs:
         try:
-            resolve_job(config, name, some_period)
+            resolve_job(config, name, stand_ins(config, name))
         except UsageError as error:
             found.append(error)
     return tuple(found)
@@ -224,10 +233,10 @@ def _target(config: Config, chosen: Layers, *, bare: bool) -> str:
 
 def _anchored_url(url: str, folder: Path) -> str:
     # Names of connections have neither slash nor suffix: what has one is a local file, found from any folder.
-    match = re.fullmatch(r"([a-z][a-z0-9+.-]*):(?!/)([^:?]*(?:/[^:?]*|\.\w+))", url)
+    match = re.fullmatch(r"([a-z][a-z0-9+.-]*):(?!/)([^:?]*(?:/[^:?]*|\.\w+))(\?.*)?", url)
     if match is None:
         return url
-    return f"{match[1]}:{os.path.normpath(folder / Path(match[2]).expanduser())}"
+    return f"{match[1]}:{os.path.normpath(folder / Path(match[2]).expanduser())}{match[3] or ''}"
 
 
 def _executor(chosen: Layers) -> str:

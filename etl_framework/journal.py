@@ -75,6 +75,7 @@ class RunRecord:
     :param updated: the last entry, UTC.
     :param attempts: how often it was begun or resumed.
     :param error: why it failed.
+    :param planned: whether it came as far as its parts.
     """
 
     run: str
@@ -86,6 +87,15 @@ class RunRecord:
     updated: datetime
     attempts: int
     error: str
+    planned: bool
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the run can be carried on, unless it is under way: ``running`` may mean killed.
+
+        What failed before anything was planned, such as for a mistake in the target, is better begun anew.
+        """
+        return self.status in (Status.RUNNING, Status.INTERRUPTED) or (self.status is Status.FAILED and self.planned)
 
 
 class Journal:
@@ -180,8 +190,8 @@ class Journal:
     def runs(self) -> tuple[RunRecord, ...]:
         """Every run, the latest first."""
         rows = self._all(
-            "SELECT run, job, target, target_table, status, started, updated, attempts, error FROM runs "
-            "ORDER BY started DESC, rowid DESC"
+            "SELECT run, job, target, target_table, status, started, updated, attempts, error, "
+            "EXISTS (SELECT 1 FROM parts WHERE parts.run = runs.run) FROM runs ORDER BY started DESC, rowid DESC"
         )
         return tuple(
             RunRecord(
@@ -194,8 +204,9 @@ class Journal:
                 updated=datetime.fromisoformat(updated),
                 attempts=attempts,
                 error=error,
+                planned=bool(planned),
             )
-            for run, job, target, table, status, started, updated, attempts, error in rows
+            for run, job, target, table, status, started, updated, attempts, error, planned in rows
         )
 
     # Parts

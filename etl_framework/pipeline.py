@@ -13,12 +13,22 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from shutil import rmtree
 from typing import TYPE_CHECKING, Self
 
-import structlog
-
-from etl_framework.errors import EtlError, ExitCode, Interrupted, Refused, RunFailed
+from etl_framework.errors import (
+    EtlError,
+    ExitCode,
+    Interrupted,
+    PluginError,
+    ReconciliationError,
+    Refused,
+    RunFailed,
+    UsageError,
+)
 from etl_framework.jsonable import dumps
+from etl_framework.logs import get_logger
+from etl_framework.observing import tell_observers
 from etl_framework.packing import is_intact
 from etl_framework.planning import already_there
 from etl_framework.protocols import Run
@@ -28,7 +38,7 @@ from etl_framework.reporting import build_report
 from etl_framework.sources import check_unchanged
 from etl_framework.state import State, new_run_id
 from etl_framework.survey import Survey, adopt, plan_parts, settle, survey_sources
-from etl_framework.totals import reconcile
+from etl_framework.totals import compare
 from etl_framework.values import Event, Gate, OnBadRows, Receipt, StagedPart, Status
 from etl_framework.verdict import Verdict, judge, pass_gate
 
@@ -38,13 +48,10 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Codec, Emit, Executor, Warehouse
     from etl_framework.values import Job, PackedPart, Part, RunReport, Source
 
-log = structlog.get_logger()
+log = get_logger()
 
 UPLOADS_AT_A_TIME = 4
 """Parts that are uploaded at once, beside those that are being read."""
-
-RESUMABLE = frozenset({Status.RUNNING, Status.INTERRUPTED, Status.FAILED})
-"""What a run that is not under way any more can be resumed from; ``running`` then means killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +85,7 @@ def start(
     :param console: whether reporters print to standard output.
     :raises EtlError: the run did not succeed; its ``report`` tells how far it came.
     """
-    plan = Plan(job=job, sources=sources, plugins=tuple(info.name for info in plugins.infos if not info.disabled))
+    plan = Plan(job=job, sources=sources, plugins=_names(plugins))
     with state.lock(job.name, job.target), state.journal() as journal:
         run = new_run_id()
         journal.begin(run, job=job.name, target=job.target, table=str(job.table), plan=plan)
@@ -86,21 +93,50 @@ def start(
 
 
 def resume(
-    run: str, plugins: Plugins, state: State, *, observers: tuple[Emit, ...] = (), console: bool = False
+    run: str,
+    plugins: Plugins,
+    state: State,
+    *,
+    executor: str | None = None,
+    observers: tuple[Emit, ...] = (),
+    console: bool = False,
 ) -> RunReport:
     """Carry an interrupted, killed or failed run to its end.
 
-    :raises EtlError: as :func:`start` does; also when the run has ended and cannot be resumed.
+    :param executor: runs what is left instead of the job's own executor.
+    :raises UsageError: there is no such run, or it has ended.
+    :raises EtlError: as :func:`start` does.
     """
     with state.journal() as journal:
-        plan: Plan = journal.plan(run)
-        with state.lock(plan.job.name, plan.job.target):
-            record = next(record for record in journal.runs() if record.run == run)
-            if record.status not in RESUMABLE:
-                raise EtlError(f"run {run} has ended: {record.status}", advice="Begin anew with `etl load`.")
-            plugins.require(plan.plugins)
+        record = next((record for record in journal.runs() if record.run == run), None)
+        if record is None:
+            raise UsageError(f"there is no run {run!r}", advice="`etl runs list` shows every run.")
+        with state.lock(record.job, record.target):
+            if not record.resumable:
+                raise UsageError(f"run {run} has ended: {record.status}", advice="Begin anew with `etl load`.")
+            plan: Plan = journal.plan(run)
+            _require_same(plan, plugins)
+            if executor:
+                plan = dataclasses.replace(plan, job=dataclasses.replace(plan.job, executor=executor))
             journal.resumed(run)
             return _Attempt(run, plan, plugins, state, journal, observers, console=console).carry_out()
+
+
+def _require_same(plan: Plan, plugins: Plugins) -> None:
+    """Insist on the plugins that the run began with: a check must have seen all parts, or none.
+
+    :raises PluginError: others are there, or some are not.
+    """
+    plugins.require(plan.plugins)
+    if new := sorted(set(_names(plugins)) - set(plan.plugins)):
+        raise PluginError(
+            f"the run began without {', '.join(new)}, which would see only the rest of it",
+            advice=f"Go on without: etl {' '.join(f'--disable-plugin {name}' for name in new)} resume …",
+        )
+
+
+def _names(plugins: Plugins) -> tuple[str, ...]:
+    return tuple(info.name for info in plugins.infos if not info.disabled)
 
 
 class _Attempt:
@@ -122,7 +158,7 @@ class _Attempt:
         self._job = plan.job
         self._plugins = plugins
         self._journal = journal
-        self._observers = observers
+        self._observers = list(observers)
         self._console = console
         self._folder = state.run_folder(run)
         self._steps: list[tuple[str, float]] = [tuple(step) for step in json.loads(journal.steps(run))]
@@ -133,9 +169,6 @@ class _Attempt:
         self._emit("run_started")
         log.info("run_started", run=self._id, job=self._job.name, table=str(self._job.table), target=self._job.target)
         try:
-            self._plugins.require(self._job.required_plugins)
-            for source in self._plan.sources:
-                check_unchanged(source, thorough=True)
             with self._connected() as warehouse, self._executor() as executor:
                 receipt = self._to_the_end(warehouse, executor)
         except KeyboardInterrupt:
@@ -147,19 +180,24 @@ class _Attempt:
             raise self._ended_badly(error) from None
         except EtlError as error:
             raise self._ended_badly(error) from error.__cause__
+        except Exception as error:
+            # Whatever broke, the run must not look as if it went on.
+            failure = RunFailed(f"unexpected {type(error).__name__}: {error}", advice="Please report this defect.")
+            raise self._ended_badly(failure) from error
         return self._ended_well(receipt)
 
     # Steps
 
     def _to_the_end(self, warehouse: Warehouse, executor: Executor) -> Receipt:
         codec = self._plugins.codec(self._with_codec(warehouse), self._job.target)
-        survey = self._journal.plan(self._id).survey or self._analyze(warehouse, executor)
+        survey = self._plan.survey or self._analyze(warehouse, executor)
         run = self._run(survey, codec)
         if (done := self._journal.receipt(self._id) or warehouse.find_load(run)) is not None:
             # Killed between the commit and what comes after it.
-            self._verdict = judge(self._job, survey, self._journal.outcomes(self._id), self._plugins)
+            self._weigh(survey, dict(self._journal.outcomes(self._id)))
             return self._loaded(self._run(survey, codec), warehouse, done)
-        self._supersede(warehouse, codec)
+        for source in self._plan.sources:
+            check_unchanged(source, thorough=True)
         pass_gate(survey.findings)
         self._refuse_if_there(warehouse)
         survey, staged = self._read(survey, warehouse, executor, codec)
@@ -187,6 +225,7 @@ class _Attempt:
             log.warning("survey_changed", run=self._id, message=message)
             self._emit("survey_changed", step="validate", message=message)
             warehouse.discard_staged(self._run(survey, codec))
+            rmtree(self._folder / "packed", ignore_errors=True)
             self._replan(survey)
 
         with self._step("validate"):
@@ -207,24 +246,28 @@ class _Attempt:
                 outcomes[outcome.part] = outcome
                 if not before_upload:
                     uploads.add(outcome.pieces)
-            self._judge(survey, outcomes)
+            self._weigh(survey, outcomes)
+            assert self._verdict is not None
+            pass_gate(self._verdict.findings)
             if before_upload:
                 uploads.add(piece for piece, _ in self._journal.pieces(self._id) if piece.name not in staged)
             staged.update(uploads.results())
         return tuple(staged[piece.name] for piece, _ in self._journal.pieces(self._id))
 
-    def _judge(self, survey: Survey, outcomes: dict[int, PartOutcome]) -> None:
+    def _weigh(self, survey: Survey, outcomes: dict[int, PartOutcome]) -> None:
         self._verdict = judge(self._job, survey, outcomes, self._plugins)
         if self._job.on_bad_rows is OnBadRows.QUARANTINE:
             paths = join_rejects(self._folder, self._plan.sources, survey.parts, self._verdict.lines_before)
             self._rejects = tuple(map(str, paths))
-        pass_gate(self._verdict.findings)
 
     def _load(self, run: Run, staged: tuple[StagedPart, ...], warehouse: Warehouse) -> Receipt:
         with self._step("load"):
             for source in self._plan.sources:
                 check_unchanged(source, thorough=True)
             assert self._verdict is not None
+            self._supersede(run, warehouse)
+            # Again, since hours may have passed.
+            self._refuse_if_there(warehouse)
             if (there := sum(part.rows for part in staged)) != self._verdict.rows:
                 raise RunFailed(
                     f"{there:,} rows are staged but {self._verdict.rows:,} were read",
@@ -236,17 +279,12 @@ class _Attempt:
     def _loaded(self, run: Run, warehouse: Warehouse, receipt: Receipt) -> Receipt:
         self._journal.set_receipt(self._id, receipt)
         assert run.totals is not None
-        reconcile(run.totals, receipt.totals)
-        if receipt.rows != run.totals.rows:
-            raise RunFailed(
-                f"the warehouse loaded {receipt.rows:,} rows of {run.totals.rows:,}",
-                advice="Please report this as a defect of the warehouse's plugin.",
+        if differences := compare(run.totals, receipt.totals):
+            raise ReconciliationError(
+                f"the load was committed, but the table does not hold what the sources hold: {differences[0]}",
+                advice="Look into the table before anything else; please report this defect of the warehouse's plugin.",
             )
         warehouse.discard_staged(run)
-        survey: Survey = self._journal.plan(self._id).survey
-        if self._job.on_bad_rows is OnBadRows.QUARANTINE and self._verdict:
-            paths = join_rejects(self._folder, self._plan.sources, survey.parts, self._verdict.lines_before)
-            self._rejects = tuple(map(str, paths))
         return receipt
 
     # What the steps need
@@ -274,7 +312,7 @@ class _Attempt:
     def _upload(self, piece: PackedPart, warehouse: Warehouse, run: Run) -> StagedPart:
         self._journal.set_piece(self._id, piece.part, piece.piece, "uploading")
         staged = self._plugins.upload(piece, warehouse, run)
-        if (staged.size, staged.digest, staged.rows) != (piece.size, piece.digest, piece.rows):
+        if staged != _as_staged(piece):
             raise RunFailed(
                 f"staged part {staged.name} is not what was uploaded", advice=f"Go on with `etl resume {self._id}`."
             )
@@ -331,29 +369,31 @@ class _Attempt:
     def _with_codec(self, warehouse: Warehouse) -> Job:
         return dataclasses.replace(self._job, compress=self._job.compress or warehouse.default_codec)
 
-    def _supersede(self, warehouse: Warehouse, codec: Codec) -> None:
-        """End the unfinished runs of the same job and target, which this one takes the place of."""
+    def _supersede(self, run: Run, warehouse: Warehouse) -> None:
+        """End the unfinished runs of the same job, target and files, which this one takes the place of."""
         for record in self._journal.runs():
             same = (record.job, record.target) == (self._job.name, self._job.target)
-            if not same or record.run == self._id or record.status not in RESUMABLE:
+            if not same or record.run == self._id or not record.resumable:
                 continue
-            plan: Plan = self._journal.plan(record.run)
-            if plan.survey is not None:
-                other = dataclasses.replace(
-                    self._run(plan.survey, codec),
-                    id=record.run,
-                    job=plan.job,
-                    sources=plan.sources,
-                    folder=self._folder.parent / record.run,
-                )
-                if warehouse.find_load(other) is not None:
-                    self._journal.set_status(record.run, Status.DONE)
-                    continue
-                warehouse.discard_staged(other)
-            for piece, _ in self._journal.pieces(record.run):
-                piece.path.unlink(missing_ok=True)
-            log.warning("run_superseded", run=record.run, by=self._id)
-            self._journal.set_status(record.run, Status.SUPERSEDED, error=f"superseded by run {self._id}")
+            if not self._shares_sources(record.run):
+                continue
+            other = dataclasses.replace(run, id=record.run, folder=self._folder.parent / record.run)
+            committed = warehouse.find_load(other) is not None
+            warehouse.discard_staged(other)
+            rmtree(other.folder / "packed", ignore_errors=True)
+            log.warning("run_superseded", run=record.run, by=self._id, committed=committed)
+            if committed:
+                self._journal.set_status(record.run, Status.DONE)
+            else:
+                self._journal.set_status(record.run, Status.SUPERSEDED, error=f"superseded by run {self._id}")
+
+    def _shares_sources(self, run: str) -> bool:
+        try:
+            theirs: Plan = self._journal.plan(run)
+        except RunFailed:
+            # Written by another version, so that it cannot be resumed anyway.
+            return True
+        return not {source.path for source in theirs.sources}.isdisjoint(source.path for source in self._plan.sources)
 
     @contextmanager
     def _connected(self) -> Iterator[Warehouse]:
@@ -411,51 +451,59 @@ class _Attempt:
         )
 
     def _observed(self, event: Event) -> None:
-        for observer in self._observers:
-            observer(event)
+        tell_observers(self._observers, event)
         self._plugins.event(event)
 
     # The end
 
     def _ended_well(self, receipt: Receipt) -> RunReport:
+        # Reported before it is done: killed in between, the run is resumed, and everybody is told.
+        report = self._report(Status.DONE, receipt)
         self._journal.set_status(self._id, Status.DONE)
         self._clean()
-        return self._report(Status.DONE, receipt)
+        return report
 
     def _ended_badly(self, error: EtlError) -> EtlError:
-        status = {ExitCode.INTERRUPTED: Status.INTERRUPTED, ExitCode.REFUSED: Status.REFUSED}.get(
-            error.exit_code, Status.FAILED
-        )
+        status = self._status_after(error)
         log.info("run_ended", run=self._id, status=status, error=error.message)
         if status is Status.REFUSED:
             self._withdraw()
-        elif error.exit_code is ExitCode.FAILED and not isinstance(error, Interrupted):
+        elif status is Status.FAILED and self._plan.survey is not None:
             error.advice = f"{error.advice} The run can be resumed: `etl resume {self._id}`.".strip()
         self._journal.set_status(self._id, status, error=error.message)
         error.report = self._report(status, None, error=error)
         return error
 
+    def _status_after(self, error: EtlError) -> Status:
+        if isinstance(error, Interrupted):
+            return Status.INTERRUPTED
+        if isinstance(error, Refused) or self._plan.survey is None:
+            # What never got as far as parts has nothing to resume.
+            return Status.REFUSED if error.exit_code is ExitCode.REFUSED else Status.FAILED
+        return Status.FAILED
+
     def _withdraw(self) -> None:
         """Remove what a refused run staged."""
-        survey: Survey | None = self._journal.plan(self._id).survey
-        if survey is not None and survey.parts:
-            with self._connected() as warehouse:
-                codec = self._plugins.codec(self._with_codec(warehouse), self._job.target)
-                warehouse.discard_staged(self._run(survey, codec))
+        survey = self._plan.survey
+        if survey is not None:
+            try:
+                with self._connected() as warehouse:
+                    codec = self._plugins.codec(self._with_codec(warehouse), self._job.target)
+                    warehouse.discard_staged(self._run(survey, codec))
+            except EtlError as error:
+                # Why the run was refused matters more than what is left of it.
+                log.warning("staged_parts_left", run=self._id, error=error.message)
         self._clean()
 
     def _clean(self) -> None:
-        for piece, _ in self._journal.pieces(self._id):
-            piece.path.unlink(missing_ok=True)
+        rmtree(self._folder / "packed", ignore_errors=True)
         discard_part_rejects(self._folder, self._journal.parts(self._id))
-        for left in (self._folder / "packed").glob("*.packing"):
-            left.unlink(missing_ok=True)
 
     def _report(self, status: Status, receipt: Receipt | None, *, error: EtlError | None = None) -> RunReport:
         record = next(record for record in self._journal.runs() if record.run == self._id)
         report = build_report(
             record,
-            plan=self._journal.plan(self._id),
+            plan=self._plan,
             status=status,
             verdict=self._verdict,
             receipt=receipt,
@@ -466,14 +514,12 @@ class _Attempt:
             error=error,
             console=self._console,
         )
-        began = time.perf_counter()
         problems = self._plugins.report(report)
-        self._steps.append(("report", time.perf_counter() - began))
         report = dataclasses.replace(report, problems=(*problems, *self._plugins.problems))
         self._journal.set_report(self._id, dumps("run_report", report))
         self._emit("run_finished", message=str(status))
         log.info("run_finished", run=self._id, status=status, rows=report.rows_loaded)
-        for problem in problems:
+        for problem in report.problems:
             log.warning("report_problem", run=self._id, problem=problem)
         return report
 

@@ -134,7 +134,7 @@ class PartReader:
     def _blocks(self, part: Part) -> Iterator[Block]:
         analysis = self.survey.analyses[part.source]
         try:
-            with self.plugins.blaming(analysis.format.name, "etl_analyze"):
+            with self.plugins.blaming(analysis.format, "etl_analyze"):
                 yield from analysis.format.read(analysis.source, part, self.survey.columns, self.job.block_bytes)
         except MisplacedCut as error:
             raise MisplacedCut(part.source) from error

@@ -53,7 +53,7 @@ class State:
         folder = self.folder / "locks"
         self._prepare(folder)
         name = hashlib.sha256(f"{job}\0{target}".encode()).hexdigest()[:32]
-        lock = FileLock(folder / f"{name}.lock", timeout=0)
+        lock = FileLock(folder / f"{name}.lock", timeout=1)
         try:
             lock.acquire()
         except Timeout as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from etl_framework.columns import Column, ColumnType, Kind
+from etl_framework.columns import FLOATS, Column, ColumnType, Kind
 from etl_framework.errors import RunFailed
 from etl_framework.protocols import MisplacedCut, TypesWidened
 from etl_framework.values import Finding, Part, Sample, Severity
@@ -88,15 +88,20 @@ def survey_sources(job: Job, sources: Iterable[Source], plugins: Plugins) -> Sur
 def adopt(columns: Iterable[Column], table: Iterable[Column]) -> tuple[Column, ...]:
     """The columns, with inferred types replaced by those of the table that the rows go to.
 
-    What does not fit the table is then a bad row rather than a reason to widen a type that cannot be widened.
+    What does not fit the table is then a bad row rather than a reason to widen a type that cannot be widened. Only
+    integers for a column of floats go on being looked at as inferred: one that a float would round widens the type,
+    which then does not fit the table.
     """
     there = {column.name.casefold(): column.type for column in table}
-    return tuple(
-        dataclasses.replace(column, type=there[column.name.casefold()], declared=True)
-        if not column.declared and column.name.casefold() in there
-        else column
-        for column in columns
-    )
+
+    def adopted(column: Column) -> Column:
+        kind = there.get(column.name.casefold())
+        if kind is None or column.declared:
+            return column
+        rounds = kind.kind in FLOATS and column.type.kind not in FLOATS
+        return dataclasses.replace(column, type=kind, declared=not rounds)
+
+    return tuple(map(adopted, columns))
 
 
 def plan_parts(survey: Survey, job: Job, workers: int) -> Survey:

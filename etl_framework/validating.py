@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from etl_framework.observing import tell_observers
 from etl_framework.reading import PartReader
 from etl_framework.state import new_run_id
 from etl_framework.survey import Survey, plan_parts, settle, survey_sources
@@ -59,10 +60,10 @@ def validate_sources(
     began = time.perf_counter()
     run = new_run_id()
     executor = plugins.executor(job.executor)
+    watching = list(observers)
 
     def emit(event: Event) -> None:
-        for observer in observers:
-            observer(event)
+        tell_observers(watching, event)
         plugins.event(event)
 
     def attempt(survey: Survey) -> Verdict:

@@ -390,7 +390,7 @@ class Status(StrEnum):
 class StepTime:
     """How long a step took.
 
-    :param step: ``analyze``, ``validate``, ``load``, ``report``.
+    :param step: ``analyze``, ``validate``, ``load``.
     :param seconds: wall time.
     """
 

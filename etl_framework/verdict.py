@@ -136,16 +136,16 @@ def _scope(job: Job, totals: Totals) -> Iterable[Finding]:
             if job.mode in (Mode.REPLACE, Mode.REPLACE_PERIOD)
             else "",
         )
-    if job.mode is Mode.REPLACE_PERIOD and job.period and (days := columns.get(job.date_column or "")):
+    if job.period and (days := columns.get(job.date_column or "")):
         low, high = (_day(value) for value in (days.minimum, days.maximum))
         if low and high and (low < job.period.first or high > job.period.last):
             yield _error(
                 "outside_period",
                 1,
                 f"column {days.name!r} spans {low} to {high}, but the period is {job.period}",
-                "Rows outside of the period would be loaded again with every load: correct --period or the source.",
+                "Correct --period, or the source: what a run loads is what its period says.",
             )
-        if days.nulls:
+        if days.nulls and job.mode is Mode.REPLACE_PERIOD:
             yield _error(
                 "null_date",
                 days.nulls,

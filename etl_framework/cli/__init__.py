@@ -22,16 +22,19 @@ def run(arguments: Sequence[str]) -> int:
 
     :returns: its exit code.
     """
-    session = Session()
+    # Known before the options are parsed, so that a mistake among them is told as JSON, too.
+    session = Session(as_json="--json" in arguments)
     stdout = sys.stdout
     try:
         answer = etl.main(args=list(arguments), prog_name="etl", standalone_mode=False, obj=session)
         return answer if isinstance(answer, int) else ExitCode.DONE
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
-    except click.Abort:
-        session.complain("aborted", "Nothing was changed.", ExitCode.INTERRUPTED)
-        return ExitCode.INTERRUPTED
+    except click.Abort as abort:
+        if isinstance(abort.__cause__ or abort.__context__, KeyboardInterrupt):
+            return _interrupted(session)
+        session.complain("aborted", "Nothing was changed.", ExitCode.FAILED)
+        return ExitCode.FAILED
     except click.ClickException as error:
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             error.show()
@@ -45,8 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         session.fail(error)
         return error.exit_code
     except KeyboardInterrupt:
-        session.complain("interrupted", "`etl resume` goes on with what was begun.", ExitCode.INTERRUPTED)
-        return ExitCode.INTERRUPTED
+        return _interrupted(session)
     except SystemExit as exit_:
         # When whoever reads our output has seen enough, as `| head` does, rich leaves like this, and click does so
         # too after it has put another stream in place of the broken one.
@@ -62,3 +64,10 @@ def run(arguments: Sequence[str]) -> int:
             ExitCode.FAILED,
         )
         return ExitCode.FAILED
+
+
+def _interrupted(session: Session) -> int:
+    session.complain(
+        "interrupted", "`etl runs list` shows what is unfinished; `etl resume` goes on.", ExitCode.INTERRUPTED
+    )
+    return ExitCode.INTERRUPTED

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +12,9 @@ from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, json_option, table
 from etl_framework.errors import ConfigError, UsageError
 from etl_framework.terminal import printable
+
+if TYPE_CHECKING:
+    from etl_framework.config import Config, Setting
 
 
 @click.group()
@@ -69,11 +74,9 @@ def validate_config(session: Session) -> None:
 @with_log
 def show(session: Session, job: str | None) -> None:
     """Show every setting of JOB with its value and where it comes from; by default, of every job."""
-    from etl_framework.config import explain
-
     workspace = session.workspace()
     names = [job] if job else list(workspace.config.jobs)
-    explained = {name: explain(workspace.config, name) for name in names}
+    explained = {name: _explained(workspace.config, name) for name in names}
     answer = {
         "path": workspace.config.path,
         "state_dir": workspace.config.state_dir,
@@ -94,6 +97,17 @@ def show(session: Session, job: str | None) -> None:
             )
 
     session.answer("config", answer, show_settings)
+
+
+def _explained(config: Config, name: str) -> tuple[Setting, ...]:
+    """A job's settings; what is only given when it runs is shown without a value."""
+    from etl_framework.config import explain, stand_ins
+
+    later = stand_ins(config, name)
+    return tuple(
+        replace(setting, value=None, origin="default") if setting.key in later else setting
+        for setting in explain(config, name, later)
+    )
 
 
 def _shown(value: object) -> str:

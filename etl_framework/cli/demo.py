@@ -28,12 +28,14 @@ def demo(session: Session, folder: Path) -> None:
     from etl_framework.demo import write_demo
 
     path = write_demo(folder)
-    workspace = Workspace.open(path, disabled=session.disabled)
+    workspace = Workspace.open(path, disabled=session.disabled, state_dir=session.state_dir)
     job = workspace.job("sales", (), {})
     with interruptible():
         report = workspace.load(job, observers=session.observers(), console=session.console)
 
     def show() -> None:
+        if session.quiet:
+            return
         click.echo(f"\nThe data, its etl.toml and the warehouse are in {folder}. Look around:\n")
         click.echo(f"  etl -c {path} plan sales          what a load would do")
         click.echo(f"  etl -c {path} runs show           this report again")

@@ -47,6 +47,9 @@ class Commands(click.Group):
         """Find the command, or say which one may have been meant."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
+            if error := ctx.meta.get("etl.commands.error"):
+                # The command may be one of those that could not be added.
+                raise error
             from difflib import get_close_matches
 
             guesses = get_close_matches(name, self.list_commands(ctx), n=1)
@@ -68,6 +71,7 @@ def _from_plugins(ctx: click.Context) -> dict[str, click.Command]:
         except EtlError as error:
             click.echo(f"warning: {printable(error.message)}", err=True)
             ctx.meta["etl.commands"] = {}
+            ctx.meta["etl.commands.error"] = error
         else:
             for info in surveyed.infos:
                 if info.error:

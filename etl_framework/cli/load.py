@@ -11,6 +11,7 @@ import click
 
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, facts, findings, json_option, table
+from etl_framework.errors import ExitCode
 from etl_framework.terminal import bytes_in_words, seconds_in_words
 
 
@@ -132,22 +133,25 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
             click.secho(f"would be refused: {objection}", fg="red")
 
     session.answer("plan", planned, show)
-    return 3 if planned.objections else 0
+    return ExitCode.REFUSED if planned.objections else ExitCode.DONE
 
 
 @click.command()
 @click.argument("run", required=False)
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Parts read at a time, on threads.  [default: the job's]")
+@click.option("--executor", metavar="URL", help="What reads the parts: threads:N, processes:N.  [default: the job's]")
 @json_option
 @click.pass_obj
 @with_log
-def resume(session: Session, run: str | None) -> None:
+def resume(session: Session, run: str | None, jobs: int | None, executor: str | None) -> None:
     """Carry a run that was interrupted, killed or failed to its end.
 
     Without RUN, the one that stopped before its end; with nothing to resume it says so.
     """
     workspace = session.workspace()
     with interruptible():
-        report = workspace.resume(run, observers=session.observers(), console=session.console)
+        chosen = executor or (f"threads:{jobs}" if jobs else None)
+        report = workspace.resume(run, executor=chosen, observers=session.observers(), console=session.console)
     if report is None:
         session.answer("nothing", {"message": "nothing to resume"}, lambda: click.echo("Nothing to resume."))
     else:

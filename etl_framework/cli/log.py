@@ -8,11 +8,12 @@ from typing import Any
 
 import structlog
 
+from etl_framework.logs import NAME
 from etl_framework.terminal import printable
 
 
 def configure(log_format: str, level: str) -> None:
-    """Set up structlog.
+    """Send the library's log to standard error.
 
     :param log_format: ``console`` or ``json``.
     :param level: least severity that is shown.
@@ -22,18 +23,21 @@ def configure(log_format: str, level: str) -> None:
         if log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
-    structlog.configure(
+    formatter = structlog.stdlib.ProcessorFormatter(
         processors=[
-            structlog.processors.add_log_level,
+            structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             _harmless,
             last,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
+        ]
     )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logger = logging.getLogger(NAME)
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(level.upper())
 
 
 def _harmless(_: Any, __: str, event: Any) -> Any:

@@ -62,7 +62,7 @@ class Session:
             from etl_framework.jsonable import dumps
 
             click.echo(dumps(kind, value), nl=False)
-        elif not self.quiet:
+        else:
             show()
 
     def fail(self, error: EtlError) -> None:
@@ -108,8 +108,9 @@ def table(
 
     heading = Text(printable(title), style="bold") if title else None
     drawn = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for number, column in enumerate(columns):
+        # The first column names the row: it is there to be copied.
+        drawn.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=number == 0)
     for row in rows:
         drawn.add_row(*(Text(printable(str(cell))) for cell in row))
     console = Console(file=sys.stdout, highlight=False)

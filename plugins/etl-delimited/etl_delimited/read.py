@@ -11,12 +11,14 @@ import pyarrow as pa
 
 from etl_delimited import scan
 from etl_delimited.checks import violations
-from etl_delimited.parse import Layout, ParseError, Parser
+from etl_delimited.padded import may_hold_padded, padded_rows
+from etl_delimited.parse import Layout, ParseError, Parser, whole
 from etl_delimited.records import RecordBuffer, TextStream, source_bytes, source_size
 from etl_delimited.sift import Misfits, Sifted, joined, joined_records, record_starts, sift
 from etl_delimited.stream import ByteStream, open_source
 from etl_delimited.widen import large_doubles, rounded_integers, widened
 from etl_framework import (
+    INTEGERS,
     BadRow,
     Finding,
     Kind,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from etl_framework import Block, Column
 
 _SHOWN = 200
+_INTEGRAL = INTEGERS | {Kind.DECIMAL}
 
 
 def read_part(
@@ -199,6 +202,7 @@ class _PartReader:
                     sifted = sift(self.window.records, self.parser, unclosed=self.window.unclosed)
                     batch = sifted.batch
                 self._check_doubles(batch, sifted)
+                self._check_padded(sifted)
             except Misfits as misfits:
                 self._widen(misfits)
             else:
@@ -245,6 +249,29 @@ class _PartReader:
             values = texts.column(0).to_pylist()
             if rounded := rounded_integers(values):
                 raise Misfits(at, [values[index] for index in rounded], int(chosen[rounded[0]]))
+
+    def _check_padded(self, sifted: Sifted | None) -> None:
+        """An inferred column of integers must not lose leading zeros.
+
+        :raises Misfits: it does.
+        """
+        inferred = [
+            at
+            for at, column in enumerate(self.parser.layout.columns)
+            if not column.declared and column.type.kind in _INTEGRAL
+        ]
+        records = self.window.records
+        if not inferred or not may_hold_padded(records, self.parser.utf8):
+            return
+        kept = records if sifted is None else joined(records, sifted.starts, sifted.kept)
+        if not len(kept):
+            return
+        texts = self.parser.texts(kept)
+        for at in inferred:
+            values = whole(texts.column(self.parser.layout.fields[at]))
+            if len(rows := padded_rows(values)):
+                first = int(rows[0]) if sifted is None else int(sifted.kept[rows[0]])
+                raise Misfits(at, values.take(pa.array(rows)).unique().to_pylist(), first)
 
     def _widen(self, misfits: Misfits) -> None:
         at, layout = misfits.column, self.parser.layout

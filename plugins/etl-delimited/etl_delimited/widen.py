@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Rows = npt.NDArray[np.int64]
 
+_PADDED = re.compile(r"\s*[+-]?0[0-9]")
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 # From here on, some integers are no doubles.
 _SAFE_INTEGER = 1 << 53
@@ -35,7 +36,8 @@ def widened(column: Column, texts: Sequence[str]) -> Column:
 
     :param texts: values that do not fit; their column is a varchar if no number or date takes them as they are.
     """
-    candidates = () if column.format else _WIDER.get(column.type.kind, ())
+    padded = any(map(_PADDED.match, texts))
+    candidates = () if column.format or padded else _WIDER.get(column.type.kind, ())
     for candidate in candidates:
         if _takes(candidate, texts):
             return replace(column, type=candidate)

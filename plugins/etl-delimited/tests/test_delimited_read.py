@@ -457,6 +457,18 @@ def test_the_rest_of_the_part_is_read_before_types_widen(file):
     assert first.message == "column 'c0' looked like bigint and is varchar"
 
 
+@pytest.mark.parametrize("content", ["1,a\n007,b\n", "007,b\n", '1,a\n"007",b\n', "1,a\n+01,b\n1,x,y\n"])
+def test_leading_zeros_make_text_of_an_inferred_integer(file, content):
+    with pytest.raises(TypesWidened) as raised:
+        file(content, inferred("bigint", "varchar")).rows()
+    assert [str(one.type) for one in raised.value.columns] == ["varchar", "varchar"]
+
+
+def test_zeros_within_texts_and_dates_widen_nothing(file):
+    content = "0,01 x,2024-01-02\n10,007,2024-02-03\n"
+    assert len(file(content, inferred("bigint", "varchar", "date")).rows()) == 2
+
+
 def test_a_pattern_that_was_inferred_widens_to_text(file):
     cols = [column("when", "date", format="%d.%m.%Y", declared=False), column("k")]
     with pytest.raises(TypesWidened) as raised:
