@@ -52,9 +52,7 @@ def in_the_table(path: Path, table: str) -> Counter[tuple[object, ...]]:
     with duckdb.connect(str(path), read_only=True) as connection:
         # Instants travel as microseconds: what a session's time zone makes of them is not at issue.
         cursor = connection.execute(f"SELECT * REPLACE (epoch_us(time_hour) AS time_hour) FROM {table}")
-        return Counter(
-            (*row[:-1], datetime.fromtimestamp(row[-1] / 1e6, UTC)) for row in cursor.fetchall()
-        )
+        return Counter((*row[:-1], datetime.fromtimestamp(row[-1] / 1e6, UTC)) for row in cursor.fetchall())
 
 
 @pytest.fixture(scope="module")

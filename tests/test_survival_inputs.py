@@ -232,7 +232,9 @@ def test_a_database_that_another_process_holds_is_locked(folder: Path) -> None:
 
 def test_names_are_never_code(folder: Path) -> None:
     name = 'x"; DROP TABLE t; --'
-    outcome = load(b'a,"b"",c; --",select\n1,2,3\n', "--table", '"' + name.replace('"', '""') + '"', name="it's [a] *.csv")
+    outcome = load(
+        b'a,"b"",c; --",select\n1,2,3\n', "--table", '"' + name.replace('"', '""') + '"', name="it's [a] *.csv"
+    )
     assert outcome.code == 0, outcome.error
     with duckdb.connect("w.duckdb", read_only=True) as connection:
         tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}

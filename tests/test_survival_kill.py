@@ -81,6 +81,8 @@ def test_killed_at_any_instant_a_resumed_load_is_exactly_the_file_once(
         assert table(folder) == expected, f"seed {seed}, trial {trial}"
         workspace = Workspace.open(state_dir="state")
         assert [record.status for record in workspace.runs()] == [Status.DONE], f"seed {seed}, trial {trial}"
-        left = [path for path in (folder / "state" / "runs").rglob("*") if ".arrow" in path.name or ".packing" in path.name]
+        left = [
+            path for path in (folder / "state" / "runs").rglob("*") if ".arrow" in path.name or ".packing" in path.name
+        ]
         assert left == [], f"seed {seed}, trial {trial}"
     assert killed, "no trial was interrupted: the instants are chosen too late"
