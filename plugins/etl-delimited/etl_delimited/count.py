@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from etl_delimited.lines import LineReader
 from etl_delimited.scan import pieces, structures
 from etl_delimited.stream import ByteStream, open_source
@@ -85,7 +87,22 @@ class _Counter:
                 size = reader.fill(buffer)
             if not size:
                 return found
-            found.append(_Block(begin, size, self._both_ways(self._marks.units(memoryview(buffer)[:size]))))
+            lines = self._plain_lines(buffer, size)
+            outcomes = self._both_ways(self._marks.units(memoryview(buffer)[:size])) if lines is None else lines
+            found.append(_Block(begin, size, outcomes))
+
+    def _plain_lines(self, buffer: bytearray, size: int) -> tuple[_Outcome, _Outcome] | None:
+        """The outcomes of a block in which every line feed, and nothing else, ends a record; None if it is not so."""
+        marks = self._marks
+        if marks.unit != 1 or marks.escape is not None or buffer.find(b"\r", 0, size) >= 0:
+            return None
+        if marks.quote is not None and buffer.find(marks.quote, 0, size) >= 0:
+            return None
+        feeds = np.frombuffer(buffer, np.uint8, count=size) == marks.lf
+        lines = int(np.count_nonzero(feeds)) + (not feeds[-1])
+        if not self._keep_blank:
+            lines -= int(np.count_nonzero(feeds[1:] & feeds[:-1])) + int(feeds[0])
+        return (lines, False), (0, True)
 
     def _both_ways(self, units: Units) -> tuple[_Outcome | None, _Outcome | None]:
         bits = [bits_of(units[begin:end], self._marks) for begin, end in pieces(units, self._marks)]

@@ -104,7 +104,7 @@ def _too_many_digits(texts: pa.Array, precision: int, scale: int) -> Mask:
     plain = rf"^[ \t]*[+-]?0*[0-9]{{0,{precision - scale}}}(?:\.[0-9]{{0,{scale}}}0*)?[ \t]*$"
     beyond = pc.invert(pc.match_substring_regex(texts, rf"{plain}|[eE]"))
     # Zeros at the end of a fraction are digits, too, as Arrow sees it.
-    digits = pc.replace_substring_regex(texts, r"^[ \t]*[+-]?0*|\.|[ \t]*$", "")
+    digits = pc.replace_substring_regex(texts, r"^[ \t]*[+-]?0*\.?|\.|[ \t]*$", "")
     long = pc.and_not(pc.greater(pc.binary_length(digits), precision), pc.match_substring_regex(texts, "[eE]"))
     return _rows(beyond) | _rows(long)
 
