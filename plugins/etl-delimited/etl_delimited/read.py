@@ -229,6 +229,8 @@ class _PartReader:
     def _joins(self) -> bool:
         """Whether a stray quote made one record of several."""
         records = self.window.records
+        if scan.is_well_formed(records, self.window.dialect):
+            return False
         return bool(joined_records(records, self.parser, record_starts(records, self.parser)))
 
     def _check_doubles(self, batch: pa.RecordBatch, sifted: Sifted | None) -> None:
