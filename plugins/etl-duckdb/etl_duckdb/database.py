@@ -7,13 +7,15 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from typing import TypeVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 import duckdb
 
 from etl_duckdb.address import Address
 from etl_framework import ConnectError, EtlError, Locked, RunFailed
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 WIDE = 200
@@ -161,6 +163,24 @@ class Database:
         if isinstance(error, duckdb.TransactionException):
             return "The table is as it was. Something else changed it at the same time: resume when that has ended."
         return "The table is as it was."
+
+
+def interrupted_by_ctrl_c(method: Callable[P, T]) -> Callable[P, T]:
+    """Raise KeyboardInterrupt where a statement of the main thread was ended by Ctrl-C.
+
+    DuckDB looks for signals while it works there, and then raises a RuntimeError of its own.
+    """
+
+    @wraps(method)
+    def interruptible(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except RuntimeError as error:
+            if "Query interrupted" in str(error):
+                raise KeyboardInterrupt from error
+            raise
+
+    return interruptible
 
 
 def _connect(address: Address) -> duckdb.DuckDBPyConnection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,10 @@ def _staged(database: Database, rows: StagedRows) -> Iterator[None]:
         raise
     finally:
         if database.is_open:
-            connection.unregister(_STAGED_VIEW)
+            # Interrupted work may hold the connection a moment longer; what hides an interruption is worse than a view
+            # that ends with the connection.
+            with suppress(duckdb.Error):
+                connection.unregister(_STAGED_VIEW)
 
 
 class _Transaction:
