@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,6 +146,9 @@ def _refuse_collisions(works: Sequence[_Work]) -> None:
             )
 
 
+_LOOK_EVERY = 0.1
+
+
 def _in_parallel(works: Sequence[_Work], worker: _Worker, threads: int) -> tuple[CompressedFile, ...]:
     with ThreadPoolExecutor(threads, thread_name_prefix="compress") as pool:
         futures: dict[int, Future[CompressedFile]] = {}
@@ -153,8 +156,12 @@ def _in_parallel(works: Sequence[_Work], worker: _Worker, threads: int) -> tuple
             # The largest first, so that no big file begins when all others have ended.
             for index in sorted(range(len(works)), key=lambda index: -works[index].found.st_size):
                 futures[index] = pool.submit(worker.compress, works[index])
-            for done in as_completed(futures.values()):
-                done.result()
+            pending = set(futures.values())
+            while pending:
+                # The kernel may give Ctrl-C to any thread, which does not wake this one: look now and then.
+                done, pending = wait(pending, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
         except BaseException:
             # At once: whoever presses Ctrl-C twice does not wait for the workers to clean up after themselves.
             worker.temporaries.remove_all()

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -336,6 +337,27 @@ def test_ctrl_c_leaves_nothing_half_done(tmp_path: Path) -> None:
         compress_files([source], output_dir=out, progress=interrupt)
     assert names(out) == []
     assert max(seen) < 1 << 31
+
+
+def test_ctrl_c_does_not_wait_for_a_busy_worker_before_it_cleans_up(tmp_path: Path) -> None:
+    source, out = tmp_path / "noise", tmp_path / "out"
+    source.write_bytes(NOISE)
+    cleaned = threading.Event()
+
+    def interrupt(_source: Path, _done: int) -> None:
+        if cleaned.is_set():
+            return
+        os.kill(os.getpid(), signal.SIGINT)
+        # Busy until the main thread has cleaned up, without keeping the interpreter from it; a main thread that waits
+        # for this one instead never gets there.
+        while names(out) and not cleaned.wait(0.01):
+            pass
+        cleaned.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        compress_files([source], output_dir=out, progress=interrupt)
+    assert cleaned.is_set()
+    assert names(out) == []
 
 
 def test_progress_goes_up_to_twice_the_size(tmp_path: Path) -> None:
