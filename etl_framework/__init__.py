@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from etl_framework.values import StagedPart as StagedPart
     from etl_framework.values import Status as Status
     from etl_framework.values import StepTime as StepTime
+    from etl_framework.waiting import first_completed as first_completed
 
 _MODULES = {
     "api": "Workspace analyze load resume validate",
@@ -109,6 +110,7 @@ _MODULES = {
         "PeriodFilter Position Receipt RunReport Sample Severity Source StagedPart Status StepTime"
     ),
     "protocols": ("Block Codec Compressor Emit Executor Format MisplacedCut Run TypesWidened Validator Warehouse"),
+    "waiting": "first_completed",
     "errors": (
         "ConfigError ConnectError EtlError ExitCode HookFailed InputError Interrupted Locked NoPluginError PluginError "
         "PluginLoadError ReconciliationError Refused RunFailed SourceChanged UsageError"

@@ -126,7 +126,9 @@ def _in_flight(
     stop: Callable[[], None],
 ) -> Iterator[R]:
     """Keep ``workers`` items in flight, give results as they come, leave only when nothing is in flight."""
-    from concurrent.futures import FIRST_COMPLETED, wait
+    from concurrent.futures import wait
+
+    from etl_framework.waiting import first_completed
 
     waiting = iter(items)
     pending: set[Future[R]] = set()
@@ -137,7 +139,7 @@ def _in_flight(
             if len(pending) == workers:
                 break
         while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            done, pending = first_completed(pending)
             for future in done:
                 result = future.result()
                 for item in waiting:

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from shutil import rmtree
@@ -41,6 +41,7 @@ from etl_framework.survey import Survey, adopt, plan_parts, settle, survey_sourc
 from etl_framework.totals import compare
 from etl_framework.values import Event, Gate, OnBadRows, Receipt, StagedPart, Status
 from etl_framework.verdict import Verdict, judge, pass_gate
+from etl_framework.waiting import first_completed
 
 if TYPE_CHECKING:
     from etl_framework.journal import Journal
@@ -554,7 +555,7 @@ class _Uploads:
         """Take in what is done, and wait until at most so many are not."""
         done = {future for future in self._pending if future.done()}
         while len(self._pending) - len(done) > most:
-            done |= wait(self._pending - done, return_when=FIRST_COMPLETED).done
+            done |= first_completed(self._pending - done)[0]
         self._pending -= done
         for staged in (future.result() for future in done):
             self._staged[staged.name] = staged

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ import xxhash
 
 from etl_compression.codecs import make_codec
 from etl_compression.temporaries import Temporaries
-from etl_framework import Codec, InputError, RunFailed, SourceChanged, UsageError, printable
+from etl_framework import Codec, InputError, RunFailed, SourceChanged, UsageError, first_completed, printable
 
 CHUNK_BYTES = 4 << 20
 
@@ -146,9 +146,6 @@ def _refuse_collisions(works: Sequence[_Work]) -> None:
             )
 
 
-_LOOK_EVERY = 0.1
-
-
 def _in_parallel(works: Sequence[_Work], worker: _Worker, threads: int) -> tuple[CompressedFile, ...]:
     with ThreadPoolExecutor(threads, thread_name_prefix="compress") as pool:
         futures: dict[int, Future[CompressedFile]] = {}
@@ -158,8 +155,7 @@ def _in_parallel(works: Sequence[_Work], worker: _Worker, threads: int) -> tuple
                 futures[index] = pool.submit(worker.compress, works[index])
             pending = set(futures.values())
             while pending:
-                # The kernel may give Ctrl-C to any thread, which does not wake this one: look now and then.
-                done, pending = wait(pending, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
+                done, pending = first_completed(pending)
                 for future in done:
                     future.result()
         except BaseException:

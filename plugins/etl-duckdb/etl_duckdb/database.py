@@ -7,15 +7,14 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from functools import wraps
-from typing import ParamSpec, TypeVar
+from threading import current_thread, main_thread
+from typing import TypeVar
 
 import duckdb
 
 from etl_duckdb.address import Address
-from etl_framework import ConnectError, EtlError, Locked, RunFailed
+from etl_framework import ConnectError, EtlError, Locked, RunFailed, first_completed
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 WIDE = 200
@@ -95,23 +94,26 @@ class Database:
         connection.execute(f"SET threads = {threads}")
 
     def interruptible(self, work: Callable[[], T]) -> T:
-        """Do work on the connection in a thread of its own, so that Ctrl-C ends it at once.
+        """Do work on the connection so that Ctrl-C ends it at once.
 
-        DuckDB asks Python for the staged rows while it works; a signal that arrives in that moment can be lost when
-        it is the main thread that works.
+        In the main thread DuckDB does not see a signal while its own threads work, and one that arrives while it asks
+        Python for staged rows is lost: the work goes to a thread of its own. Other threads get no signals.
         """
-        connection = self.open()
+        if current_thread() is not main_thread():
+            return work()
         self._stopping = False
         with ThreadPoolExecutor(1, thread_name_prefix="duckdb") as pool:
             future: Future[T] | None = None
             try:
                 future = pool.submit(work)
+                first_completed([future])
                 return future.result()
             except BaseException:
                 self._stopping = True
                 while future is not None and not future.done():
                     with suppress(KeyboardInterrupt):
-                        connection.interrupt()
+                        if self._connection is not None:
+                            self._connection.interrupt()
                         wait([future], timeout=0.1)
                 raise
 
@@ -163,24 +165,6 @@ class Database:
         if isinstance(error, duckdb.TransactionException):
             return "The table is as it was. Something else changed it at the same time: resume when that has ended."
         return "The table is as it was."
-
-
-def interrupted_by_ctrl_c(method: Callable[P, T]) -> Callable[P, T]:
-    """Raise KeyboardInterrupt where a statement of the main thread was ended by Ctrl-C.
-
-    DuckDB looks for signals while it works there, and then raises a RuntimeError of its own.
-    """
-
-    @wraps(method)
-    def interruptible(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(*args, **kwargs)
-        except RuntimeError as error:
-            if "Query interrupted" in str(error):
-                raise KeyboardInterrupt from error
-            raise
-
-    return interruptible
 
 
 def _connect(address: Address) -> duckdb.DuckDBPyConnection:

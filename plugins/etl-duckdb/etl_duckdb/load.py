@@ -43,7 +43,7 @@ def load(database: Database, planned: Plan, parts: Sequence[StagedPart]) -> Rece
             database.configure(limit, width)
             try:
                 with _staged(database, StagedRows(parts, run)):
-                    return database.interruptible(lambda: _Transaction(database, planned, parts).run())
+                    return _Transaction(database, planned, parts).run()
             except duckdb.OutOfMemoryException:
                 if more is None:
                     raise

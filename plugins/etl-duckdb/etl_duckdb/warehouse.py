@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 import duckdb
 
 from etl_duckdb import ledger, sql, staging
 from etl_duckdb.address import Address
-from etl_duckdb.database import Database, interrupted_by_ctrl_c
+from etl_duckdb.database import Database
 from etl_duckdb.load import load
 from etl_duckdb.measure import Measured, measure
 from etl_duckdb.plan import Plan, plan
@@ -30,6 +31,22 @@ from etl_framework import (
     quote,
 )
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+_Method: TypeAlias = Callable[Concatenate["DuckDBWarehouse", P], T]
+
+
+def _interruptible(method: _Method[P, T]) -> _Method[P, T]:
+    """Let Ctrl-C end what the method asks of the database."""
+
+    @wraps(method)
+    def interruptible(self: DuckDBWarehouse, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._database.interruptible(lambda: method(self, *args, **kwargs))
+
+    return interruptible
+
 
 class DuckDBWarehouse:
     """A DuckDB file. The file is made by the first load, never by looking into it.
@@ -47,13 +64,13 @@ class DuckDBWarehouse:
         self.url = url
         self._database = Database(Address.parse(url))
 
-    @interrupted_by_ctrl_c
+    @_interruptible
     def describe(self, table: TableName) -> tuple[Column, ...] | None:
         """The table's columns in order, or None when there is no such table; foreign types count as text."""
         found = self._find(table)
         return None if found is None else tuple(column.as_column() for column in found.columns.values())
 
-    @interrupted_by_ctrl_c
+    @_interruptible
     def measure(self, table: TableName, columns: Sequence[Column], where: PeriodFilter | None = None) -> Totals:
         """Control totals of a table's rows, of each column as the type that is asked for.
 
@@ -72,19 +89,19 @@ class DuckDBWarehouse:
             condition = sql.covers(where, quote(where.column), _type_of(found, where.column))
         database = self._database
         with database.errors(f"measure table {table}"):
-            return database.interruptible(lambda: measure(database.open(), found.place.sql, measured, condition))
+            return measure(database.open(), found.place.sql, measured, condition)
 
-    @interrupted_by_ctrl_c
+    @_interruptible
     def differences(self, run: Run) -> tuple[str, ...]:
         """Why the run's columns do not fit the table as it is; also when they could fit no table at all."""
         return tuple(differences(run.columns, self._plan(run).table, run.totals))
 
-    @interrupted_by_ctrl_c
+    @_interruptible
     def statements(self, run: Run) -> tuple[str, ...]:
         """The SQL that a load of the run would send; values that only the load knows stand as ``?``."""
         return tuple(map(str, self._plan(run).statements()))
 
-    @interrupted_by_ctrl_c
+    @_interruptible
     def load(self, parts: Sequence[StagedPart], run: Run) -> Receipt:
         """Load the staged parts in one transaction; a run that was loaded before is not loaded again.
 
@@ -103,7 +120,7 @@ class DuckDBWarehouse:
         """Remove the run's staging folder."""
         staging.discard(run)
 
-    @interrupted_by_ctrl_c
+    @_interruptible
     def find_load(self, run: Run) -> Receipt | None:
         """What the load returned, when it was committed."""
         connection = self._database.existing()
@@ -113,7 +130,7 @@ class DuckDBWarehouse:
             place = self._ledger_place()
             return ledger.receipt_of(connection, place, run) if find(connection, place) else None
 
-    @interrupted_by_ctrl_c
+    @_interruptible
     def ledger(self, table: TableName) -> tuple[LedgerEntry, ...]:
         """Every load that is still in the table, oldest first; none when the table is missing or empty."""
         found = self._find(table)
@@ -125,7 +142,7 @@ class DuckDBWarehouse:
             empty = not connection.execute(sql.any_row(found.place.sql).sql).fetchall()
             return () if empty or not find(connection, place) else ledger.entries(connection, place, found.place)
 
-    @interrupted_by_ctrl_c
+    @_interruptible
     def check(self) -> tuple[Fact, ...]:
         """Version, address, size, free disk space and what may be done."""
         path = self._database.address.path

@@ -1,34 +1,39 @@
-"""Ctrl-C while DuckDB works in the main thread."""
+"""Ctrl-C while DuckDB works."""
 
 from __future__ import annotations
 
+import os
 import signal
+from pathlib import Path
 
-import duckdb
 import pytest
-from etl_duckdb.database import interrupted_by_ctrl_c
+from etl_duckdb.address import Address
+from etl_duckdb.database import Database
+
+ENDLESS = "SELECT count(*) FROM range(1000000000000) WHERE range % 7 = 3"
 
 
-def test_a_statement_that_ctrl_c_ends_raises_what_ctrl_c_raises() -> None:
-    @interrupted_by_ctrl_c
-    def count() -> object:
-        with duckdb.connect() as connection:
-            return connection.execute("SELECT count(*) FROM range(1000000000000) WHERE range % 7 = 3").fetchall()
-
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            count()
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return Database(Address(path=tmp_path / "w.duckdb"))
 
 
-def test_other_errors_pass_through() -> None:
-    @interrupted_by_ctrl_c
+@pytest.mark.parametrize("attempt", range(3))
+def test_ctrl_c_ends_a_statement_and_is_raised(database: Database, attempt: int) -> None:
+    def work() -> object:
+        connection = database.open()
+        os.kill(os.getpid(), signal.SIGINT)
+        return connection.execute(ENDLESS).fetchall()
+
+    with pytest.raises(KeyboardInterrupt):
+        database.interruptible(work)
+    assert database.open().execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_errors_and_answers_pass_through(database: Database) -> None:
     def fail() -> None:
         raise RuntimeError("something else")
 
     with pytest.raises(RuntimeError, match="something else"):
-        fail()
+        database.interruptible(fail)
+    assert database.interruptible(lambda: 7) == 7
