@@ -1,8 +1,9 @@
-"""What every parsed batch is checked for: nulls where none may be, texts and decimals that are too long."""
+"""What every parsed batch is checked for: nulls where none may be, texts and numbers too long, days of no calendar."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from etl_framework import Column
+
+_FIRST_DAY, _LAST_DAY = ((day - date(1970, 1, 1)).days for day in (date.min, date.max))
+_DAY_MICROSECONDS = 86_400_000_000
+_CALENDAR = {
+    Kind.DATE: (_FIRST_DAY, _LAST_DAY),
+    **dict.fromkeys(
+        (Kind.TIMESTAMP, Kind.TIMESTAMPTZ),
+        (_FIRST_DAY * _DAY_MICROSECONDS, (_LAST_DAY + 1) * _DAY_MICROSECONDS - 1),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,17 @@ def too_large(values: pa.Array, column: Column) -> list[int]:
     if not any(bound.is_valid and abs(bound.as_py()) >= beyond for bound in pc.min_max(values).values()):
         return []
     return [row for row, value in enumerate(values.to_pylist()) if value is not None and abs(value) >= beyond]
+
+
+def outside_calendar(values: pa.Array, kind: Kind) -> list[int]:
+    """The rows whose day lies before year 1 or after year 9999, where neither Python nor most databases know days."""
+    if kind not in _CALENDAR or not len(values):
+        return []
+    first, last = _CALENDAR[kind]
+    numbers = values.view(pa.int32() if kind is Kind.DATE else pa.int64())
+    if not any(bound.is_valid and not first <= bound.as_py() <= last for bound in pc.min_max(numbers).values()):
+        return []
+    return _true_rows(pc.or_(pc.less(numbers, first), pc.greater(numbers, last)))
 
 
 def _of_column(values: pa.Array, column: Column) -> Iterator[tuple[int, Problem]]:

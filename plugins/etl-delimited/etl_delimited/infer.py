@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_delimited.checks import outside_calendar
 from etl_delimited.dateforms import date_families, date_form, day_and_month_change_places, reads_all
+from etl_delimited.misfits import wrong
 from etl_framework import ColumnType, Kind
 
 if TYPE_CHECKING:
@@ -177,7 +179,7 @@ def _integer(values: pa.Array) -> Inferred | None:
 
 
 def _double(values: pa.Array) -> Inferred | None:
-    if not _all_match(values, _DOUBLE):
+    if not _all_match(values, _DOUBLE) or wrong(values, ColumnType(kind=Kind.DOUBLE)).any():
         return None
     if lossy := _lossy(values):
         note = Note(
@@ -221,10 +223,10 @@ def _cast(values: pa.Array, regex: str, to: ColumnType) -> Inferred | None:
     if not re.search(regex, values[0].as_py()):
         return None
     try:
-        values.cast(to.arrow())
+        moments = values.cast(to.arrow())
     except pa.ArrowInvalid:
         return None
-    return Inferred(to) if _all_match(values, regex) else None
+    return Inferred(to) if _all_match(values, regex) and not outside_calendar(moments, to.kind) else None
 
 
 def _time(values: pa.Array) -> Inferred | None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_delimited.parse import FALSE_VALUES, TRUE_VALUES
-from etl_framework import INTEGERS, ColumnType, Kind
+from etl_framework import FLOATS, INTEGERS, ColumnType, Kind
 
 if TYPE_CHECKING:
     from etl_framework import Column
@@ -30,7 +30,7 @@ _ZONE = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)"
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _INTEGER = r"^[ \t]*-?[0-9]+[ \t]*$"
 _PATTERNS = {
-    **dict.fromkeys(INTEGERS, r"-?[0-9]+|0[xX][0-9a-fA-F]+"),
+    **dict.fromkeys(INTEGERS, "-?[0-9]+"),
     Kind.DECIMAL: _NUMBER,
     Kind.REAL: rf"{_NUMBER}|[+-]?(?i:nan|inf).*",
     Kind.DOUBLE: rf"{_NUMBER}|[+-]?(?i:nan|inf).*",
@@ -60,6 +60,8 @@ def wrong(texts: pa.Array, kind: ColumnType) -> Mask:
     found = _rows(pc.invert(pc.match_substring_regex(texts, rf"^[ \t]*(?:{_PATTERNS[kind.kind]})[ \t]*$")))
     if kind.kind in INTEGERS:
         return found | _out_of_range(texts, kind.kind)
+    if kind.kind in FLOATS:
+        return found | _infinite(texts, kind)
     if kind.kind is Kind.DECIMAL:
         return found | _too_many_digits(texts, kind.precision or 38, kind.scale or 0)
     if kind.kind in (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
@@ -73,7 +75,8 @@ def reason(text: str | None, column: Column) -> str:
     if column.format is not None and kind.kind in (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
         return f"The value is no {kind} of the form {column.format}."
     text = (text or "").strip(" \t")
-    if kind.kind in INTEGERS and _PYTHON[Kind.BIGINT].fullmatch(text):
+    shape = _PYTHON[Kind.BIGINT] if kind.kind in INTEGERS else _PYTHON[Kind.DECIMAL]
+    if kind.kind in INTEGERS | FLOATS and shape.fullmatch(text):
         return f"The value is out of the range of {kind}."
     if kind.kind is Kind.DECIMAL and _PYTHON[Kind.DECIMAL].fullmatch(text):
         return f"The value has more digits than {kind} holds."
@@ -99,6 +102,13 @@ def _out_of_range(texts: pa.Array, kind: Kind) -> Mask:
     return _rows(long) | _rows(beyond)
 
 
+def _infinite(texts: pa.Array, kind: ColumnType) -> Mask:
+    """The numbers beyond the range."""
+    plain = pc.utf8_trim(texts, " \t")
+    number = pc.fill_null(pc.match_substring_regex(plain, f"^(?:{_NUMBER})$"), False)
+    return _rows(pc.is_inf(pc.if_else(number, plain, None).cast(kind.arrow())))
+
+
 def _too_many_digits(texts: pa.Array, precision: int, scale: int) -> Mask:
     """The plain numbers that do not fit; numbers with an exponent do not count."""
     plain = rf"^[ \t]*[+-]?0*[0-9]{{0,{precision - scale}}}(?:\.[0-9]{{0,{scale}}}0*)?[ \t]*$"
@@ -110,8 +120,8 @@ def _too_many_digits(texts: pa.Array, precision: int, scale: int) -> Mask:
 
 
 def _not_in_calendar(texts: pa.Array) -> Mask:
-    """The 29ths of February of years that have none."""
-    found = np.zeros(len(texts), np.bool_)
+    """The days of year 0, and the 29ths of February of years that have none."""
+    found = _rows(pc.match_substring_regex(texts, r"^[ \t]*0000-")).copy()
     leap_days = np.flatnonzero(_rows(pc.match_substring_regex(texts, r"^[ \t]*[0-9]{4}-02-29")))
     if len(leap_days):
         trimmed = pc.utf8_ltrim(texts.take(pa.array(leap_days)), " \t")

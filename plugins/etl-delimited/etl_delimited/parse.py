@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from etl_delimited.checks import too_large
+from etl_delimited.checks import outside_calendar, too_large
 from etl_delimited.dates import DatePattern
-from etl_framework import InputError, Kind, UsageError
+from etl_delimited.misread import finite_rows, hexadecimal_rows, infinite_rows, may_hold_hexadecimal
+from etl_framework import FLOATS, INTEGERS, InputError, Kind, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from etl_delimited.dialect import Dialect
     from etl_framework import Column
@@ -86,6 +87,11 @@ class Parser:
 
     Null values: an unquoted empty text is null in every column, a quoted one is an empty string in text columns and
     null in others. Further null values are null in columns other than text.
+
+    Accepted is what Arrow accepts: integers of decimal digits with a minus or none; decimals and floats with either
+    sign and an exponent, floats also as ``inf`` and ``nan``; blanks around numbers, dates and times. Refused besides
+    are what Arrow would read as another value (integers in hexadecimal, floats beyond the range) and years before 1 or
+    after 9999.
     """
 
     def __init__(self, dialect: Dialect, layout: Layout) -> None:
@@ -101,6 +107,7 @@ class Parser:
             if column.format is not None and column.type.kind in _DATES
         }
         self._text_fields = self._fields_of_text()
+        self._integers, self._floats = (self._columns_of(kinds) for kinds in (INTEGERS, FLOATS))
         self._quoted_empties = False
         self._options = {
             (quoted, is_ascii): self._convert_options(quoted, check_utf8=not is_ascii)
@@ -128,6 +135,7 @@ class Parser:
         table = self._with_nulls(text, self._delimiter if stand_in is None else stand_in, is_ascii)
         if stand_in is not None and bytes(text).count(stand_in) > table.num_rows * (self.layout.width - 1):
             table = self._restored(table, stand_in)
+        self._check_numbers(table, records)
         return table
 
     def ends_in_line_end(self, fields: pa.Table) -> bool:
@@ -145,7 +153,7 @@ class Parser:
     def batch(self, fields: pa.Table) -> pa.RecordBatch:
         """The columns of the run, from what :meth:`fields` gave.
 
-        :raises ParseError: a text does not fit its column's date pattern, or a number its decimal.
+        :raises ParseError: a text does not fit its column's date pattern, a number its decimal, or a day the calendar.
         """
         arrays = []
         for at, field in enumerate(self.layout.fields):
@@ -156,6 +164,8 @@ class Parser:
                     raise ParseError(at, int(wrong[0]), "date pattern")
             elif large := too_large(array, self.layout.columns[at]):
                 raise ParseError(at, large[0], "too many digits")
+            if outside := outside_calendar(array, self.layout.columns[at].type.kind):
+                raise ParseError(at, outside[0], "outside the calendar")
             arrays.append(array)
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
@@ -192,6 +202,9 @@ class Parser:
             if column.type.kind is not Kind.VARCHAR
         }
         return frozenset(range(self.layout.width)) - typed
+
+    def _columns_of(self, kinds: Container[Kind]) -> tuple[int, ...]:
+        return tuple(at for at, column in enumerate(self.layout.columns) if column.type.kind in kinds)
 
     def _types(self) -> dict[str, pa.DataType]:
         types = dict.fromkeys(self._names, pa.string())
@@ -274,6 +287,23 @@ class Parser:
             )
         except pa.ArrowInvalid as error:
             raise self._located(str(error)) from error
+
+    def _check_numbers(self, fields: pa.Table, records: Buffer) -> None:
+        """Whether every number is the one that its text says.
+
+        :raises ParseError: one is not.
+        """
+        if self._integers and may_hold_hexadecimal(records, self.utf8):
+            texts = self.texts(records)
+            for at in self._integers:
+                if len(rows := hexadecimal_rows(whole(texts.column(self.layout.fields[at])))):
+                    raise ParseError(at, int(rows[0]), "hexadecimal digits")
+        for at in self._floats:
+            field = self.layout.fields[at]
+            if len(infinite := infinite_rows(whole(fields.column(field)))):
+                texts = whole(self.texts(records, field=field).column(0)).take(pa.array(infinite))
+                if len(rows := finite_rows(texts)):
+                    raise ParseError(at, int(infinite[rows[0]]), "beyond the range")
 
     def _located(self, message: str) -> ParseError:
         if found := _CONVERSION.match(message):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -260,6 +263,13 @@ def test_a_field_that_the_run_does_not_load_must_be_text_too(tmp_path):
         ("bigint", "1.0", "The value is not of type bigint."),
         ("bigint", "+1", "The value is not of type bigint."),
         ("bigint", "1e3", "The value is not of type bigint."),
+        ("smallint", "0x8000", "The value is not of type smallint."),
+        ("integer", "0xffffffff", "The value is not of type integer."),
+        ("bigint", "0X1F", "The value is not of type bigint."),
+        ("bigint", " 0x1 ", "The value is not of type bigint."),
+        ("bigint", "1_000", "The value is not of type bigint."),
+        ("bigint", "٣", "The value is not of type bigint."),
+        ("bigint", "\u00a01", "The value is not of type bigint."),
         ("decimal(6,2)", "1.234", "The value has more digits than decimal(6,2) holds."),
         ("decimal(6,2)", "12345", "The value has more digits than decimal(6,2) holds."),
         ("decimal(6,2)", "12345.6", "The value has more digits than decimal(6,2) holds."),
@@ -268,6 +278,16 @@ def test_a_field_that_the_run_does_not_load_must_be_text_too(tmp_path):
         ("real", "1.2.3", "The value is not of type real."),
         ("double", "1,5", "The value is not of type double."),
         ("double", "0x1p3", "The value is not of type double."),
+        ("double", "1_000.5", "The value is not of type double."),
+        ("double", "infinite", "The value is not of type double."),
+        ("double", "1e400", "The value is out of the range of double."),
+        ("double", "-1e400", "The value is out of the range of double."),
+        ("real", "1e39", "The value is out of the range of real."),
+        ("decimal(6,2)", "inf", "The value is not of type decimal(6,2)."),
+        ("date", "0000-01-01", "The value is not of type date."),
+        ("timestamp", "0000-12-31 23:59", "The value is not of type timestamp."),
+        ("timestamptz", "0001-01-01 00:00+01", "The value is not of type timestamptz."),
+        ("timestamptz", "9999-12-31 23:59-01", "The value is not of type timestamptz."),
         ("date", "2023-02-29", "The value is not of type date."),
         ("date", "2024-1-1", "The value is not of type date."),
         ("date", "2024-01-01 00:00:00", "The value is not of type date."),
@@ -286,6 +306,72 @@ def test_a_value_that_is_not_of_its_type_says_why(read, kind, text, reason):
 
 
 @pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("bigint", " 5\t", 5),
+        ("bigint", "007", 7),
+        ("decimal(6,2)", "+1e3", Decimal("1000.00")),
+        ("decimal(6,2)", " .5 ", Decimal("0.50")),
+        ("double", "+1.", 1.0),
+        ("double", "1e-400", 0.0),
+        ("double", " -inf ", -math.inf),
+        ("double", "+Infinity", math.inf),
+        ("date", " 2024-02-29 ", dt.date(2024, 2, 29)),
+        ("date", "0001-01-01", dt.date.min),
+        ("date", "9999-12-31", dt.date.max),
+        ("timestamp", "9999-12-31T23", dt.datetime(9999, 12, 31, 23)),  # noqa: DTZ001 - a timestamp has no zone
+        ("time", " 10:00 ", dt.time(10)),
+        ("boolean", "1", True),
+        ("varchar", "0x10", "0x10"),
+        ("varchar", "1e400", "1e400"),
+    ],
+)
+def test_a_declared_type_takes_these_spellings(read, kind, text, value):
+    found = read(f"{text},0x1\n", cols=columns(kind, "varchar"))
+    assert not found.bad
+    assert found.rows == [(value, "0x1")]
+
+
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("0x10", {}),
+        ('"0x10"', {}),
+        ('"0"x10', {}),
+        ("0\\x10", {"escape": "\\"}),
+        ("\\0\\X10", {"escape": "\\"}),
+        ('"0\\x10"', {"escape": "\\"}),
+        ('"0"\\x10', {"escape": "\\"}),
+        ("0x10", {"quote": None}),
+        ("0x10", {"encoding": "utf-16-le"}),
+    ],
+)
+def test_a_hexadecimal_integer_is_a_bad_row_however_it_is_quoted(read, text, more):
+    content = f"a,1\nxyz,{text}\nc,3\n".encode(more.get("encoding", "utf-8"))
+    found = read(content, cols=columns("varchar", "smallint"), **more)
+    assert [(bad.rule, bad.column) for bad in found.bad] == [("wrong_type", "c1")]
+    assert found.rows == [("a", 1), ("c", 3)]
+
+
+def test_a_hexadecimal_integer_is_found_wherever_it_lies_in_a_block(read):
+    # The search goes through the block in strides of some power of two.
+    for size in range((1 << 17) - 4, (1 << 17) + 2):
+        found = read("y" * size + ",1\n,0x7\n", cols=columns("varchar", "bigint"))
+        assert [bad.value for bad in found.bad] == ["0x7"]
+
+
+def test_a_null_value_may_look_like_a_hexadecimal_integer(read):
+    found = read("1\n0x0\n", cols=columns("bigint"), null_values=("", "0x0"))
+    assert found.rows == [(1,), (None,)]
+
+
+def test_a_number_out_of_range_is_told_from_an_infinity_beside_it(read):
+    found = read("inf\n1e999\n-Infinity\n", cols=columns("double"))
+    assert [bad.value for bad in found.bad] == ["1e999"]
+    assert found.rows == [(math.inf,), (-math.inf,)]
+
+
+@pytest.mark.parametrize(
     ("kind", "pattern", "text"),
     [
         ("date", "%d.%m.%Y", "31.02.2024"),
@@ -297,6 +383,7 @@ def test_a_value_that_is_not_of_its_type_says_why(read, kind, text, reason):
         ("timestamp", "%d.%m.%Y %H:%M:%S", "01.02.2024 10:00:60"),
         ("timestamp", "%Y-%m-%d %H:%M", "0000-01-01 00:00"),
         ("timestamptz", "%d.%m.%Y %H:%M", "01.02.2024 10:00"),
+        ("timestamptz", "%Y-%m-%d %H:%M %z", "0001-01-01 00:00 +0100"),
     ],
 )
 def test_a_date_must_be_in_the_calendar_and_in_its_pattern(read, kind, pattern, text):
@@ -400,12 +487,17 @@ CLOCKS = st.sampled_from(
     ["10:00", "24:00", "1:00", "10:00:00", "10:00:61", "10:00:00.5", "10:00:00.1234567", "x", " 10:00"]
 )
 LITERALS = {
-    "smallint": st.one_of(NUMBERS, st.integers(-40000, 40000).map(str), st.sampled_from(["0x1f", "0xG", "--1", "٣"])),
+    "smallint": st.one_of(
+        NUMBERS, st.integers(-40000, 40000).map(str), st.sampled_from(["0x1f", "0X7", "0xG", "--1", "٣"])
+    ),
     "bigint": st.one_of(NUMBERS, st.integers(-(1 << 65), 1 << 65).map(str), st.integers(0, 99).map("{:030}".format)),
+    "real": st.one_of(NUMBERS, st.sampled_from(["nan", "-inf", "1e39", "-1e39", "1e38"])),
     "decimal(5,2)": NUMBERS,
     "decimal(5,0)": NUMBERS,
     "decimal(3,3)": NUMBERS,
-    "double": st.one_of(NUMBERS, st.sampled_from(["nan", "-inf", "Infinity", "nan(1)", "infin", "1e400", "0x1p3"])),
+    "double": st.one_of(
+        NUMBERS, st.sampled_from(["nan", "-inf", "Infinity", "nan(1)", "infin", "1e400", "-1e400", "1e39", "0x1p3"])
+    ),
     "boolean": st.sampled_from(["t", "T", "true", "True", "tRUE", "yes", "y", "0", "00", " 1"]),
     "date": MOMENTS,
     "timestamp": MOMENTS,
