@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -208,7 +208,10 @@ class _Sieve:
         """The values of some records, in the columns' order; none where a record has a wrong number of fields."""
         skipped = InvalidRows()
         # Each byte as a character of its own, since Arrow shows rows of a wrong width as valid text only.
-        texts = self.parser.texts(self._joined(records).decode("latin-1").encode(), skip=skipped)
+        dialect = self.parser.dialect
+        delimiter = dialect.delimiter.encode().decode("latin-1")
+        parser = Parser(replace(dialect, delimiter=delimiter), self.parser.layout)
+        texts = parser.texts(self._joined(records).decode("latin-1").encode(), skip=skipped)
         if texts.num_rows + len(skipped.widths) != len(records):
             return [[] for _ in records]
         columns = [texts.column(field).to_pylist() for field in self.parser.layout.fields]

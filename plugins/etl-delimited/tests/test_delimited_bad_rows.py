@@ -236,6 +236,17 @@ def test_what_is_no_text_in_the_declared_encoding_is_a_bad_row(read, encoding, w
     assert found.consumed == len(good + record + good)
 
 
+@pytest.mark.parametrize("delimiter", ["¦", "|¦"])
+@pytest.mark.parametrize(
+    ("fields", "column"), [((b"\xff", b"b"), "c0"), ((b"2", b"\xff"), "c1"), ((b"2", b"\xffb"), "c1")]
+)
+def test_invalid_bytes_are_shown_as_they_are_beside_a_delimiter_beyond_ascii(read, delimiter, fields, column):
+    record = delimiter.encode().join(fields) + b"\n"
+    found = read(record, cols=columns("varchar", "varchar"), delimiter=delimiter)
+    value = fields[int(column[1])].decode("utf-8", "replace")
+    assert [(bad.rule, bad.column, bad.value) for bad in found.bad] == [("invalid_encoding", column, value)]
+
+
 def test_half_a_unit_at_the_end_of_utf_16_is_a_bad_row(read):
     found = read("1,a\n2,b".encode("utf-16-le") + b"\n", cols=columns("bigint", "varchar"), encoding="utf-16-le")
     assert [bad.rule for bad in found.bad] == ["invalid_encoding"]
