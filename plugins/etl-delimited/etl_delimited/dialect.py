@@ -14,7 +14,7 @@ class Dialect:
 
     :param delimiter: between fields; one or several characters.
     :param quote: around fields, or None when quotes have no meaning.
-    :param escape: takes the special meaning from the next character, or None.
+    :param escape: takes the special meaning from the next character, inside and outside of quotes; or None.
     :param newline: what ends most records: LF, CR LF or CR.
     :param encoding: ``utf-8``, ``utf-16-le``, ``utf-16-be``, ``latin-1`` or ``cp1252``.
     :param bom: length of the byte order mark, bytes.

@@ -5,7 +5,8 @@ that goes on. Buffers are in the dialect's encoding; text that was transcoded is
 ``replace(dialect, encoding="utf-8")``. All offsets and sizes are in bytes.
 
 A quote is special only where a field begins; inside quotes it is doubled, or escaped when the dialect has an escape
-character. CR LF, LF and CR outside quotes each end a record, unless escaped.
+character. CR LF, LF and CR outside quotes each end a record, unless escaped. Only an escape character right after a
+closing quote is none to csv, but is one here, as to Arrow's parser.
 """
 
 from __future__ import annotations

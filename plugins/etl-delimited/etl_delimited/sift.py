@@ -28,12 +28,6 @@ if TYPE_CHECKING:
 
 _LINE_FEED, _RETURN = ord("\n"), ord("\r")
 _MOST_HINTS = 4
-_UNCLEAR = Problem(
-    "unbalanced_quote",
-    None,
-    None,
-    "An escape character follows a closing quote, so it is unclear where the record ends.",
-)
 _JOINED = Problem(
     "unbalanced_quote",
     None,
@@ -181,8 +175,8 @@ class _Sieve:
             elif row is not None and hints < _MOST_HINTS:
                 hints += 1
                 self._reject_refused(candidates[row : row + 1])
-            elif not self._reject_all_refused(candidates) and not self._reject_unclear(candidates):
-                self.reject(int(candidates[min(row or 0, len(candidates) - 1)]), _UNCLEAR)
+            else:
+                self._reject_all_refused(candidates)
 
     def _record(self, index: int) -> memoryview:
         return self.records[self.starts[index] : self.starts[index + 1]]
@@ -228,30 +222,14 @@ class _Sieve:
         """
         skipped = InvalidRows()
         texts = self.parser.texts(self._joined(candidates), field=0, skip=skipped)
-        if texts.num_rows + len(skipped.widths) != len(candidates):
-            return self._reject_unclear(candidates)
+        # The parser ends records where the structure does, or nothing here could be told.
+        assert texts.num_rows + len(skipped.widths) == len(candidates)
         expected = self.parser.layout.width
         for row, width in skipped.widths.items():
             rule = "too_few_fields" if width < expected else "too_many_fields"
             reason = f"The record has {_fields(width)}, not {expected}."
             self.reject(int(candidates[row]), Problem(rule, None, None, reason))
         return bool(skipped.widths)
-
-    def _reject_unclear(self, candidates: Offsets) -> bool:
-        """Take out the records that the parser ends elsewhere.
-
-        :returns: whether there are any.
-        """
-        skipped = InvalidRows()
-        texts = self.parser.texts(self._joined(candidates), field=0, skip=skipped)
-        if texts.num_rows + len(skipped.widths) == len(candidates):
-            return False
-        if len(candidates) == 1:
-            self.reject(int(candidates[0]), _UNCLEAR)
-            return True
-        middle = len(candidates) // 2
-        found = [self._reject_unclear(half) for half in (candidates[:middle], candidates[middle:])]
-        return any(found)
 
     def _reject_values(self, candidates: Offsets, at: int, *, refused: bool = False) -> None:
         """Take out the records whose value in one column is not of its type.
@@ -308,11 +286,11 @@ class _Sieve:
             yield from self._refused_among(candidates[:middle])
             yield from self._refused_among(candidates[middle:])
 
-    def _reject_all_refused(self, candidates: Offsets) -> bool:
+    def _reject_all_refused(self, candidates: Offsets) -> None:
         refused = list(self._refused_among(candidates))
+        assert refused  # or the same candidates would be parsed again and again
         for record in refused:
             self._reject_refused(record)
-        return bool(refused)
 
     def _reject_refused(self, record: Offsets) -> None:
         """Take out one record that the parser refuses, saying what is wrong with it."""

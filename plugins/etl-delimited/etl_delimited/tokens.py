@@ -1,7 +1,8 @@
 """Where records end in a piece of text whose quotes are ill-formed: one quoted field after the other.
 
 Read as Python's :mod:`csv` reads: a quote opens only where a field begins, text after a closing quote belongs to the
-field and quotes in it mean nothing, the end of the text closes what is open.
+field and quotes in it mean nothing, the end of the text closes what is open. But as to Arrow's parser, an escape
+character takes the meaning from what follows it everywhere; csv takes one right after a closing quote for text.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from etl_delimited.structure import Flags, Marks, Structure, Units, words_of
+from etl_delimited.structure import Flags, Marks, Structure, Units, escaped_units, words_of
 
 _OTHER, _DELIMITER = 120, 128
 
@@ -35,7 +36,6 @@ def tokenize(units: Units, marks: Marks, in_quotes: bool) -> Tokens:
     text, codes = _as_bytes(units, marks)
     patterns = _patterns(codes)
     quoted: list[tuple[int, int]] = []
-    escaped: list[int] = []
     last = first = patterns.body.match(text) if in_quotes else patterns.field.match(text)
     if first:
         quoted.append(first.span())
@@ -43,22 +43,20 @@ def tokenize(units: Units, marks: Marks, in_quotes: bool) -> Tokens:
         if found.lastindex:
             last = found
             quoted.append(found.span(1))
-        elif text[found.start()] == codes.escape:
-            escaped.append(found.start() + 1)
     # The closing quote is the last group.
     still_open = last is not None and not last[last.re.groups]
     opened = quoted[-1][0] if still_open and not (in_quotes and last is first) else None
-    return Tokens(_structure(units, marks, quoted, escaped, in_quotes, still_open), opened)
+    return Tokens(_structure(units, marks, quoted, in_quotes, still_open), opened)
 
 
 def _structure(
-    units: Units, marks: Marks, quoted: list[tuple[int, int]], escaped: list[int], in_quotes: bool, still_open: bool
+    units: Units, marks: Marks, quoted: list[tuple[int, int]], in_quotes: bool, still_open: bool
 ) -> Structure:
     size = len(units)
     line_feeds, returns = units == marks.lf, units == marks.cr
-    places = np.array(escaped, np.int64)
-    for flags in (line_feeds, returns):
-        flags[places[places < size]] = False
+    escaped = escaped_units(units, marks)
+    if escaped is not None:
+        line_feeds[escaped] = returns[escaped] = False
     newlines = line_feeds | returns
     returns[:-1] &= ~line_feeds[1:]
     ends = (line_feeds | returns) & ~_covered(size, quoted)
@@ -118,8 +116,7 @@ def _patterns(marks: Marks) -> _Patterns:
     escape = b"" if marks.escape is None else re.escape(bytes([marks.escape]))
     plain = b"[^" + quote + escape + b"]*+"
     special = quote * 2 + (b"|" + escape + rb"(?:.|\Z)" if escape else b"")
-    # An escape right after a closing quote is plain text to csv.
-    body = plain + b"(?:(?:" + special + b")" + plain + b")*+(" + quote + rb"|\Z)" + (escape + b"?" if escape else b"")
+    body = plain + b"(?:(?:" + special + b")" + plain + b")*+(" + quote + rb"|\Z)"
     field = quote + body
     if not escape and not marks.overlaps:
         # What is before a quote tells all, and a search for a single byte is the fastest.

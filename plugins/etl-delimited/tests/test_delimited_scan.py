@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Literal
 
 import pytest
@@ -40,7 +41,12 @@ def written(draw: st.DrawFn) -> tuple[Dialect, str]:
     return Dialect(newline=newline, encoding=draw(st.sampled_from(ENCODINGS))), out.getvalue()
 
 
-texts = st.tuples(dialects, junk) | written()
+def clear(text: str) -> str:
+    """The text without an escape right after a quote, which csv takes for text if the quote is a closing one."""
+    return re.sub(r"""(["'])\\+""", r"\1", text)
+
+
+texts = st.tuples(dialects, junk.map(clear)) | written()
 
 
 @pytest.fixture(autouse=True, scope="module")
