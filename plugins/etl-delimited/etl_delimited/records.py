@@ -223,10 +223,11 @@ class RecordBuffer:
         view = memoryview(self._buffer)[: self._filled]
         if exact:
             return scan.last_record_end(view, self.dialect, final=False)
-        if self.dialect.newline != "\r" and (found := self._buffer.rfind(b"\n", 0, self._filled) + 1):
+        found = self._buffer.rfind(b"\n", 0, self._filled) + 1
+        if found and self.dialect.newline != "\r":
             return found
         # A CR at the very end may be the first half of CR LF.
-        return self._buffer.rfind(b"\r", 0, self._filled - 1) + 1
+        return max(found, self._buffer.rfind(b"\r", 0, self._filled - 1) + 1)
 
     def _cut_at_end(self) -> int:
         if self._buffer[self._filled - 1] not in b"\r\n":

@@ -107,7 +107,12 @@ def joined_records(records: Buffer, parser: Parser, starts: Offsets) -> list[int
     lines = scan.line_indexes(records, dialect, starts)
     pattern = _well_formed_record(dialect.delimiter.encode(), dialect.quote.encode())
     texts = {int(row): bytes(records[starts[row] : starts[row + 1]]) for row in np.flatnonzero(np.diff(lines) > 1)}
-    return [row for row, text in texts.items() if not pattern.fullmatch(text)]
+    return [row for row, text in texts.items() if _has_lines(text) and not pattern.fullmatch(text)]
+
+
+def _has_lines(record: bytes) -> bool:
+    """Whether a record itself goes over several lines, blank ones behind it aside."""
+    return re.search(rb"[\r\n]", record.rstrip(b"\r\n")) is not None
 
 
 @cache
