@@ -117,6 +117,7 @@ def resume(
                 raise UsageError(f"run {run} has ended: {record.status}", advice="Begin anew with `etl load`.")
             plan: Plan = journal.plan(run)
             _require_same(plan, plugins)
+            plugins.use(plan.job.use)
             if executor:
                 plan = dataclasses.replace(plan, job=dataclasses.replace(plan.job, executor=executor))
             journal.resumed(run)

@@ -112,6 +112,7 @@ class Job:
     :param recursive: whether patterns look into subfolders.
     :param again: load although the ledger says that these very sources are in the table already.
     :param required_plugins: names of plugins without which the job must not run.
+    :param use: who is to answer where several plugins could: the plugin's name by question (``analyze``, …).
     :param sections: the plugins' own configuration, by section name (``format``, ``checks``, …).
     """
 
@@ -136,6 +137,7 @@ class Job:
     recursive: bool = False
     again: bool = False
     required_plugins: tuple[str, ...] = ()
+    use: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, object] = field(default_factory=dict)
 
     def section(self, name: str) -> Mapping[str, object]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,6 +25,7 @@ class Session:
     :param config: the configuration file named with ``-c``.
     :param state_dir: the state folder named with ``--state-dir``.
     :param disabled: plugins to leave out.
+    :param use: which plugin answers which question.
     :param quiet: neither progress nor reports.
     :param debug: tracebacks instead of messages.
     :param as_json: the command prints one JSON document.
@@ -33,6 +34,7 @@ class Session:
     config: str | None = None
     state_dir: str | None = None
     disabled: tuple[str, ...] = ()
+    use: Mapping[str, str] = field(default_factory=dict)
     quiet: bool = False
     debug: bool = False
     as_json: bool = False
@@ -41,7 +43,7 @@ class Session:
         """The project that the command works on."""
         from etl_framework.api import Workspace
 
-        return Workspace.open(self.config, disabled=self.disabled, state_dir=self.state_dir)
+        return Workspace.open(self.config, disabled=self.disabled, use=self.use, state_dir=self.state_dir)
 
     def observers(self) -> tuple[Emit, ...]:
         """Who shows progress: bars on a terminal, lines elsewhere, nobody when quiet."""
