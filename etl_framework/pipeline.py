@@ -509,6 +509,7 @@ class _Attempt:
             status=status,
             verdict=self._verdict,
             receipt=receipt,
+            finished=self._journal.finished(self._id),
             pieces=[piece for piece, _ in self._journal.pieces(self._id)],
             steps=self._steps,
             rejects=self._rejects,

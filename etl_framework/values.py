@@ -286,7 +286,7 @@ class Analysis:
     :param columns: in the order of the file.
     :param rows: number of records, an estimate unless ``rows_exact``.
     :param rows_exact: whether ``rows`` was counted.
-    :param facts: the format in words, for people.
+    :param facts: the format in words, for people; files of one format have the same facts.
     :param findings: what is odd about the source; an error among them refuses the run before any data is read.
     """
 
@@ -409,7 +409,7 @@ class RunReport:
     :param rows_quarantined: bad rows that were set aside so that the others could be loaded.
     :param rows_bad: bad rows, whether or not they were set aside.
     :param rows_loaded: what the warehouse says that it loaded.
-    :param bytes_read: size of the sources.
+    :param bytes_read: bytes of the sources that were read and checked; all of them unless the run ended early.
     :param bytes_staged: size of the staged parts.
     :param totals: control totals of the sources.
     :param differences: control totals in which the table differs; empty when reconciled.

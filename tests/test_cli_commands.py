@@ -216,17 +216,50 @@ def test_an_analysis_tells_format_columns_and_rows(etl: Etl) -> None:
     assert answer.code == 0
     words = answer.out.split()
     assert {"t.csv", "comma", "bigint", "varchar", "date"} <= {word.rpartition("/")[2] for word in words}
-    assert "exact rows" not in answer.out
+    assert "exactly" not in answer.out
     assert_untouched()
 
 
 def test_an_exact_analysis_counts(etl: Etl) -> None:
     Path("t.csv").write_text("a,b\n" + '1,"two\nlines"\n' * 5000)
-    assert "exact rows  5,000" in etl("analyze", "t.csv", "--exact").out
+    assert "exactly 5,000" in etl("analyze", "t.csv", "--exact").out
     [analysis] = etl("analyze", "t.csv", "--exact", "--json").document["items"]
     assert (analysis["rows"], analysis["rows_exact"]) == (5000, True)
     [estimate] = etl("analyze", "t.csv", "--json").document["items"]
     assert estimate["rows_exact"] is False
+
+
+def test_an_analysis_of_many_files_tells_what_is_alike_once(etl: Etl) -> None:
+    for number in range(40):
+        Path(f"many{number}.csv").write_text("id,day\n1,2024-01-01\n")
+    Path("odd.csv").write_text("id;day\n1;2024-01-01\n")
+    answer = etl("analyze", "many*.csv", "odd.csv", "bad.csv")
+    assert answer.code == 0
+    assert "many0.csv and 39 alike: many1.csv, many2.csv, many3.csv and 36 more" in answer.out
+    assert "about 40" in answer.out
+    assert "delimiter  semicolon, not comma" in answer.out
+    assert len(answer.out.splitlines()) < 45
+    analyses = etl("analyze", "many*.csv", "odd.csv", "--json").document["items"]
+    assert len(analyses) == 41
+    assert all(len(analysis["columns"]) == 2 for analysis in analyses)
+
+
+def test_findings_of_many_files_are_told_once(etl: Etl) -> None:
+    for number in range(40):
+        Path(f"many{number}.csv").write_text("id,day\n1,2024-01-01\n" if number else "other\n1\n")
+    answer = etl("validate", "many*.csv")
+    assert answer.code == 3
+    assert "(and the like in 38 more files)" in answer.out
+    assert len(answer.out.splitlines()) < 10
+
+
+def test_a_plan_of_many_parts_shows_the_first_ones(etl: Etl) -> None:
+    Path("t.csv").write_text("id\n" + "".join(f"{number}\n" for number in range(1000)))
+    words = ("plan", "t.csv", *TABLE, "--part-size", "16")
+    answer = etl(*words)
+    parts = etl(*words, "--json").document["parts"]
+    assert f"and {len(parts) - 50:,} more parts" in answer.out
+    assert len(answer.out.splitlines()) < 90
 
 
 def test_a_valid_file_is_valid_and_loads_nothing(etl: Etl) -> None:
