@@ -139,7 +139,7 @@ def _chosen(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> di
     type=click.Choice(["console", "json"]),
     default="console",
     show_default=True,
-    help="Form of the log.",
+    help="Form of the log; as json, every line on standard error is a JSON object, and no progress is shown.",
 )
 @click.option(
     "--log-level",
@@ -174,7 +174,7 @@ def etl(
     """
     session = ctx.ensure_object(Session)
     session.config, session.state_dir, session.disabled, session.use = config, state_dir, disabled, use
-    session.quiet, session.debug = quiet, debug
+    session.quiet, session.debug, session.log_format = quiet, debug, log_format
     level = log_level or ("info" if verbose else "error" if quiet else "warning")
     ctx.meta["etl.log"] = (log_format, level)
 
