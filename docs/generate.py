@@ -35,8 +35,11 @@ those arguments that it needs. The hooks stand in the order in which a run calls
 
 Rules for every hook:
 
-- Plugins are asked in the order of their names, one at a time; `tryfirst`, `trylast` and wrappers are refused. Where
-  plugins are asked until one answers, `None` means "not mine".
+- Plugins are asked in the order of their names, one at a time; `tryfirst`, `trylast` and wrappers are refused.
+- Where *one may answer*, all are asked, and `None` means "not mine". Two answers are an error that names both plugins,
+  until somebody says who is to answer (`use = { analyze = "NAME" }`, `etl --use analyze=NAME …`) or leaves one out; who
+  is named is asked alone. What changes a warehouse is asked of one plugin only: the one that is named, else the one
+  that connected.
 - Bad data is a `Finding`. An exception means that the plugin is broken, and the error names plugin, hook, distribution
   and version; only errors of `etl_framework` (`InputError`, `ConnectError`, …) are answers and come through unchanged.
 - A plugin that does not import, or misspells a hook or an argument, stops every command with exit code 4.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etl_framework.checks import insist_on_checks
-from etl_framework.config import Config, load_config, resolve_job
+from etl_framework.config import Config, load_config, resolve_job, who_answers
 from etl_framework.errors import UsageError
 from etl_framework.plugins import Plugins, PluginSettings
 from etl_framework.sources import find_sources
@@ -38,12 +39,18 @@ class Workspace:
 
     @classmethod
     def open(
-        cls, config: Path | str | None = None, *, disabled: Iterable[str] = (), state_dir: Path | str | None = None
+        cls,
+        config: Path | str | None = None,
+        *,
+        disabled: Iterable[str] = (),
+        use: Mapping[str, str] | None = None,
+        state_dir: Path | str | None = None,
     ) -> Workspace:
         """Read the configuration.
 
         :param config: the file; None for ``etl.toml`` in the current folder, if there is one.
         :param disabled: names of plugins to leave out, beside those that the file disables.
+        :param use: who is to answer where several plugins could, by question; stronger than what the file says.
         :param state_dir: where the state lies instead.
         :raises ConfigError: the configuration cannot be understood.
         """
@@ -52,6 +59,7 @@ class Workspace:
             disabled=tuple(dict.fromkeys((*read.disabled_plugins, *disabled))),
             files=read.plugins,
             required=read.required_plugins,
+            use=dict(use or {}),
         )
         return cls(config=read, settings=settings, state=State(read.state_dir))
 
@@ -60,9 +68,11 @@ class Workspace:
 
         :param job: whose required plugins must be there, too, and whose checks must have somebody to act on them.
         :raises PluginLoadError: one is broken, or a required one is missing.
+        :raises PluginError: one that is to answer cannot.
         :raises UsageError: the job asks for checks that no plugin makes.
         """
         plugins = Plugins.load(self.settings)
+        plugins.use(who_answers(self.config) if job is None else job.use)
         if job is not None:
             plugins.require(job.required_plugins)
             insist_on_checks(job, plugins)
@@ -70,7 +80,8 @@ class Workspace:
 
     def job(self, name: str | None, files: Iterable[Path | str], options: dict[str, object]) -> Job:
         """The job with everything filled in; see :func:`etl_framework.config.resolve_job`."""
-        return resolve_job(self.config, name, {**options, "files": tuple(str(file) for file in files) or None})
+        given = {"use": dict(self.settings.use) or None, "files": tuple(str(file) for file in files) or None}
+        return resolve_job(self.config, name, {**options, **given})
 
     def load(self, job: Job, *, observers: tuple[Emit, ...] = (), console: bool = False) -> RunReport:
         """Run a job; see :func:`load`."""
@@ -97,16 +108,12 @@ class Workspace:
         :param exact: count the records instead of estimating them.
         """
         plugins = self.plugins()
-        analyses = []
-        for source in find_sources(job):
-            analysis = plugins.analyze(source, job)
-            if exact:
-                workers = plugins.executor(job.executor).workers
-                with plugins.blaming(analysis.format, "etl_analyze"):
-                    rows = analysis.format.count_rows(source, workers)
-                analysis = dataclasses.replace(analysis, rows=rows, rows_exact=True)
-            analyses.append(analysis)
-        return tuple(analyses)
+        plugins.use(job.use)
+        analyses = tuple(plugins.analyze(source, job) for source in find_sources(job))
+        if not exact:
+            return analyses
+        with closing(plugins.executor(job.executor)) as executor:
+            return tuple(_counted(analysis, executor.workers, plugins) for analysis in analyses)
 
     def runs(self) -> tuple[RunRecord, ...]:
         """Every run of this state folder, the latest first."""
@@ -166,6 +173,12 @@ class Workspace:
         if not self.state.exists:
             raise UsageError(f"there is no run {run!r}", advice=f"No run was ever begun in {self.state.folder}.")
         return resume(run, self.plugins(), self.state, executor=executor, observers=observers, console=console)
+
+
+def _counted(analysis: Analysis, workers: int, plugins: Plugins) -> Analysis:
+    with plugins.blaming(analysis.format, "etl_analyze"):
+        rows = analysis.format.count_rows(analysis.source, workers)
+    return dataclasses.replace(analysis, rows=rows, rows_exact=True)
 
 
 def load(

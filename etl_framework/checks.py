@@ -134,12 +134,14 @@ def insist_on_checks(job: Job, plugins: Plugins) -> None:
         raise UsageError(
             f"check = {job.check}: no installed plugin checks in the warehouse",
             advice="Check the file (--check file), or nothing but its structure (--check none).",
+            key="check",
         )
     asked = [name for name in ("checks", "rules") if job.sections.get(name)]
     if asked and job.check is not Check.NONE and not any("etl_validate" in info.hooks for info in plugins.infos):
         raise UsageError(
             f"job {job.name!r} asks for {' and '.join(asked)}, but no installed plugin implements etl_validate",
             advice="Install or write a plugin that does, or leave them out; --check none goes on without.",
+            key=asked[0],
         )
 
 

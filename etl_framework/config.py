@@ -18,7 +18,8 @@ from etl_framework.config_models import similar
 from etl_framework.config_secrets import holds_secret
 from etl_framework.config_starter import STARTER
 from etl_framework.errors import UsageError
-from etl_framework.sources import anchored, table_stem
+from etl_framework.source_patterns import anchored, check_pattern
+from etl_framework.sources import table_stem
 from etl_framework.values import Job, Mode
 
 __all__ = [
@@ -28,9 +29,9 @@ __all__ = [
     "explain",
     "load_config",
     "name_or_files",
-    "problems",
     "resolve_job",
     "stand_ins",
+    "who_answers",
 ]
 
 _COUNTED_EXECUTORS = ("threads", "processes")
@@ -86,6 +87,7 @@ def resolve_job(config: Config, name: str | None = None, overrides: Mapping[str,
         recursive=chosen.value("recursive"),
         again=asked.again,
         required_plugins=tuple(dict.fromkeys((*config.required_plugins, *chosen.value("required_plugins")))),
+        use=chosen.use(),
         sections=chosen.sections(),
     )
     _check_together(job, chosen)
@@ -112,6 +114,7 @@ def explain(
         "part_size": job.part_bytes,
         "block_size": job.block_bytes,
         "required_plugins": job.required_plugins,
+        "use": job.use,
         **job.sections,
     }
     origins = {key: chosen.origin(key).label for key in values}
@@ -131,18 +134,9 @@ def stand_ins(config: Config, name: str) -> dict[str, object]:
     return {} if layer is None or layer.settings.period else {"period": "2000-01"}
 
 
-def problems(config: Config) -> tuple[UsageError, ...]:
-    """What is wrong with the jobs of a configuration that reads well, for ``etl config validate``.
-
-    A job that only lacks its period is right: the period is given when it runs.
-    """
-    found = []
-    for name in config.jobs:
-        try:
-            resolve_job(config, name, stand_ins(config, name))
-        except UsageError as error:
-            found.append(error)
-    return tuple(found)
+def who_answers(config: Config) -> dict[str, str]:
+    """Which plugins answer where several could, for commands that look at no job: what ``[defaults]`` say."""
+    return Layers.collect(config, None, {}).use()
 
 
 def name_or_files(config: Config, arguments: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
@@ -195,10 +189,16 @@ def _only_job(config: Config) -> str:
 def _patterns(config: Config, asked: _Request) -> tuple[str, ...]:
     if asked.files:
         return tuple(anchored(file, Path.cwd()) for file in asked.files)
-    source = asked.layers.value("source")
+    source, origin = asked.layers.value("source"), asked.layers.origin("source")
     if source is None:
         raise _job_error(config, asked, "source is missing", "Write source, the path or pattern of the files.")
-    return tuple(anchored(pattern, asked.layers.origin("source").folder) for pattern in source)
+    try:
+        patterns = tuple(anchored(pattern, origin.folder) for pattern in source)
+        for pattern in patterns:
+            check_pattern(pattern)
+    except UsageError as error:
+        raise origin.error(error.message, advice=error.advice) from error
+    return patterns
 
 
 def _table(config: Config, asked: _Request) -> TableName:

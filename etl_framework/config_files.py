@@ -58,7 +58,7 @@ class Layer:
 
     :param settings: the core's own.
     :param sections: the plugins'.
-    :param origins: where each setting and section was given, by key.
+    :param origins: where each setting and section was given, by key; the keys of a table by ``table.key``.
     """
 
     settings: JobSettings = field(default_factory=JobSettings)
@@ -174,7 +174,11 @@ class _Document(Generic[ModelT]):
         return Layer(
             settings=settings,
             sections=split_sections(raw)[1],
-            origins={key: self.origin((*table, key)) for key in raw},
+            origins={
+                ".".join(path): self.origin((*table, *path))
+                for key, value in raw.items()
+                for path in ((key,), *((key, inner) for inner in (value if isinstance(value, dict) else ())))
+            },
         )
 
     def targets(self) -> dict[str, Target]:

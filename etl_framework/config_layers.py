@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from etl_framework.config_files import Config, Layer, Origin
-from etl_framework.config_models import JobSettings, explain_error, similar
+from etl_framework.config_models import JobSettings, explain_error, known_keys, similar
 from etl_framework.errors import UsageError
 from etl_framework.values import Allowance, Check, Gate, Mode, OnBadRows
 
@@ -87,9 +87,21 @@ class Layers:
         rank = self.rank(key)
         return self.layers[rank].origins[key] if rank < len(self.layers) else Origin(label="default")
 
+    def use(self) -> dict[str, str]:
+        """Who is to answer which question; what is said in one place adds to what is said in weaker ones."""
+        merged: dict[str, str] = {}
+        for layer in reversed(self.layers):
+            if layer.settings.use is not None:
+                merged |= layer.settings.use.model_dump(exclude_none=True)
+        return merged
+
+    def place(self, path: str) -> Origin:
+        """Where a setting or a key of a table (``format.header``) was given; the table where nobody gave the key."""
+        given = next((layer.origins[path] for layer in self.layers if path in layer.origins), None)
+        return given or self.origin(path.partition(".")[0])
+
     def sections(self) -> dict[str, object]:
-        """The sections of plugins: tables are merged key by key, of lists the strongest
-        counts."""
+        """The sections of plugins: tables are merged key by key, of lists the strongest counts."""
         merged: dict[str, object] = {}
         for layer in reversed(self.layers):
             for key, value in layer.sections.items():
@@ -125,7 +137,8 @@ def _validated(key: str, value: object, origin: Origin) -> Any:
     try:
         return getattr(JobSettings.model_validate({key: value}), key)
     except ValidationError as error:
-        message, advice = explain_error(error.errors()[0], list(JobSettings.model_fields))
+        first = error.errors()[0]
+        message, advice = explain_error(first, known_keys(JobSettings, ("defaults", *first["loc"][:-1])))
         raise origin.error(message, advice=advice) from error
 
 

@@ -149,6 +149,17 @@ class ColumnSettings(_Settings):
         return Column(name=name, type=self.type, required=self.required, declared=True, format=self.format)
 
 
+class Use(_Settings):
+    """Who is to answer where several plugins could: names of plugins by question."""
+
+    connect: Text | None = None
+    executor: Text | None = None
+    analyze: Text | None = None
+    compress: Text | None = None
+    upload: Text | None = None
+    load: Text | None = None
+
+
 class JobSettings(_Settings):
     """The settings of a job, a default or an override; what was not given is None."""
 
@@ -172,6 +183,7 @@ class JobSettings(_Settings):
     executor: Annotated[str, _read(_executor)] | None = None
     recursive: bool | None = None
     required_plugins: Texts | None = None
+    use: Use | None = None
 
 
 class TargetSettings(_Settings):
@@ -243,6 +255,8 @@ def known_keys(model: type[BaseModel], table: KeyPath) -> list[str]:
             return list(TargetSettings.model_fields)
         case (*_, "columns", _):
             return list(ColumnSettings.model_fields)
+        case (*_, "use"):
+            return list(Use.model_fields)
         case _:
             return _job_keys()
 

@@ -13,8 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etl_framework.config import problems
-from etl_framework.errors import EtlError, ExitCode
+from etl_framework.config import who_answers
+from etl_framework.config_check import problems
+from etl_framework.errors import EtlError, ExitCode, PluginError
 from etl_framework.executors import usable_cores
 from etl_framework.plugins import Plugins
 from etl_framework.terminal import bytes_in_words
@@ -78,9 +79,9 @@ def _checks(workspace: Workspace) -> Iterator[CheckResult]:
     )
     if (memory := _memory()) is not None:
         yield CheckResult(subject="memory", ok=True, detail=bytes_in_words(memory))
-    yield _configuration(workspace)
-    yield _state(workspace.state.folder)
     surveyed = Plugins.survey(workspace.settings)
+    yield from _configuration(workspace, surveyed)
+    yield _state(workspace.state.folder)
     for info in surveyed.infos:
         yield CheckResult(
             subject=f"plugin {info.name}",
@@ -89,20 +90,29 @@ def _checks(workspace: Workspace) -> Iterator[CheckResult]:
             advice=f"Repair it, or go on with `etl --disable-plugin {info.name} …`." if info.error else "",
             exit_code=ExitCode.PLUGIN,
         )
+    yield from _who_answers(workspace, surveyed)
     for name, target in workspace.config.targets.items():
         yield _target(name, target.url, surveyed)
 
 
-def _configuration(workspace: Workspace) -> CheckResult:
+def _who_answers(workspace: Workspace, plugins: Plugins) -> Iterator[CheckResult]:
+    try:
+        plugins.use(who_answers(workspace.config))
+    except PluginError as error:
+        yield CheckResult(subject="use", ok=False, detail=error.message, advice=error.advice, exit_code=error.exit_code)
+
+
+def _configuration(workspace: Workspace, plugins: Plugins) -> Iterator[CheckResult]:
     path = workspace.config.path
-    if path is None:
-        return CheckResult(subject="configuration", ok=True, detail="no etl.toml here: only bare files can be loaded")
-    if wrong := problems(workspace.config):
-        message = "; ".join(error.message for error in wrong)
-        return CheckResult(
-            subject="configuration", ok=False, detail=message, advice=wrong[0].advice, exit_code=ExitCode.USAGE
+    wrong = problems(workspace.config, plugins)
+    for error in wrong:
+        yield CheckResult(
+            subject="configuration", ok=False, detail=error.message, advice=error.advice, exit_code=error.exit_code
         )
-    return CheckResult(subject="configuration", ok=True, detail=f"{path}: {len(workspace.config.jobs)} jobs")
+    if path is None:
+        yield CheckResult(subject="configuration", ok=True, detail="no etl.toml here: only bare files can be loaded")
+    elif not wrong:
+        yield CheckResult(subject="configuration", ok=True, detail=f"{path}: {len(workspace.config.jobs)} jobs")
 
 
 def _state(folder: Path) -> CheckResult:

@@ -7,6 +7,7 @@ no trace, and the order in which plugins are asked is a plain list.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -21,10 +22,14 @@ from etl_framework import hookspecs
 from etl_framework.errors import EtlError, HookFailed, PluginLoadError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
 #: Every hook, in pipeline order.
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("etl_"))
+#: The hooks that one plugin answers, without their ``etl_``.
+QUESTIONS = tuple(
+    hook.removeprefix("etl_") for hook in HOOKS if getattr(hookspecs, hook).etl_framework_spec["firstresult"]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +39,13 @@ class PluginSettings:
     :param disabled: names of plugins to leave out.
     :param files: Python files, each a plugin by the stem of its name.
     :param required: names of plugins that must be there.
+    :param use: who is to answer where several could: name of the plugin by question (``analyze``, ``connect``, …).
     """
 
     disabled: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     required: tuple[str, ...] = ()
+    use: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

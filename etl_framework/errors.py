@@ -48,16 +48,19 @@ class EtlError(Exception):
 
     :param message: what failed, and where.
     :param advice: what to do next, as an imperative sentence.
+    :param key: which setting of the job is at fault, when it is one, so that ``etl config validate`` finds its line:
+        ``compress_level``, or ``format.header`` for a key of a table, which the message then names.
     :ivar report: the report of the run that it ended, if it ended one.
     """
 
     exit_code = ExitCode.FAILED
     report: RunReport | None = None
 
-    def __init__(self, message: str, *, advice: str = "") -> None:
+    def __init__(self, message: str, *, advice: str = "", key: str = "") -> None:
         super().__init__(message, advice)
         self.message = message
         self.advice = advice
+        self.key = key
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.advice}" if self.advice else self.message

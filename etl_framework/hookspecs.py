@@ -2,6 +2,10 @@
 
 A plugin is a module or object with functions of these names, marked :data:`hookimpl`, found through an entry point in
 the group ``etl_framework`` or named in ``etl.toml``. It declares only the arguments it needs.
+
+Where one answer is wanted, whoever implements the hook is asked, and one may answer. Two answers are an error that
+names both, until the configuration or the command says who is to answer (``use``), or leaves one out: order never
+decides. What changes a warehouse is asked of one plugin alone: the one that is named, else the one that connected.
 """
 
 from __future__ import annotations
@@ -27,10 +31,13 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 def etl_connect(url: str) -> Warehouse | None:
     """Connect to a warehouse.
 
-    Called once per run and for every command that looks into a warehouse. Plugins are asked until one answers.
+    Called once per run and for every command that looks into a warehouse. One may answer; it is then asked for
+    ``etl_upload`` and ``etl_load``, too. A check of the configuration asks with the scheme alone, such as ``duckdb:``:
+    without an address, nothing is connected to.
 
     :param url: the target's URL; its scheme tells whose it is.
     :returns: the connection, or None when the scheme is not this plugin's.
+    :raises UsageError: the address is missing or wrong.
     :raises ConnectError: the warehouse cannot be reached or refuses the credentials.
     :raises Locked: another process holds the warehouse.
 
@@ -42,7 +49,7 @@ def etl_connect(url: str) -> Warehouse | None:
 def etl_executor(url: str) -> Executor | None:
     """Make what runs the parts.
 
-    Called once per run. Plugins are asked until one answers.
+    Called once per run, and to check a configuration. One may answer.
 
     :param url: ``threads:``, ``threads:4``, ``processes:``, or whatever else a plugin understands.
     :returns: the executor, or None when the scheme is not this plugin's.
@@ -56,13 +63,15 @@ def etl_executor(url: str) -> Executor | None:
 def etl_analyze(source: Source, job: Job) -> Analysis | None:
     """Find out how a source is to be split and read.
 
-    Called once per source, before anything else looks at it. Plugins are asked until one answers.
+    Called once per source, before anything else looks at it, and with an empty file to check a configuration. One may
+    answer.
 
     :param source: the file.
     :param job: the declared columns and, in its section ``format``, what is known of the format.
     :returns: the analysis, or None when this plugin does not know the format.
     :raises InputError: the source cannot be read.
-    :raises UsageError: what is declared contradicts itself.
+    :raises UsageError: what is declared cannot be understood or contradicts itself, whatever the source holds; ``key``
+        names the setting, such as ``format.header``.
 
     .. versionadded:: 0.1
     """
@@ -87,12 +96,12 @@ def etl_validate(job: Job, analysis: Analysis) -> Iterable[Validator]:
 def etl_compress(job: Job, target: str) -> Codec | None:
     """Give the codec that the job names.
 
-    Called once per run. Plugins are asked until one answers; each answers only for its own names.
+    Called once per run, and to check a configuration. One may answer; each answers only for its own names.
 
     :param job: ``compress`` holds the name (always set by then), ``compress_level`` the level or None.
     :param target: URL of the warehouse.
     :returns: the codec, or None when the name is not this plugin's.
-    :raises UsageError: the level is out of range.
+    :raises UsageError: the level is out of range; ``key`` is ``compress_level``.
 
     .. versionadded:: 0.1
     """
@@ -103,7 +112,8 @@ def etl_upload(part: PackedPart, warehouse: Warehouse, run: Run) -> StagedPart |
     """Bring a packed part into the warehouse's staging area and verify that it arrived whole.
 
     Called once per packed part, from several threads at once; again for the same part after a crash, so a name that
-    is there already must end as if it had just been brought. Plugins are asked until one answers.
+    is there already must end as if it had just been brought. Only the plugin that connected is asked, unless the job
+    names another.
 
     :param part: the local file, which may be moved away.
     :param warehouse: the run's warehouse.
@@ -121,7 +131,7 @@ def etl_load(parts: tuple[StagedPart, ...], warehouse: Warehouse, run: Run) -> R
 
     Called once per run after the gate; again after a crash when the ledger does not know the run. The load, its ledger
     row and the comparison with the run's control totals (:func:`~etl_framework.totals.reconcile`) are one
-    transaction. Plugins are asked until one answers.
+    transaction. Only the plugin that connected is asked, unless the job names another.
 
     :param parts: every staged part of the run, in the order of the data.
     :param warehouse: the run's warehouse.

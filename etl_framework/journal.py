@@ -168,6 +168,11 @@ class Journal:
         rows = self._all("SELECT range FROM parts WHERE run = ? ORDER BY part", run)
         return tuple(_unpickle(value, run) for (value,) in rows)
 
+    def finished(self, run: str) -> tuple[Part, ...]:
+        """The parts that were read to their end, in order."""
+        rows = self._all("SELECT range FROM parts WHERE run = ? AND state = 'packed' ORDER BY part", run)
+        return tuple(_unpickle(value, run) for (value,) in rows)
+
     def set_status(self, run: str, status: Status, *, error: str = "") -> None:
         """Write down how far a run is."""
         statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"

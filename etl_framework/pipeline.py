@@ -117,6 +117,7 @@ def resume(
                 raise UsageError(f"run {run} has ended: {record.status}", advice="Begin anew with `etl load`.")
             plan: Plan = journal.plan(run)
             _require_same(plan, plugins)
+            plugins.use(plan.job.use)
             if executor:
                 plan = dataclasses.replace(plan, job=dataclasses.replace(plan.job, executor=executor))
             journal.resumed(run)
@@ -508,6 +509,7 @@ class _Attempt:
             status=status,
             verdict=self._verdict,
             receipt=receipt,
+            finished=self._journal.finished(self._id),
             pieces=[piece for piece, _ in self._journal.pieces(self._id)],
             steps=self._steps,
             rejects=self._rejects,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from etl_framework.values import Finding, Job, Part, Source
 
 _PROBED_BLOCKS = 2
+_SHOWN_LOADS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,7 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
 
 
 def already_there(job: Job, sources: tuple[Source, ...], warehouse: Warehouse) -> tuple[str, ...]:
-    """Why appending would double rows: a sentence for each earlier load of the same sources into the table."""
+    """Why appending would double rows: a sentence for each earlier load of the same sources, for the first of many."""
     if job.mode is not Mode.APPEND or job.again:
         return ()
     mine = {source.digest: source.name for source in sources}
@@ -135,7 +136,8 @@ def already_there(job: Job, sources: tuple[Source, ...], warehouse: Warehouse) -
             shown = ", ".join(there[:3]) + (" …" if len(there) > 3 else "")
             when = f"{entry.loaded_at:%Y-%m-%d %H:%M} UTC"
             sentences.append(f"{job.table} already holds {shown}: loaded by run {entry.run} on {when}")
-    return tuple(sentences)
+    more = len(sentences) - _SHOWN_LOADS
+    return (*sentences[:_SHOWN_LOADS], *([f"and {more:,} more such loads"] if more > 0 else ()))
 
 
 def _probe(job: Job, survey: Survey, warehouse: Warehouse, codec: Codec) -> tuple[float, float]:

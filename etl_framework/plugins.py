@@ -6,15 +6,16 @@ or a defect, and becomes :class:`HookFailed` with the names of plugin, hook and 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from etl_framework.discovery import Found, Plugin, PluginInfo, PluginSettings, broken, is_answer, search, told
-from etl_framework.errors import HookFailed, NoPluginError, PluginError
+from etl_framework.errors import ConnectError, HookFailed, Locked, NoPluginError, PluginError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import click
 
@@ -35,6 +36,8 @@ class Plugins:
     def __init__(self, found: Found | None = None, settings: PluginSettings | None = None) -> None:
         self._found = found or Found()
         self._settings = settings
+        self._use: dict[str, str] = {}
+        self._connected: list[tuple[Warehouse, Plugin]] = []
         self._event_lock = RLock()
         self._failed_observers: dict[str, str] = {}
 
@@ -43,6 +46,7 @@ class Plugins:
         """Load every installed plugin and those in files, all or nothing.
 
         :raises PluginLoadError: plugins are broken, or required ones are missing; names them all.
+        :raises PluginError: a plugin that is to answer cannot.
         :raises UsageError: no plugin has the name to disable.
         """
         settings = settings or PluginSettings()
@@ -51,7 +55,9 @@ class Plugins:
             raise found.errors[0]
         if found.errors:
             raise type(found.errors[0])("\n".join(map(str, found.errors))) from found.errors[0]
-        return cls(found, settings)
+        plugins = cls(found, settings)
+        plugins.use({})
+        return plugins
 
     @classmethod
     def survey(cls, settings: PluginSettings | None = None) -> Plugins:
@@ -79,6 +85,24 @@ class Plugins:
             if error := self._found.missing(name):
                 raise error
 
+    def use(self, chosen: Mapping[str, str]) -> None:
+        """Say who is to answer where several could, instead of what was said before; the settings are stronger.
+
+        :param chosen: name of the plugin by question: ``connect``, ``executor``, ``analyze``, ….
+        :raises PluginError: there is no such plugin, or it does not answer that question.
+        """
+        self._use = {}
+        for question, name in {**chosen, **(self._settings.use if self._settings else {})}.items():
+            plugin = self._found.plugins.get(name)
+            if plugin is None or f"etl_{question}" not in plugin.info.hooks:
+                who = ", ".join(plugin.info.name for plugin in self._implementing(f"etl_{question}"))
+                raise PluginError(
+                    f"use.{question} names {name!r}, but no usable plugin of that name implements etl_{question}",
+                    advice=f"Name one that does: {who or 'there is none'}. `etl plugins list` shows what is installed.",
+                    key=f"use.{question}",
+                )
+            self._use[question] = name
+
     @property
     def infos(self) -> tuple[PluginInfo, ...]:
         """Every plugin that was found, the broken and the disabled ones too, sorted by name."""
@@ -93,15 +117,24 @@ class Plugins:
         """Connect to a warehouse: ``etl_connect``."""
         from etl_framework.protocols import Warehouse
 
-        scheme, colon, _ = url.partition(":")  # the rest may hold a secret
-        plugin, answer = self._ask_one(
-            "etl_connect",
-            f"connects to a target {scheme + colon!r}" + ("" if colon else ", which has no scheme such as 'name:'"),
-            "Correct the target's URL, or install a plugin for it.",
-            url=url,
-        )
+        plugin, answer = self._ask_one("etl_connect", _connects(url), _OTHER_TARGET, url=url)
         warehouse: Warehouse = _shaped(plugin, "etl_connect", answer, Warehouse)
+        self._connected.append((warehouse, plugin))
         return warehouse
+
+    def insist_on_target(self, url: str) -> None:
+        """Make sure that somebody connects to targets of the URL's kind, without connecting to this one.
+
+        :raises NoPluginError: nobody does.
+        :raises PluginError: several would, and none is named.
+        """
+        scheme, colon, _ = url.partition(":")
+        asked = self._candidates("etl_connect")
+        theirs = [plugin for plugin in asked if _knows_target(plugin, scheme + colon)]
+        if len(theirs) > 1:
+            raise self._several("etl_connect", _connects(url), theirs)
+        if not theirs:
+            raise self._nobody("etl_connect", _connects(url), _OTHER_TARGET, asked)
 
     def executor(self, url: str) -> Executor:
         """Make what runs the parts: ``etl_executor``."""
@@ -163,10 +196,9 @@ class Plugins:
         """Bring a packed part into the staging area: ``etl_upload``."""
         from etl_framework.values import StagedPart
 
-        plugin, answer = self._ask_one(
+        plugin, answer = self._tell_one(
             "etl_upload",
             f"uploads to {warehouse.url}",
-            "Install a plugin that does.",
             part=part,
             warehouse=warehouse,
             run=run,
@@ -177,10 +209,9 @@ class Plugins:
         """Load the staged parts, all or nothing: ``etl_load``."""
         from etl_framework.values import Receipt
 
-        plugin, answer = self._ask_one(
+        plugin, answer = self._tell_one(
             "etl_load",
             f"loads into {warehouse.url}",
-            "Install a plugin that does.",
             parts=tuple(parts),
             warehouse=warehouse,
             run=run,
@@ -251,7 +282,7 @@ class Plugins:
     def __reduce__(self) -> tuple[object, ...]:
         if self._settings is None:
             raise TypeError("plugins that were registered as objects cannot travel to another process")
-        return type(self).load, (self._settings,)
+        return type(self).load, (replace(self._settings, use=self._use),)
 
     def _maker(self, answer: object) -> Plugin | None:
         """The plugin whose code the object's class is, as far as module names tell."""
@@ -266,17 +297,63 @@ class Plugins:
         return (plugin for plugin in self._found.plugins.values() if hook in plugin.info.hooks)
 
     def _ask_one(self, hook: str, what: str, advice: str, **arguments: object) -> tuple[Plugin, Any]:
-        for plugin in self._implementing(hook):
-            with plugin.blamed(hook):
-                answers = plugin.call(hook, arguments)
-            if answers:
-                return plugin, answers[0]
-        raise self._nobody(hook, what, advice)
+        """The one answer, and whose it is. Whoever could answer is asked, so that their order decides nothing."""
+        return self._ask(self._candidates(hook), hook, what, advice, arguments)
 
-    def _nobody(self, hook: str, what: str, advice: str) -> NoPluginError:
-        asked = ", ".join(plugin.info.name for plugin in self._implementing(hook))
+    def _tell_one(self, hook: str, what: str, *, warehouse: Warehouse, **arguments: object) -> tuple[Plugin, Any]:
+        """Have a warehouse changed by one plugin, since a second answer would be a second change.
+
+        It is the one that is named, else the one that connected.
+        """
+        asked = self._candidates(hook)
+        question = hook.removeprefix("etl_")
+        if question not in self._use:
+            owner = next((plugin for connected, plugin in self._connected if connected is warehouse), None)
+            asked = [plugin for plugin in asked if owner in (None, plugin)]
+        if len(asked) > 1:
+            raise self._several(hook, what, asked)
+        advice = f"Install a plugin that does, or name it: {_naming(question)}."
+        return self._ask(asked, hook, what, advice, {"warehouse": warehouse, **arguments})
+
+    def _ask(
+        self, asked: Sequence[Plugin], hook: str, what: str, advice: str, arguments: Mapping[str, object]
+    ) -> tuple[Plugin, Any]:
+        answers: list[tuple[Plugin, Any]] = []
+        try:
+            for plugin in asked:
+                with plugin.blamed(hook):
+                    answers += ((plugin, answer) for answer in plugin.call(hook, arguments))
+        except BaseException:
+            _close(answer for _, answer in answers)
+            raise
+        if len(answers) > 1:
+            _close(answer for _, answer in answers)
+            raise self._several(hook, what, [plugin for plugin, _ in answers])
+        if not answers:
+            raise self._nobody(hook, what, advice, asked)
+        return answers[0]
+
+    def _candidates(self, hook: str) -> list[Plugin]:
+        """Who may answer: the plugin that is named, else everyone who implements the hook."""
+        name = self._use.get(hook.removeprefix("etl_"))
+        return [self._found.plugins[name]] if name else list(self._implementing(hook))
+
+    @staticmethod
+    def _several(hook: str, what: str, plugins: Sequence[Plugin]) -> PluginError:
+        question, last = hook.removeprefix("etl_"), plugins[-1].info.name
+        names = ", ".join(plugin.info.name for plugin in plugins)
+        return PluginError(
+            f"more than one plugin {what}: {' and '.join(str(plugin.info) for plugin in plugins)}",
+            advice=f"Name the one that is to answer ({names}): {_naming(question)}; "
+            f"or leave others out: etl --disable-plugin {last} …",
+        )
+
+    def _nobody(self, hook: str, what: str, advice: str, plugins: Sequence[Plugin]) -> NoPluginError:
+        asked = ", ".join(plugin.info.name for plugin in plugins)
+        others = ", ".join(plugin.info.name for plugin in self._implementing(hook) if plugin not in plugins)
         silent = ", ".join(info.name for info in self.infos if info.disabled)
-        message = f"no plugin {what}; " + (f"asked: {asked}" if asked else f"none implements {hook}")
+        message = f"no plugin {what}; " + (f"asked: {asked}" if asked else f"none implements {hook}" * (not others))
+        message += f"{', ' * bool(asked)}not asked: {others}" if others else ""
         return NoPluginError(
             message + (f"; disabled: {silent}" if silent else ""),
             advice=f"{advice} `etl plugins list` shows what is installed.",
@@ -307,6 +384,37 @@ def _tell(plugin: Plugin, hook: str, **arguments: object) -> str:
     except BaseException as error:  # an observer never fails a run, whatever it raises
         return plugin.failure(hook, told(error)).message
     return ""
+
+
+_OTHER_TARGET = "Correct the target's URL, or install a plugin for it."
+
+
+def _connects(url: str) -> str:
+    scheme, colon, _ = url.partition(":")  # the rest may hold a secret
+    return f"connects to a target {scheme + colon!r}" + ("" if colon else ", which has no scheme such as 'name:'")
+
+
+def _knows_target(plugin: Plugin, scheme: str) -> bool:
+    """Whether a plugin takes a URL without an address for its own: it says what is missing, or connects."""
+    try:
+        with plugin.blamed("etl_connect"):
+            answers = plugin.call("etl_connect", {"url": scheme})
+    except (UsageError, ConnectError, Locked):
+        return True
+    _close(answers)
+    return bool(answers)
+
+
+def _naming(question: str) -> str:
+    """How to say who is to answer."""
+    return f'`etl --use {question}=NAME …`, or `use = {{ {question} = "NAME" }}` in etl.toml'
+
+
+def _close(answers: Iterable[Any]) -> None:
+    """Let go of connections and executors that nobody will use."""
+    for answer in answers:
+        with suppress(Exception):  # why nobody will use them matters more
+            getattr(answer, "close", lambda: None)()
 
 
 def _instance(plugin: Plugin, hook: str, answer: object, kind: type[T]) -> T:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from etl_framework.errors import EtlError
     from etl_framework.journal import RunRecord
     from etl_framework.pipeline import Plan
-    from etl_framework.values import PackedPart, Receipt
+    from etl_framework.values import PackedPart, Part, Receipt
     from etl_framework.verdict import Verdict
 
 
@@ -25,6 +25,7 @@ def build_report(
     status: Status,
     verdict: Verdict | None,
     receipt: Receipt | None,
+    finished: Sequence[Part],
     pieces: Sequence[PackedPart],
     steps: Sequence[tuple[str, float]],
     rejects: tuple[str, ...],
@@ -32,7 +33,10 @@ def build_report(
     error: EtlError | None,
     console: bool,
 ) -> RunReport:
-    """Put everything that is known of a run into one value; what it did not come to is zero or empty."""
+    """Put everything that is known of a run into one value; what it did not come to is zero or empty.
+
+    :param finished: the parts that were read to their end.
+    """
     job, survey = plan.job, plan.survey
     totals = verdict.totals if verdict else None
     return RunReport(
@@ -54,7 +58,7 @@ def build_report(
         rows_bad=verdict.bad if verdict else 0,
         rows_loaded=receipt.rows if receipt else 0,
         rows_deleted=receipt.deleted if receipt else 0,
-        bytes_read=sum(source.size for source in plan.sources),
+        bytes_read=sum(part.size for part in finished),
         bytes_staged=sum(piece.size for piece in pieces),
         totals=totals,
         differences=compare(totals, receipt.totals) if totals and receipt else (),

@@ -80,6 +80,16 @@ def matches(pattern: str, period: Period | None, *, recursive: bool = False) -> 
     return _walk(root, compiled, period, Match(root, frozenset(), by_name=True))
 
 
+def check_pattern(pattern: str) -> None:
+    """Make sure that a pattern can be read; what it matches is not looked at.
+
+    :param pattern: absolute; a path that exists is no pattern.
+    :raises UsageError: it holds an unknown placeholder or an unfinished set of characters.
+    """
+    if not os.path.lexists(pattern):
+        matches(pattern, None)
+
+
 def fixed_folder(pattern: str) -> str:
     """The deepest folder of a pattern that holds no wildcard: where the search begins."""
     root, *components = Path(pattern).parts

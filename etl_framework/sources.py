@@ -194,7 +194,7 @@ def _nothing_found(pattern: str, period: Period | None) -> UsageError:
     if others:
         near = f"Files for other periods: {_listed(others)}."
     else:
-        names = [path.name for path in Path(folder).iterdir()]
+        names = [Path(match.path).name for match in matches(_everything_in(folder), None)]
         alike = get_close_matches(Path(pattern).name, names, n=_SHOWN, cutoff=0.5)
         near = f"Similar names there: {_listed(alike)}." if alike else f"The folder holds {len(names)} other entries."
     return UsageError(f"nothing matches {pattern}{during}, looked in {folder}", advice=near)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from etl_framework.columns import FLOATS, Column, ColumnType, Kind
 from etl_framework.errors import RunFailed
+from etl_framework.likeness import in_many_files
 from etl_framework.protocols import MisplacedCut, TypesWidened
 from etl_framework.values import Finding, Part, Sample, Severity
 
@@ -75,14 +76,14 @@ def survey_sources(job: Job, sources: Iterable[Source], plugins: Plugins) -> Sur
     """
     analyses = [plugins.analyze(source, job) for source in sources]
     first = analyses[0]
-    findings = [finding for analysis in analyses for finding in analysis.findings]
+    found = [list(analysis.findings) for analysis in analyses]
     columns = list(first.columns)
-    for other in analyses[1:]:
+    for other, findings in zip(analyses[1:], found[1:], strict=True):
         if [column.name for column in other.columns] != [column.name for column in columns]:
             findings.append(_differing_columns(first, other))
         else:
             columns = [_common(mine, theirs) for mine, theirs in zip(columns, other.columns, strict=True)]
-    return Survey(analyses=tuple(analyses), columns=(), findings=tuple(findings)).with_columns(columns)
+    return Survey(analyses=tuple(analyses), columns=(), findings=in_many_files(found)).with_columns(columns)
 
 
 def adopt(columns: Iterable[Column], table: Iterable[Column]) -> tuple[Column, ...]:

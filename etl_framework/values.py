@@ -112,6 +112,7 @@ class Job:
     :param recursive: whether patterns look into subfolders.
     :param again: load although the ledger says that these very sources are in the table already.
     :param required_plugins: names of plugins without which the job must not run.
+    :param use: who is to answer where several plugins could: the plugin's name by question (``analyze``, …).
     :param sections: the plugins' own configuration, by section name (``format``, ``checks``, …).
     """
 
@@ -136,6 +137,7 @@ class Job:
     recursive: bool = False
     again: bool = False
     required_plugins: tuple[str, ...] = ()
+    use: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, object] = field(default_factory=dict)
 
     def section(self, name: str) -> Mapping[str, object]:
@@ -284,7 +286,7 @@ class Analysis:
     :param columns: in the order of the file.
     :param rows: number of records, an estimate unless ``rows_exact``.
     :param rows_exact: whether ``rows`` was counted.
-    :param facts: the format in words, for people.
+    :param facts: the format in words, for people; files of one format have the same facts.
     :param findings: what is odd about the source; an error among them refuses the run before any data is read.
     """
 
@@ -407,7 +409,7 @@ class RunReport:
     :param rows_quarantined: bad rows that were set aside so that the others could be loaded.
     :param rows_bad: bad rows, whether or not they were set aside.
     :param rows_loaded: what the warehouse says that it loaded.
-    :param bytes_read: size of the sources.
+    :param bytes_read: bytes of the sources that were read and checked; all of them unless the run ended early.
     :param bytes_staged: size of the staged parts.
     :param totals: control totals of the sources.
     :param differences: control totals in which the table differs; empty when reconciled.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import logging
+import os
+import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -208,6 +212,15 @@ def test_a_plan_objects_to_a_source_that_is_there_already(etl: Etl, loaded: str)
     assert [entry["run"] for entry in etl("runs", "list", "--json").document["items"]] == [loaded]
 
 
+def test_of_many_earlier_loads_the_first_are_named(etl: Etl) -> None:
+    for number in range(5):
+        Path(f"part{number}.csv").write_text(f"id\n{number}\n")
+        assert etl("load", f"part{number}.csv", *TABLE).code == 0
+    objections = etl("plan", "part*.csv", *TABLE, "--json").document["objections"]
+    assert ["t already holds" in sentence for sentence in objections] == [True, True, True, False]
+    assert objections[-1] == "and 2 more such loads"
+
+
 # --- analyze and validate ---
 
 
@@ -216,17 +229,50 @@ def test_an_analysis_tells_format_columns_and_rows(etl: Etl) -> None:
     assert answer.code == 0
     words = answer.out.split()
     assert {"t.csv", "comma", "bigint", "varchar", "date"} <= {word.rpartition("/")[2] for word in words}
-    assert "exact rows" not in answer.out
+    assert "exactly" not in answer.out
     assert_untouched()
 
 
 def test_an_exact_analysis_counts(etl: Etl) -> None:
     Path("t.csv").write_text("a,b\n" + '1,"two\nlines"\n' * 5000)
-    assert "exact rows  5,000" in etl("analyze", "t.csv", "--exact").out
+    assert "exactly 5,000" in etl("analyze", "t.csv", "--exact").out
     [analysis] = etl("analyze", "t.csv", "--exact", "--json").document["items"]
     assert (analysis["rows"], analysis["rows_exact"]) == (5000, True)
     [estimate] = etl("analyze", "t.csv", "--json").document["items"]
     assert estimate["rows_exact"] is False
+
+
+def test_an_analysis_of_many_files_tells_what_is_alike_once(etl: Etl) -> None:
+    for number in range(40):
+        Path(f"many{number}.csv").write_text("id,day\n1,2024-01-01\n")
+    Path("odd.csv").write_text("id;day\n1;2024-01-01\n")
+    answer = etl("analyze", "many*.csv", "odd.csv", "bad.csv")
+    assert answer.code == 0
+    assert "many0.csv and 39 alike: many1.csv, many2.csv, many3.csv and 36 more" in answer.out
+    assert "about 40" in answer.out
+    assert "delimiter  semicolon, not comma" in answer.out
+    assert len(answer.out.splitlines()) < 45
+    analyses = etl("analyze", "many*.csv", "odd.csv", "--json").document["items"]
+    assert len(analyses) == 41
+    assert all(len(analysis["columns"]) == 2 for analysis in analyses)
+
+
+def test_findings_of_many_files_are_told_once(etl: Etl) -> None:
+    for number in range(40):
+        Path(f"many{number}.csv").write_text("id,day\n1,2024-01-01\n" if number else "other\n1\n")
+    answer = etl("validate", "many*.csv")
+    assert answer.code == 3
+    assert "(and the like in 38 more files)" in answer.out
+    assert len(answer.out.splitlines()) < 10
+
+
+def test_a_plan_of_many_parts_shows_the_first_ones(etl: Etl) -> None:
+    Path("t.csv").write_text("id\n" + "".join(f"{number}\n" for number in range(1000)))
+    words = ("plan", "t.csv", *TABLE, "--part-size", "16")
+    answer = etl(*words)
+    parts = etl(*words, "--json").document["parts"]
+    assert f"and {len(parts) - 50:,} more parts" in answer.out
+    assert len(answer.out.splitlines()) < 90
 
 
 def test_a_valid_file_is_valid_and_loads_nothing(etl: Etl) -> None:
@@ -247,6 +293,28 @@ def test_a_file_with_bad_rows_is_not_valid(etl: Etl) -> None:
 
 
 # --- config ---
+
+
+def test_a_wrong_setting_of_a_plugin_is_named_with_its_line(etl: Etl) -> None:
+    Path("etl.toml").write_text(PERIODIC + "[jobs.sales.format]\nheadr = true\n")
+    answer = etl("config", "validate")
+    assert answer.code == 2
+    assert "etl.toml:8: [jobs.sales.format] headr is not a setting of delimited files" in answer.err
+    assert "Did you mean header?" in answer.err
+    assert "headr" in etl("config", "validate", "--json").document["message"]
+    assert etl("doctor").code == 2
+    assert_untouched()
+
+
+def test_who_is_to_answer_is_said_on_the_command_line(etl: Etl) -> None:
+    assert etl("--use", "analyze=delimited", "--use", "connect=duckdb", "load", "t.csv", *TABLE).code == 0
+    unable = etl("--use", "analyze=duckdb", "analyze", "t.csv")
+    assert unable.code == 4
+    assert "Name one that does: delimited." in unable.err
+    for wrong in ("analyse=delimited", "delimited", "analyze="):
+        answer = etl("--use", wrong, "load", "t.csv", "--json")
+        assert answer.code == 2
+        assert "connect, executor, analyze, compress, upload, load" in answer.document["message"]
 
 
 def test_a_starter_configuration_is_written_valid_and_explained(etl: Etl) -> None:
@@ -574,6 +642,34 @@ def test_the_log_is_json_lines_on_standard_error(etl: Etl) -> None:
     events = [json.loads(line) for line in answer.err.splitlines()]
     assert events
     assert all({"event", "level", "timestamp"} <= event.keys() for event in events)
+
+
+def test_with_a_log_for_programs_progress_and_errors_break_no_line_of_it(etl: Etl) -> None:
+    answer = etl("--log-format", "json", "-v", "load", "t.csv", *TABLE, "--json")
+    assert answer.document["status"] == "done"
+    events = [json.loads(line)["event"] for line in answer.err.splitlines()]
+    assert events[0] == "run_started"
+    [failure] = etl("--log-format", "json", "load", "nope.csv").err.splitlines()
+    failure = json.loads(failure)
+    assert (failure["event"], failure["level"]) == ("command_failed", "error")
+    assert failure["message"].startswith("nothing matches ")
+    assert failure["advice"]
+
+
+@pytest.mark.parametrize(("wanted", "coloured"), [("1", False), ("", True)])
+def test_no_color_is_honoured_on_a_terminal(etl: Etl, wanted: str, coloured: bool) -> None:
+    for words in (["load", "nope.csv"], ["validate", "bad.csv"], ["-v", "load", "t.csv", *TABLE, "--again"]):
+        master, slave = pty.openpty()
+        program = [sys.executable, "-c", "import sys; from etl_framework.cli import main; main(sys.argv[1:])", *words]
+        environment = {**os.environ, "NO_COLOR": wanted, "TERM": "xterm-256color"}
+        with subprocess.Popen(program, env=environment, stdin=slave, stdout=slave, stderr=slave):
+            os.close(slave)
+            shown = b""
+            with contextlib.suppress(OSError):  # how a terminal ends that nobody has open any more
+                while chunk := os.read(master, 65536):
+                    shown += chunk
+        os.close(master)
+        assert bool(re.search(rb"\x1b\[[0-9;]*3[0-7]", shown)) == coloured
 
 
 # --- signals ---

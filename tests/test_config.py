@@ -22,11 +22,15 @@ from etl_framework import (
     Mode,
     OnBadRows,
     Period,
+    Plugins,
     TableName,
     UsageError,
 )
-from etl_framework.config import STARTER, Config, explain, load_config, name_or_files, problems, resolve_job
+from etl_framework.config import STARTER, Config, explain, load_config, name_or_files, resolve_job, who_answers
+from etl_framework.config_check import problems
 from etl_framework.config_lines import KeyPath, key_lines
+from etl_framework.config_models import Use
+from etl_framework.discovery import QUESTIONS
 
 LENDING = """\
 [targets.prod]
@@ -161,6 +165,8 @@ def test_a_column_may_say_that_it_is_required_and_how_it_is_written(tmp_path: Pa
         ('recursive = "perhaps"', "jobs.sales.recursive", ["perhaps"]),
         ("keys = [1]", "jobs.sales.keys", ["must be a text"]),
         ("target = 5", "jobs.sales.target", ["must be a text"]),
+        ('use.analize = "x"', "jobs.sales.use.analize", ["not a known key", "Did you mean 'analyze'?", "compress"]),
+        ("use = { load = 1 }", "jobs.sales.use.load", ["must be a text"]),
     ],
 )
 def test_an_error_names_file_line_and_key_and_what_is_allowed(
@@ -317,6 +323,30 @@ def test_sections_of_a_job_add_to_those_of_the_defaults(tmp_path: Path) -> None:
     assert resolve_job(configured(tmp_path, text)).section("format") == {"encoding": "cp1252", "header": False}
 
 
+def test_who_is_to_answer_is_said_question_by_question_by_the_strongest(tmp_path: Path) -> None:
+    text = '[defaults.use]\nconnect = "one"\nanalyze = "one"\n' + job_text('use = { analyze = "two", load = "two" }')
+    config = configured(tmp_path, text)
+    assert resolve_job(config).use == {"connect": "one", "analyze": "two", "load": "two"}
+    assert resolve_job(config, None, {"use": {"load": "three"}}).use["load"] == "three"
+    assert who_answers(config) == {"connect": "one", "analyze": "one"}
+
+
+def test_every_question_that_one_plugin_answers_can_be_given_to_one() -> None:
+    assert tuple(Use.model_fields) == QUESTIONS
+
+
+@pytest.mark.parametrize("source", ["a_{moth}.csv", "data/{}/a.csv", "s3://bucket/a.csv"])
+def test_a_pattern_that_cannot_be_meant_is_named_with_its_line(tmp_path: Path, source: str) -> None:
+    with pytest.raises(ConfigError, match=r"etl\.toml:2: jobs\.sales\.source: "):
+        resolve_job(configured(tmp_path, job_text().replace("sales.csv", source)))
+
+
+def test_a_file_whose_name_looks_like_a_pattern_may_be_named(tmp_path: Path) -> None:
+    (tmp_path / "a_{moth}.csv").touch()
+    config = configured(tmp_path, job_text().replace("sales.csv", "a_{moth}.csv"))
+    assert resolve_job(config).patterns == (f"{tmp_path}/a_{{moth}}.csv",)
+
+
 @pytest.mark.parametrize("name", ["copy", "json", "schema", "notify"])
 def test_a_plugin_may_call_its_section_anything_that_is_no_setting(tmp_path: Path, name: str) -> None:
     config = configured(tmp_path, job_text(f"[jobs.sales.{name}]\nx = 1"))
@@ -467,14 +497,15 @@ def test_a_word_on_the_command_line_is_a_job_or_a_file(tmp_path: Path, monkeypat
 
 
 def test_validating_does_not_ask_for_a_period_that_is_given_when_running(tmp_path: Path) -> None:
-    text = LENDING + '[jobs.broken]\nsource = "x"\ntable = "x"\nmode = "merge"\n'
-    (error,) = problems(configured(tmp_path, text))
+    text = job_text('mode = "replace-period"\ndate_column = "day"')
+    text += '[jobs.broken]\nsource = "x"\ntable = "x"\nmode = "merge"\n'
+    (error,) = problems(configured(tmp_path, text), Plugins.load())
     assert "jobs.broken.mode: merge needs keys" in str(error)
 
 
 def test_the_starter_file_is_valid(tmp_path: Path) -> None:
     config = configured(tmp_path, STARTER)
-    assert problems(config) == ()
+    assert problems(config, Plugins.load()) == ()
     assert resolve_job(config).target == f"duckdb:{tmp_path}/warehouse.duckdb"
 
 
@@ -482,7 +513,7 @@ def test_the_commented_lines_of_the_starter_file_are_valid_too(tmp_path: Path) -
     text = re.sub(r"^# (?=\[|\w+ = )", "", STARTER, flags=re.MULTILINE)
     assert text.count("\n# ") < 5
     config = configured(tmp_path, text)
-    assert problems(config) == ()
+    assert problems(config, Plugins.load()) == ()
     assert [column.name for column in resolve_job(config).columns] == ["sale_id", "sold_on", "price"]
 
 

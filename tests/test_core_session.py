@@ -45,6 +45,7 @@ def test_progress_is_observed_unless_the_session_is_quiet(capsys: pytest.Capture
     (observer,) = Session().observers()
     assert isinstance(observer, Lines)
     assert Session(quiet=True).observers() == ()
+    assert Session(log_format="json").observers() == ()
 
 
 def test_an_error_says_what_failed_and_what_to_do_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

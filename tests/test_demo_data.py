@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from etl_framework import Mode, UsageError
-from etl_framework.config import load_config, problems, resolve_job
+from etl_framework import Mode, Plugins, UsageError
+from etl_framework.config import load_config, resolve_job
+from etl_framework.config_check import problems
 from etl_framework.demo import write_demo
 from etl_framework.sources import find_sources
 
@@ -34,7 +35,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 def test_the_demos_configuration_names_all_of_its_data(demo: Path) -> None:
     config = load_config(demo / "etl.toml", environment={"HOME": str(demo)})
-    assert problems(config) == ()
+    assert problems(config, Plugins.load()) == ()
     job = resolve_job(config)
     assert (job.name, job.mode, str(job.period), job.target) == (
         "sales",

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from etl_framework import Plugins, PluginSettings
-from etl_framework.config import load_config, problems
+from etl_framework.config import load_config
+from etl_framework.config_check import problems
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -76,7 +77,7 @@ def test_commands_of_the_pages_run(code: str, folder: Path) -> None:
 @pytest.mark.parametrize("code", blocks("toml"))
 def test_configurations_of_the_pages_are_right(code: str, folder: Path) -> None:
     (folder / "etl.toml").write_text(code)
-    assert not problems(load_config(folder / "etl.toml"))
+    assert not problems(load_config(folder / "etl.toml"), Plugins.load())
 
 
 @pytest.mark.parametrize("code", blocks("python"))

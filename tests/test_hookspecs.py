@@ -50,7 +50,9 @@ def test_it_begins_with_one_imperative_sentence(hook: str) -> None:
 def test_it_says_when_it_is_called_and_who_is_asked(hook: str) -> None:
     _, when, _ = sections(hook)
     assert when.startswith("Called ")
-    asked = "Plugins are asked until one answers" if options(hook)["firstresult"] else "Everyone is asked"
+    asked = "Everyone is asked" if not options(hook)["firstresult"] else "One may answer"
+    if hook in ("etl_upload", "etl_load"):
+        asked = "Only the plugin that connected is asked, unless the job names another"
     assert asked in when
 
 

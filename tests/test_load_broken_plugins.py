@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from etl_framework import HookFailed, Workspace
 from etl_framework.cli import run
-from etl_framework.discovery import HOOKS
+from etl_framework.discovery import HOOKS, QUESTIONS
 from etl_framework.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -82,8 +83,10 @@ def assert_named_and_nothing_done(capsys: pytest.CaptureFixture[str], hook: str)
 def test_a_plugin_that_misbehaves_in_a_step_ends_the_run_before_the_table_changes(
     folder: Path, capsys: pytest.CaptureFixture[str], hook: str, does: str
 ) -> None:
+    question = hook.removeprefix("etl_")
+    use = [f"--use={question}=aaa_team"] * (question in QUESTIONS)
     write_plugin(hook_that(hook, does))
-    assert run(["-q", "load", "sales"]) == ExitCode.PLUGIN
+    assert run(["-q", *use, "load", "sales"]) == ExitCode.PLUGIN
     assert_named_and_nothing_done(capsys, hook)
     write_plugin(hook_that(hook, "return None"))
     assert run(["-q", "load", "sales"]) == ExitCode.DONE
@@ -138,3 +141,18 @@ def test_help_still_works_beside_a_broken_plugin(fake_plugins: FakePlugins, caps
     told = capsys.readouterr()
     assert "Usage: etl" in told.out
     assert "plugin team is broken" in told.err
+
+
+def test_the_report_of_a_run_that_broke_off_tells_how_much_was_read(folder: Path) -> None:
+    write_plugin(CHECK.replace("self, block): pass", "self, block): 1 / (block.part - 1)"))
+    workspace = Workspace.open()
+    with pytest.raises(HookFailed) as caught:
+        workspace.load(workspace.job("sales", (), {}))
+    report = caught.value.report
+    assert report
+    first = next(part for part in workspace.plan(workspace.job("sales", (), {})).parts if part.number == 0)
+    assert report.bytes_read == first.size < report.sources[0].size
+    write_plugin(CHECK)
+    resumed = workspace.resume()
+    assert resumed
+    assert resumed.bytes_read == resumed.sources[0].size

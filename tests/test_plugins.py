@@ -85,7 +85,8 @@ CALLS: dict[str, tuple[Callable[[Plugins], object], Any]] = {
     "etl_event": (lambda plugins: plugins.event(EVENT), None),
 }
 OBSERVERS = ("etl_report", "etl_event")
-ASK_ONE = ("etl_connect", "etl_executor", "etl_analyze", "etl_compress", "etl_upload", "etl_load")
+QUESTIONS = ("etl_connect", "etl_executor", "etl_analyze", "etl_compress")
+ASK_ONE = (*QUESTIONS, "etl_upload", "etl_load")
 
 
 def plugin(hook: str, answer: Callable[[], object]) -> object:
@@ -448,22 +449,176 @@ def test_a_hook_may_take_fewer_arguments_than_it_is_given() -> None:
     assert loaded(team=Frugal()).load_parts([STAGED], Anything(), "run-1").query_id == "run-1"
 
 
-def test_the_first_plugin_by_name_that_answers_is_heard() -> None:
-    first, second = replace(RECEIPT, rows=1), replace(RECEIPT, rows=2)
+@pytest.mark.parametrize("hook", QUESTIONS)
+def test_the_only_plugin_that_answers_is_heard_whatever_its_name(hook: str) -> None:
+    call, answer = CALLS[hook]
+    for names in (("alpha", "beta"), ("beta", "alpha")):
+        asked, silent = names
+        plugins = loaded(**{asked: plugin(hook, lambda: answer), silent: plugin(hook, lambda: None)})
+        assert call(plugins) is answer
+
+
+@pytest.mark.parametrize("hook", ASK_ONE)
+def test_two_plugins_that_could_answer_are_an_error_that_names_both(hook: str, fake_plugins: FakePlugins) -> None:
+    source = HEADER + f"class Closed:\n    def close(self): pass\n@hookimpl\ndef {hook}(): return Closed()\n"
+    fake_plugins("acme-one", "1.0", one=source)
+    fake_plugins("acme-two", "2.0", two=source)
+    with pytest.raises(PluginError) as caught:
+        CALLS[hook][0](Plugins.load())
+    assert caught.value.exit_code == ExitCode.PLUGIN
+    assert caught.value.message.startswith("more than one plugin ")
+    assert caught.value.message.endswith(": plugin 'one' (acme-one 1.0) and plugin 'two' (acme-two 2.0)")
+    question = hook.removeprefix("etl_")
+    assert f"etl --use {question}=NAME …" in caught.value.advice
+    assert f'use = {{ {question} = "NAME" }}' in caught.value.advice
+    assert "etl --disable-plugin two …" in caught.value.advice
+
+
+@pytest.mark.parametrize("hook", ASK_ONE)
+@pytest.mark.parametrize("name", ["alpha", "beta"])
+def test_the_plugin_that_is_named_answers_and_the_other_is_not_asked(hook: str, name: str) -> None:
+    call, answer = CALLS[hook]
+    other = {"alpha": "beta", "beta": "alpha"}[name]
+    plugins = loaded(**{name: plugin(hook, lambda: answer), other: plugin(hook, raising(ValueError("asked")))})
+    plugins.use({hook.removeprefix("etl_"): name})
+    assert call(plugins) is answer
+
+
+def test_what_the_settings_name_is_stronger_than_what_a_job_names(fake_plugins: FakePlugins) -> None:
+    codec = "class Codec:\n    name = {0!r}\n    suffix = ''\n    def compressor(self): pass\n    reader = compressor\n"
+    source = HEADER + codec + "@hookimpl\ndef etl_compress(): return Codec()\n"
+    fake_plugins(one=source.format("one"), two=source.format("two"))
+    plugins = Plugins.load(PluginSettings(use={"compress": "two"}))
+    assert plugins.codec(JOB, "mem:").name == "two"
+    plugins.use({"compress": "one"})
+    assert plugins.codec(JOB, "mem:").name == "two"
+    asked = Plugins.load()
+    asked.use({"compress": "one"})
+    assert pickle.loads(pickle.dumps(asked)).codec(JOB, "mem:").name == "one"
+
+
+@pytest.mark.parametrize("name", ["gamma", "delta", "beta"])
+def test_a_plugin_that_does_not_answer_that_question_cannot_be_named(name: str) -> None:
+    plugins = loaded(alpha=plugin("etl_analyze", lambda: ANALYSIS), beta=plugin("etl_event", lambda: None))
+    with pytest.raises(PluginError, match=f"use.analyze names '{name}'") as caught:
+        plugins.use({"analyze": name})
+    assert (caught.value.exit_code, caught.value.key) == (ExitCode.PLUGIN, "use.analyze")
+    assert "Name one that does: alpha." in caught.value.advice
+
+
+class Connection(Anything):
+    """A warehouse that knows whether it is connected."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def close(self, *_: object) -> None:
+        self.closed = True
+
+
+def test_of_two_connections_none_is_left_open() -> None:
+    connections = [Connection(), Connection()]
+    one, two = (plugin("etl_connect", lambda connection=connection: connection) for connection in connections)
+    with pytest.raises(PluginError, match="more than one plugin connects to a target 'mem:'"):
+        loaded(one=one, two=two).connect("mem:")
+    assert [connection.closed for connection in connections] == [True, True]
+
+
+def test_a_connection_is_not_left_open_when_another_plugin_fails() -> None:
+    connection = Connection()
     plugins = loaded(
-        gamma=plugin("etl_load", lambda: second),
-        beta=plugin("etl_load", lambda: first),
-        alpha=plugin("etl_load", lambda: None),
+        one=plugin("etl_connect", lambda: connection), two=plugin("etl_connect", raising(ConnectError("no route")))
     )
-    assert plugins.load_parts([STAGED], Anything(), Anything()) is first
+    with pytest.raises(ConnectError):
+        plugins.connect("mem:")
+    assert connection.closed
+
+
+class Storage:
+    """A plugin that may connect, and that counts what it was told to change."""
+
+    def __init__(self, scheme: str) -> None:
+        self.scheme = scheme
+        self.changes = 0
+
+    @hookimpl
+    def etl_connect(self, url: str) -> object:
+        return Anything() if url.startswith(self.scheme) else None
+
+    @hookimpl
+    def etl_upload(self) -> StagedPart:
+        self.changes += 1
+        return STAGED
+
+    @hookimpl
+    def etl_load(self) -> Receipt:
+        self.changes += 1
+        return RECEIPT
+
+
+def test_a_warehouse_is_changed_only_by_the_plugin_that_connected() -> None:
+    other, ours = Storage("other:"), Storage("mem:")
+    plugins = loaded(alpha=other, beta=ours)
+    warehouse = plugins.connect("mem:")
+    plugins.upload(PACKED, warehouse, Anything())
+    plugins.load_parts([STAGED], warehouse, Anything())
+    assert (other.changes, ours.changes) == (0, 2)
+
+
+def test_a_job_may_name_another_plugin_for_its_uploads() -> None:
+    stage, ours = Storage("stage:"), Storage("mem:")
+    plugins = loaded(beta=stage, alpha=ours)
+    plugins.use({"upload": "beta"})
+    warehouse = plugins.connect("mem:")
+    plugins.upload(PACKED, warehouse, Anything())
+    assert (stage.changes, ours.changes) == (1, 0)
+    plugins.load_parts([STAGED], warehouse, Anything())
+    assert (stage.changes, ours.changes) == (1, 1)
+
+
+def test_of_two_plugins_that_could_change_a_warehouse_none_is_told_to() -> None:
+    storages = [Storage("a:"), Storage("b:")]
+    plugins = loaded(one=storages[0], two=storages[1])
+    with pytest.raises(PluginError, match="more than one plugin uploads to mem:"):
+        plugins.upload(PACKED, Anything(), Anything())
+    assert [storage.changes for storage in storages] == [0, 0]
+
+
+def test_a_connecting_plugin_that_cannot_upload_does_not_have_a_stranger_do_it() -> None:
+    stage = Storage("stage:")
+    plugins = loaded(alpha=plugin("etl_connect", Anything), beta=stage)
+    plugins.use({"connect": "alpha"})
+    with pytest.raises(NoPluginError, match="no plugin uploads to mem:; not asked: beta") as caught:
+        plugins.upload(PACKED, plugins.connect("mem:"), Anything())
+    assert "etl --use upload=NAME …" in caught.value.advice
+    assert stage.changes == 0
+
+
+def test_whose_a_target_is_can_be_told_without_connecting() -> None:
+    asked: list[str] = []
+
+    class Addressed:
+        @hookimpl
+        def etl_connect(self, url: str) -> object:
+            asked.append(url)
+            raise UsageError("names no address")
+
+    plugins = loaded(alpha=Addressed(), beta=plugin("etl_connect", lambda: None))
+    plugins.insist_on_target("mem:some/where")
+    assert asked == ["mem:"]
+    with pytest.raises(NoPluginError, match="no plugin connects to a target 'mem:'"):
+        loaded(beta=plugin("etl_connect", lambda: None)).insist_on_target("mem:some/where")
+    with pytest.raises(PluginError, match="more than one plugin connects to a target 'mem:'"):
+        loaded(alpha=Addressed(), beta=plugin("etl_connect", Connection)).insist_on_target("mem:x")
 
 
 @pytest.mark.parametrize("hook", ASK_ONE)
 def test_when_nobody_answers_the_error_says_what_was_asked_and_whom(hook: str) -> None:
+    asked = ["alpha", "beta"] if hook in QUESTIONS else ["alpha"]
     with pytest.raises(NoPluginError) as caught:
-        CALLS[hook][0](loaded(alpha=plugin(hook, lambda: None), beta=plugin(hook, lambda: None)))
+        CALLS[hook][0](loaded(**{name: plugin(hook, lambda: None) for name in asked}))
     assert caught.value.message.startswith("no plugin ")
-    assert caught.value.message.endswith("; asked: alpha, beta")
+    assert caught.value.message.endswith(f"; asked: {', '.join(asked)}")
     assert "etl plugins list" in caught.value.advice
     with pytest.raises(NoPluginError, match=f"none implements {hook}"):
         CALLS[hook][0](loaded())

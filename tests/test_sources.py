@@ -270,6 +270,18 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
         found(tmp_path, "x.csv")
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_listed_is_named(tmp_path: Path) -> None:
+    make(tmp_path, "closed/x.csv")
+    (tmp_path / "closed").chmod(0)
+    try:
+        for pattern in ("closed/x.csv", "closed/*.csv", "closed"):
+            with pytest.raises(InputError, match=r"cannot list .*closed: Permission denied"):
+                found(tmp_path, pattern)
+    finally:
+        (tmp_path / "closed").chmod(0o700)
+
+
 def test_a_source_is_recognised_by_its_size_and_both_its_ends(tmp_path: Path) -> None:
     content = bytes(range(256)) * 1024
     digests = set()

@@ -26,7 +26,9 @@ def run(arguments: Sequence[str]) -> int:
     session = Session(as_json="--json" in arguments)
     stdout = sys.stdout
     try:
-        answer = etl.main(args=list(arguments), prog_name="etl", standalone_mode=False, obj=session)
+        answer = etl.main(
+            args=list(arguments), prog_name="etl", standalone_mode=False, obj=session, color=session.colour
+        )
         return answer if isinstance(answer, int) else ExitCode.DONE
     except click.exceptions.Exit as exit_:
         return exit_.exit_code

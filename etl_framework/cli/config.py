@@ -10,7 +10,7 @@ import click
 
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, json_option, table
-from etl_framework.errors import ConfigError, UsageError
+from etl_framework.errors import UsageError
 from etl_framework.terminal import printable
 
 if TYPE_CHECKING:
@@ -49,15 +49,15 @@ def init(session: Session, path: Path, force: bool) -> None:
 @click.pass_obj
 @with_log
 def validate_config(session: Session) -> None:
-    """Check the configuration, every job of it, and that its plugins load."""
-    from etl_framework.config import problems
+    """Check the configuration and every job of it, and that plugins load and understand their settings.
+
+    No source is read, and no warehouse connected to; `etl doctor` connects.
+    """
+    from etl_framework.config_check import check_config
+    from etl_framework.plugins import Plugins
 
     workspace = session.workspace()
-    found = problems(workspace.config)
-    if found:
-        first = found[0]
-        raise ConfigError("\n".join(error.message for error in found), advice=first.advice)
-    workspace.plugins()
+    check_config(workspace.config, Plugins.load(workspace.settings))
     path = str(workspace.config.path) if workspace.config.path else None
     jobs = list(workspace.config.jobs)
 

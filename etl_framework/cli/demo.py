@@ -28,7 +28,7 @@ def demo(session: Session, folder: Path) -> None:
     from etl_framework.demo import write_demo
 
     path = write_demo(folder)
-    workspace = Workspace.open(path, disabled=session.disabled, state_dir=session.state_dir)
+    workspace = Workspace.open(path, disabled=session.disabled, use=session.use, state_dir=session.state_dir)
     job = workspace.job("sales", (), {})
     with interruptible():
         report = workspace.load(job, observers=session.observers(), console=session.console)

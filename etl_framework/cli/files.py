@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from etl_framework.cli.group import with_log
 from etl_framework.cli.load import _what, interruptible, job_options
 from etl_framework.cli.session import Session, facts, findings, json_option, table
 from etl_framework.errors import ExitCode
-from etl_framework.terminal import bytes_in_words, seconds_in_words
+from etl_framework.likeness import alike, differences, in_many_files
+from etl_framework.terminal import bytes_in_words, printable, seconds_in_words
+
+if TYPE_CHECKING:
+    from etl_framework.values import Analysis
+
+_MOST_GROUPS, _MOST_NAMES, _MOST_FACTS = 20, 3, 20
 
 
 @click.command()
@@ -24,21 +32,45 @@ def analyze(session: Session, job_or_files: tuple[str, ...], exact: bool, **opti
         analyses = workspace.analyze(workspace.job(*_what(workspace, job_or_files), options), exact=exact)
 
     def show() -> None:
-        for analysis in analyses:
-            click.secho(analysis.source.path, bold=True)
-            facts((fact.label, fact.value) for fact in analysis.facts)
-            if analysis.rows_exact:
-                facts([("exact rows", f"{analysis.rows:,}")])
-            table(
-                "",
-                ["column", "type", "format"],
-                [(c.name, f"{c.type}{' not null' * c.required}", c.format or "") for c in analysis.columns],
-            )
-            findings(analysis.findings)
+        usual, *others = alike(analyses)
+        _show_group(usual)
+        for group in others[:_MOST_GROUPS]:
+            _show_group(group, usual[0])
+        if rest := others[_MOST_GROUPS:]:
+            click.echo(f"and {sum(map(len, rest)):,} files of {len(rest):,} more kinds: --json tells all")
 
     session.answer("analysis", analyses, show)
     failed = any(finding.severity == "error" for analysis in analyses for finding in analysis.findings)
     return ExitCode.REFUSED if failed else ExitCode.DONE
+
+
+def _show_group(group: tuple[Analysis, ...], usual: Analysis | None = None) -> None:
+    """Print what is known of files that are alike; only what differs from the usual ones, where those are given."""
+    first, *others = group
+    names = ", ".join(printable(analysis.source.name) for analysis in others[:_MOST_NAMES])
+    more = f" and {len(others) - _MOST_NAMES:,} more" if len(others) > _MOST_NAMES else ""
+    alike_ = f" and {len(others):,} alike: {names}{more}" if others else ""
+    click.secho(f"{printable(first.source.path)}{alike_}", bold=True)
+    told = list(first.facts) if usual is None else list(differences(usual, first))
+    shown = [(fact.label, fact.value) for fact in told[:_MOST_FACTS]]
+    if len(told) > _MOST_FACTS:
+        shown.append(("…", f"and {len(told) - _MOST_FACTS:,} more differences"))
+    rows = sum(analysis.rows for analysis in group)
+    exact = all(analysis.rows_exact for analysis in group)
+    facts(
+        [
+            *shown,
+            ("size", f"{sum(analysis.source.size for analysis in group):,} bytes{' in all' * bool(others)}"),
+            ("rows", f"{'exactly' if exact else 'about'} {rows:,}"),
+        ]
+    )
+    if usual is None:
+        table(
+            "",
+            ["column", "type", "format"],
+            [(c.name, f"{c.type}{' not null' * c.required}", c.format or "") for c in first.columns],
+        )
+    findings(in_many_files(analysis.findings for analysis in group))
 
 
 @click.command()
@@ -58,9 +90,9 @@ def validate(session: Session, job_or_files: tuple[str, ...], **options: object)
         verdict = click.style("valid", fg="green") if validation.passed else click.style("not valid", fg="red")
         speed = validation.bytes / max(validation.seconds, 1e-9)
         click.echo(
-            f"{verdict}: {validation.rows:,} good rows, {validation.bad_rows:,} bad rows in {len(validation.sources)} "
-            f"files, {bytes_in_words(validation.bytes)} in {seconds_in_words(validation.seconds)} "
-            f"({bytes_in_words(speed)}/s)"
+            f"{verdict}: {validation.rows:,} good rows, {validation.bad_rows:,} bad rows "
+            f"in {len(validation.sources):,} files, {bytes_in_words(validation.bytes)} "
+            f"in {seconds_in_words(validation.seconds)} ({bytes_in_words(speed)}/s)"
         )
 
     session.answer("validation", validation, show)

@@ -88,6 +88,21 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
+def _chosen(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """What ``--use`` says, by question."""
+    from etl_framework.discovery import QUESTIONS
+
+    chosen = {}
+    for text in given:
+        question, _equals, plugin = text.partition("=")
+        if question not in QUESTIONS or not plugin:
+            raise click.BadParameter(
+                f"{text!r} is not QUESTION=PLUGIN; the questions are {', '.join(QUESTIONS)}", param_hint="--use"
+            )
+        chosen[question] = plugin
+    return chosen
+
+
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "auto_envvar_prefix": None},
@@ -113,11 +128,18 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     help="Leave a plugin out.  [default: none]",
 )
 @click.option(
+    "--use",
+    multiple=True,
+    metavar="QUESTION=PLUGIN",
+    callback=_chosen,
+    help="Who answers where several plugins could, such as analyze=delimited.  [default: the only one that does]",
+)
+@click.option(
     "--log-format",
     type=click.Choice(["console", "json"]),
     default="console",
     show_default=True,
-    help="Form of the log.",
+    help="Form of the log; as json, every line on standard error is a JSON object, and no progress is shown.",
 )
 @click.option(
     "--log-level",
@@ -136,6 +158,7 @@ def etl(
     config: str | None,
     state_dir: str | None,
     disabled: tuple[str, ...],
+    use: dict[str, str],
     log_format: str,
     log_level: str | None,
     quiet: bool,
@@ -150,8 +173,8 @@ def etl(
     etl load JOB           a job of etl.toml
     """
     session = ctx.ensure_object(Session)
-    session.config, session.state_dir, session.disabled = config, state_dir, disabled
-    session.quiet, session.debug = quiet, debug
+    session.config, session.state_dir, session.disabled, session.use = config, state_dir, disabled, use
+    session.quiet, session.debug, session.log_format = quiet, debug, log_format
     level = log_level or ("info" if verbose else "error" if quiet else "warning")
     ctx.meta["etl.log"] = (log_format, level)
 

@@ -14,6 +14,8 @@ from etl_framework.cli.session import Session, facts, findings, json_option, tab
 from etl_framework.errors import ExitCode
 from etl_framework.terminal import bytes_in_words, seconds_in_words
 
+_MOST_PARTS = 50
+
 
 def job_options(command: Any) -> Any:
     """Add the arguments and options that say what is read and how."""
@@ -109,8 +111,8 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
                 ("target", planned.target),
                 ("table", planned.table + ("" if planned.table_exists else " (will be created)")),
                 ("mode", planned.mode + (f", period {planned.period}" if planned.period else "")),
-                ("sources", f"{len(planned.sources)}, {bytes_in_words(planned.bytes)}, about {planned.rows:,} rows"),
-                ("parts", f"{len(planned.parts)} on {planned.executor} ({planned.workers} at a time)"),
+                ("sources", f"{len(planned.sources):,}, {bytes_in_words(planned.bytes)}, about {planned.rows:,} rows"),
+                ("parts", f"{len(planned.parts):,} on {planned.executor} ({planned.workers} at a time)"),
                 ("staged", f"about {bytes_in_words(planned.staged_bytes)} ({planned.codec})"),
                 ("up to the gate", f"about {seconds_in_words(planned.seconds)}" if planned.seconds else "unknown"),
             ]
@@ -121,10 +123,12 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
             ["part", "source", "from byte", "to byte", "size"],
             [
                 (p.number, planned.sources[p.source].name, f"{p.start:,}", f"{p.end:,}", bytes_in_words(p.size))
-                for p in planned.parts
+                for p in planned.parts[:_MOST_PARTS]
             ],
             right=frozenset({"part", "from byte", "to byte", "size"}),
         )
+        if len(planned.parts) > _MOST_PARTS:
+            click.echo(f"and {len(planned.parts) - _MOST_PARTS:,} more parts: --json tells all\n")
         click.echo("SQL")
         for statement in planned.statements:
             click.echo(f"  {statement}")

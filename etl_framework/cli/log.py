@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -21,7 +22,7 @@ def configure(log_format: str, level: str) -> None:
     last: Any = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"))
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         processors=[
@@ -32,12 +33,23 @@ def configure(log_format: str, level: str) -> None:
             last,
         ]
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StandardError()
     handler.setFormatter(formatter)
     logger = logging.getLogger(NAME)
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(level.upper())
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to whatever standard error is at the moment: while bars are drawn, it puts lines above them."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]  # looked up anew for each line, so never set
+        return sys.stderr
 
 
 def _harmless(_: Any, __: str, event: Any) -> Any:

@@ -106,7 +106,7 @@ class Bars:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
         self._tally = Tally()
         self._lock = threading.Lock()
@@ -115,7 +115,7 @@ class Bars:
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%", markup=False),
+            TaskProgressColumn("{task.percentage:>3.0f}%", "", markup=False),
             TextColumn("{task.fields[words]}", markup=False),
             TimeRemainingColumn(),
             console=Console(stderr=True),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,27 +26,36 @@ class Session:
     :param config: the configuration file named with ``-c``.
     :param state_dir: the state folder named with ``--state-dir``.
     :param disabled: plugins to leave out.
+    :param use: which plugin answers which question.
     :param quiet: neither progress nor reports.
     :param debug: tracebacks instead of messages.
     :param as_json: the command prints one JSON document.
+    :param log_format: ``console`` or ``json``; then standard error holds nothing but JSON lines.
     """
 
     config: str | None = None
     state_dir: str | None = None
     disabled: tuple[str, ...] = ()
+    use: Mapping[str, str] = field(default_factory=dict)
     quiet: bool = False
     debug: bool = False
     as_json: bool = False
+    log_format: str = "console"
+
+    @property
+    def colour(self) -> bool | None:
+        """Whether messages are coloured; None leaves it to whether the stream is a terminal."""
+        return False if os.environ.get("NO_COLOR") else None
 
     def workspace(self) -> Workspace:
         """The project that the command works on."""
         from etl_framework.api import Workspace
 
-        return Workspace.open(self.config, disabled=self.disabled, state_dir=self.state_dir)
+        return Workspace.open(self.config, disabled=self.disabled, use=self.use, state_dir=self.state_dir)
 
     def observers(self) -> tuple[Emit, ...]:
-        """Who shows progress: bars on a terminal, lines elsewhere, nobody when quiet."""
-        if self.quiet:
+        """Who shows progress: bars on a terminal, lines elsewhere; nobody when quiet, or when a program reads along."""
+        if self.quiet or self.log_format == "json":
             return ()
         from etl_framework.cli.progress import progress
 
@@ -87,8 +97,15 @@ class Session:
         self._say(message, advice)
 
     def _say(self, message: str, advice: str) -> None:
+        if self.log_format == "json":
+            from etl_framework.cli.log import configure
+            from etl_framework.logs import get_logger
+
+            configure("json", "error")
+            get_logger().error("command_failed", message=message, advice=advice)
+            return
         lines = [printable(line) for line in message.splitlines() or [""]]
-        click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        click.secho("error: ", fg="red", bold=True, nl=False, err=True, color=self.colour)
         click.echo("\n  ".join(lines), err=True)
         for line in advice.splitlines():
             click.echo(f"  {printable(line)}", err=True)

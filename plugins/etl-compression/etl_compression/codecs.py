@@ -37,6 +37,7 @@ def make_codec(name: str, level: int | None = None, threads: int = 0) -> Codec:
         raise UsageError(
             f"{name} has no level {level}",
             advice=f"Give a level from {levels[0]} to {levels[-1]}." if levels else "Leave the level out.",
+            key="compress_level",
         )
     if name == "none":
         return NoCodec()

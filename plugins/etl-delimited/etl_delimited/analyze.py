@@ -307,7 +307,7 @@ class _Analyzer:
             format=DelimitedFormat(dialect=dialect, header=tuple(column.name for column in columns)),
             columns=columns,
             rows=rows,
-            facts=facts(self._source, dialect, columns, rows),
+            facts=facts(dialect, columns),
             findings=tuple(findings),
         )
 

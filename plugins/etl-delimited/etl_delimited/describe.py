@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from etl_delimited.dialect import Dialect
     from etl_delimited.settings import FormatSettings
     from etl_delimited.sniff import Supposition
-    from etl_framework import Source
 
 _DELIMITERS = {
     "\t": "tab", ",": "comma", ";": "semicolon", "|": "pipe", " ": "space",
@@ -27,7 +26,7 @@ _ENCODINGS = {
 }
 
 
-def facts(source: Source, dialect: Dialect, columns: Sequence[Column], rows: int) -> tuple[Fact, ...]:
+def facts(dialect: Dialect, columns: Sequence[Column]) -> tuple[Fact, ...]:
     """The format for people."""
     found = {
         "format": "delimited text",
@@ -43,8 +42,6 @@ def facts(source: Source, dialect: Dialect, columns: Sequence[Column], rows: int
         "null values": ", ".join(dialect.null_values[1:]),
         "date formats": ", ".join(f"{column.name}: {column.format}" for column in columns if column.format),
         "columns": str(len(columns)),
-        "size": f"{source.size:,} bytes",
-        "rows": f"about {rows:,}",
     }
     return tuple(Fact(label=label, value=value) for label, value in found.items() if value)
 

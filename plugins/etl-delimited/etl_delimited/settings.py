@@ -104,7 +104,8 @@ def format_settings(job: Job) -> FormatSettings:
         return FormatSettings.model_validate(dict(job.section("format")))
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(_message(job.name, first), advice=_advice(first)) from error
+        key = ".".join(["format", *map(str, first["loc"][:1])])
+        raise UsageError(_message(job.name, first), advice=_advice(first), key=key) from error
 
 
 def _message(job: str, problem: ErrorDetails) -> str:

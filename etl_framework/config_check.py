@@ -1,0 +1,106 @@
+"""What is wrong with the jobs of a configuration that reads well: what its own words say, and what the plugins say.
+
+Plugins are asked as a run asks them, without a source, and without a connection to a warehouse.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etl_framework.checks import insist_on_checks
+from etl_framework.config import Config, resolve_job, stand_ins
+from etl_framework.config_files import Origin
+from etl_framework.config_layers import Layers
+from etl_framework.errors import ConnectError, EtlError, InputError, PluginError, UsageError
+from etl_framework.sources import identify
+
+if TYPE_CHECKING:
+    from etl_framework.plugins import Plugins
+    from etl_framework.values import Job
+
+
+def check_config(config: Config, plugins: Plugins) -> None:
+    """Make sure that every job could run as far as its settings go.
+
+    :raises UsageError: settings are wrong; the message tells all of them, each with its file and line.
+    :raises PluginError: nothing is wrong but that nobody, or more than one plugin, answers what a job asks.
+    """
+    found = problems(config, plugins)
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        # Wrong settings come before missing plugins.
+        kind = type(min(found, key=lambda error: error.exit_code))
+        raise kind("\n".join(map(str, found)))
+
+
+def problems(config: Config, plugins: Plugins) -> tuple[EtlError, ...]:
+    """Everything that is wrong with the jobs, each error with the file and the line of the setting.
+
+    A job that only lacks its period is right: the period is given when it runs.
+
+    :param plugins: whom to ask; who is to answer is set as each job says.
+    """
+    found = (error for name in config.jobs for error in _problems(config, name, plugins))
+    # Jobs may share a default or a target.
+    return tuple({str(error): error for error in found}.values())
+
+
+def _problems(config: Config, name: str, plugins: Plugins) -> Iterator[EtlError]:
+    try:
+        job = resolve_job(config, name, stand_ins(config, name))
+    except UsageError as error:
+        yield error
+        return
+    said = Layers.collect(config, name, {})
+    for key, ask in _questions(job, said, plugins).items():
+        try:
+            ask()
+        except (ConnectError, InputError):
+            # Whether a cluster is there, or a file is whole, is not what the configuration says.
+            continue
+        except EtlError as error:
+            yield _placed(config, said, error, name, error.key or key)
+            if key == "use":
+                # What the others say would follow from it.
+                return
+
+
+def _questions(job: Job, said: Layers, plugins: Plugins) -> dict[str, Callable[[], object]]:
+    """What there is to ask about a job, by the setting that it is about."""
+    asked: dict[str, Callable[[], object]] = {
+        "use": lambda: plugins.use(job.use),
+        "required_plugins": lambda: plugins.require(said.value("required_plugins")),
+        "checks": lambda: insist_on_checks(job, plugins),
+        "target": lambda: plugins.insist_on_target(job.target),
+        "executor": lambda: plugins.executor(job.executor).close(),
+        "format": lambda: _analyze_nothing(job, plugins),
+    }
+    if job.compress is not None:
+        asked["compress"] = lambda: plugins.codec(job, job.target)
+    return asked
+
+
+def _analyze_nothing(job: Job, plugins: Plugins) -> None:
+    """Have an empty file analyzed, which tells whether the declared format can be understood."""
+    with tempfile.TemporaryDirectory(prefix="etl-check-") as folder:
+        for suffix in {Path(pattern).suffix for pattern in job.patterns}:
+            path = Path(folder, f"empty{suffix}")
+            path.touch()
+            try:
+                plugins.analyze(identify(path), job)
+            except PluginError:
+                # Whose a file is may show only in its content.
+                continue
+
+
+def _placed(config: Config, said: Layers, error: EtlError, job: str, key: str) -> EtlError:
+    target = config.targets.get(said.value("target")) if key == "target" else None
+    origin: Origin = target.origin if target else said.place(key)
+    where = f"{origin.label}: {origin.key}" if origin.key else f"job {job!r}: {key} ({origin.label})"
+    # Whoever names a key within a table says so in the message.
+    where = origin.label if "." in error.key else where
+    return type(error)(f"{where}: {error.message}", advice=error.advice, key=key)

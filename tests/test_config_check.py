@@ -1,0 +1,116 @@
+"""A configuration is checked as far as its settings go: no source is read, no warehouse connected to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from etl_framework import ConfigError, EtlError, NoPluginError, Plugins, PluginSettings, UsageError, executors
+from etl_framework.config import load_config
+from etl_framework.config_check import check_config, problems
+from etl_framework.errors import ExitCode
+
+if TYPE_CHECKING:
+    from conftest import FakePlugins
+
+JOB = '[jobs.sales]\nsource = "data/sales_{month}.csv"\ntable = "sales"\n'
+HEADER = "from etl_framework import *\n"
+
+
+def found(folder: Path, text: str, plugins: Plugins | None = None, **environment: str) -> tuple[EtlError, ...]:
+    """What is wrong with a project in ``folder`` whose ``etl.toml`` says ``text``."""
+    (folder / "etl.toml").write_text(text)
+    config = load_config(folder / "etl.toml", environment={"HOME": str(folder), **environment})
+    return problems(config, plugins or Plugins.load())
+
+
+@pytest.mark.parametrize(
+    ("settings", "line", "said", "code"),
+    [
+        ("[jobs.sales.format]\nheadr = true", 5, "[jobs.sales.format] headr is not a setting", ExitCode.USAGE),
+        ('[jobs.sales.format]\nheader = "no"', 5, "[jobs.sales.format] header = 'no': must be", ExitCode.USAGE),
+        ("format.quote = 7", 4, "[jobs.sales.format] quote = 7", ExitCode.USAGE),
+        (
+            '[jobs.sales.format]\nquote = ";"\ndelimiter = ";"',
+            4,
+            "jobs.sales.format: [jobs.sales.format]: the delimiter must not hold the quote",
+            ExitCode.USAGE,
+        ),
+        ('compress = "zst"', 4, "jobs.sales.compress: no plugin compresses with 'zst'", ExitCode.PLUGIN),
+        ('compress = "gzip"\ncompress_level = 9', 5, "jobs.sales.compress_level: gzip has no level 9", ExitCode.USAGE),
+        ('executor = "dask://x"', 4, "jobs.sales.executor: no plugin understands the executor", ExitCode.PLUGIN),
+        ('executor = "threads:many"', 4, "jobs.sales.executor: executor 'threads:many'", ExitCode.USAGE),
+        ('target = "nowhere:x"', 4, "jobs.sales.target: no plugin connects to a target 'nowhere:'", ExitCode.PLUGIN),
+        ('use = { load = "me" }', 4, "use.load names 'me', but no usable plugin", ExitCode.PLUGIN),
+        ('required_plugins = "team"', 4, "jobs.sales.required_plugins: the plugin 'team' is required", ExitCode.PLUGIN),
+        ('check = "warehouse"', 4, "jobs.sales.check: check = warehouse", ExitCode.USAGE),
+    ],
+)
+def test_a_setting_that_no_plugin_understands_is_named_with_file_line_and_key(
+    tmp_path: Path, settings: str, line: int, said: str, code: ExitCode
+) -> None:
+    (error,) = found(tmp_path, JOB + settings)
+    assert error.message.startswith(f"{tmp_path}/etl.toml:{line}: {said}")
+    assert error.exit_code == code
+    assert error.advice
+
+
+def test_what_a_named_target_says_is_named_where_the_target_is_declared(tmp_path: Path) -> None:
+    target = '[targets.prod]\nurl = "nowhere:x"\n[defaults]\ntarget = "prod"\n'
+    (error,) = found(tmp_path, target + JOB + JOB.replace("jobs.sales", "jobs.costs"))
+    assert error.message.startswith(f"{tmp_path}/etl.toml:2: targets.prod.url: no plugin connects")
+
+
+def test_what_a_variable_says_is_named_by_variable_and_job(tmp_path: Path) -> None:
+    (error,) = found(tmp_path, JOB, ETL_COMPRESS="zst")
+    assert error.message.startswith("job 'sales': compress (ETL_COMPRESS): no plugin compresses with 'zst'")
+
+
+def test_nothing_is_created_or_connected_to(tmp_path: Path) -> None:
+    (tmp_path / "w.duckdb").write_text("no database")
+    assert found(tmp_path, JOB + 'target = "duckdb:w.duckdb"') == ()
+    assert {path.name for path in tmp_path.iterdir()} == {"etl.toml", "w.duckdb"}
+
+
+def test_a_cluster_that_is_not_there_is_no_mistake_of_the_configuration(
+    tmp_path: Path, fake_plugins: FakePlugins
+) -> None:
+    fake_plugins(
+        dask=HEADER + "@hookimpl\ndef etl_executor(url):\n    raise ConnectError('no scheduler')\n",
+        mem=HEADER + "@hookimpl\ndef etl_connect(url):\n    raise UsageError('no address')\n",
+    )
+    assert found(tmp_path, JOB + 'executor = "dask://x"') == ()
+
+
+def test_a_plugin_that_the_job_names_checks_the_format_alone(tmp_path: Path, fake_plugins: FakePlugins) -> None:
+    refuse = HEADER + "@hookimpl\ndef etl_analyze():\n    raise UsageError({0!r}, key='format.x')\n"
+    connect = HEADER + "@hookimpl\ndef etl_connect():\n    raise UsageError('no address')\n"
+    fake_plugins(one=refuse.format("one says no"), two=refuse.format("two says no"), mem=connect)
+    plugins = Plugins.load()
+    plugins.register(executors, name="executors")
+    (error,) = found(tmp_path, JOB + 'use.analyze = "two"\nformat.x = 1', plugins)
+    assert error.message == f"{tmp_path}/etl.toml:5: two says no"
+
+
+def test_everything_is_told_at_once_and_wrong_settings_come_before_missing_plugins(tmp_path: Path) -> None:
+    text = JOB + 'compress = "zst"\n[jobs.sales.format]\nheadr = true\n'
+    (tmp_path / "etl.toml").write_text(text)
+    config = load_config(tmp_path / "etl.toml", environment={})
+    with pytest.raises(UsageError) as caught:
+        check_config(config, Plugins.load())
+    assert f"{tmp_path}/etl.toml:4: " in caught.value.message
+    assert f"{tmp_path}/etl.toml:6: " in caught.value.message
+    assert "Did you mean header?" in caught.value.message
+
+
+def test_a_single_problem_keeps_its_kind_and_its_advice(tmp_path: Path) -> None:
+    (tmp_path / "etl.toml").write_text(JOB)
+    config = load_config(tmp_path / "etl.toml", environment={})
+    with pytest.raises(NoPluginError, match="no plugin connects to a target 'duckdb:'") as caught:
+        check_config(config, Plugins.load(PluginSettings(disabled=("duckdb",))))
+    assert "install a plugin" in caught.value.advice
+    (tmp_path / "etl.toml").write_text(JOB + 'mode = "merge"')
+    with pytest.raises(ConfigError, match=r"etl\.toml:4: jobs\.sales\.mode"):
+        check_config(load_config(tmp_path / "etl.toml", environment={}), Plugins.load())
