@@ -319,6 +319,7 @@ class _Limited:
     def __init__(self, stream: ByteStream, source: Source, part: Part) -> None:
         self._stream = stream
         self._source = source
+        self._part = part
         self._left = part.size
 
     def readinto(self, buffer: memoryview, /) -> int:
@@ -328,8 +329,9 @@ class _Limited:
         count = self._stream.readinto(buffer[: self._left])
         if not count and len(buffer):
             raise SourceChanged(
-                f"{self._source.path} is {self._left} bytes shorter than when the run began",
-                advice="Wait until the file is complete, then load again.",
+                f"{self._source.path} changed after the run began: it ends {self._left:,} bytes before its part "
+                f"{self._part.number} does",
+                advice="Bring the file back as it was and run `etl resume`, or begin anew with `etl load`.",
             )
         self._left -= count
         return count
