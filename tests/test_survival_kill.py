@@ -194,6 +194,26 @@ def test_killed_between_staging_a_part_and_its_entry_a_resumed_run_uploads_it_no
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_killed_while_the_run_begins_anew_with_wider_types_a_resumed_load_is_exactly_the_file_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{number},{number}\n" for number in range(2_000_000)]
+    lines[1_094_321] = "1094321,not a number\n"
+    Path("data.csv").write_text("id,price\n" + "".join(lines))
+    assert killed("load", Instant(entry="planned", nth=2, before=before))
+    assert entries().count("planned") == (1 if before else 2)
+    assert "part N piece N staged" in entries()
+    assert resumed().rows_loaded == len(lines)
+    with duckdb.connect("w.duckdb", read_only=True) as connection:
+        counted = connection.execute("SELECT count(*), count(DISTINCT id), sum(id) FROM data").fetchall()
+        strange = connection.execute("SELECT id FROM data WHERE id::VARCHAR <> price").fetchall()
+    assert counted == [(len(lines), len(lines), sum(range(len(lines))))]
+    assert strange == [(1_094_321,)]
+
+
+@pytest.mark.soak
 def test_killed_at_any_instant_a_resumed_load_is_exactly_the_file_once(
     tmp_path: Path,
     data: tuple[Path, Counter[tuple[object, ...]]],
