@@ -49,4 +49,4 @@ class DelimitedFormat:
         """Exact number of records, parsing nothing."""
         from etl_delimited.count import count_rows
 
-        return count_rows(source, self.dialect, workers, keep_blank=len(self.header) == 1)
+        return count_rows(source, self.dialect, len(self.header), workers)

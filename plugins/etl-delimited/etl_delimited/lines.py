@@ -10,7 +10,7 @@ from etl_framework import InputError
 
 if TYPE_CHECKING:
     from etl_delimited.dialect import Dialect
-    from etl_delimited.stream import ByteStream
+    from etl_delimited.stream import Readable
 
 
 class LineReader:
@@ -21,7 +21,7 @@ class LineReader:
     :ivar offset: of the next block, in bytes from where the stream began.
     """
 
-    def __init__(self, stream: ByteStream, dialect: Dialect, path: str) -> None:
+    def __init__(self, stream: Readable, dialect: Dialect, path: str) -> None:
         self._stream, self._path = stream, path
         self._marks, self._limit = marks_of(dialect), dialect.max_record_bytes
         self._rest = b""

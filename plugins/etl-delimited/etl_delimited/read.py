@@ -15,7 +15,7 @@ from etl_delimited.padded import may_hold_padded, padded_rows
 from etl_delimited.parse import Layout, ParseError, Parser, whole
 from etl_delimited.records import RecordBuffer, TextStream, source_bytes, source_size
 from etl_delimited.sift import Misfits, Sifted, joined, joined_records, record_starts, sift
-from etl_delimited.stream import ByteStream, open_source
+from etl_delimited.stream import ByteStream, LimitedStream, Readable, open_source
 from etl_delimited.widen import large_doubles, rounded_integers, widened
 from etl_framework import (
     INTEGERS,
@@ -28,7 +28,6 @@ from etl_framework import (
     Sample,
     Severity,
     Source,
-    SourceChanged,
     TypesWidened,
 )
 
@@ -142,7 +141,7 @@ class _PartReader:
         self.stream = stream
         self.misfits: dict[int, tuple[str, Position]] = {}
         whole_source = dialect.compression is not None
-        limited = stream if whole_source else _Limited(stream, source, part)
+        limited = stream if whole_source else LimitedStream(stream, source, part.size)
         if not whole_source:
             _check_start(source, part, dialect)
         self.preface = self._skip_preface(limited)
@@ -179,7 +178,7 @@ class _PartReader:
             block.lines, block.consumed = lines, self.part.size if self.dialect.compression else consumed
             yield block
 
-    def _skip_preface(self, stream: ByteStream | _Limited) -> bytes:
+    def _skip_preface(self, stream: Readable) -> bytes:
         """What comes before the first record: byte order mark, skipped lines, header."""
         size = self.dialect.data_start - self.part.start
         if self.dialect.compression is None:
@@ -310,33 +309,6 @@ class _PartReader:
         return findings
 
 
-class _Limited:
-    """The bytes of a part.
-
-    :raises SourceChanged: when reading, the source ends before the part does.
-    """
-
-    def __init__(self, stream: ByteStream, source: Source, part: Part) -> None:
-        self._stream = stream
-        self._source = source
-        self._part = part
-        self._left = part.size
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """Fill the beginning of the buffer; 0 only at the part's end."""
-        if not self._left:
-            return 0
-        count = self._stream.readinto(buffer[: self._left])
-        if not count and len(buffer):
-            raise SourceChanged(
-                f"{self._source.path} changed after the run began: it ends {self._left:,} bytes before its part "
-                f"{self._part.number} does",
-                advice="Bring the file back as it was and run `etl resume`, or begin anew with `etl load`.",
-            )
-        self._left -= count
-        return count
-
-
 def _check_start(source: Source, part: Part, dialect: Dialect) -> None:
     """A part begins behind a line end, and not between CR and LF.
 
@@ -347,7 +319,7 @@ def _check_start(source: Source, part: Part, dialect: Dialect) -> None:
     unit = dialect.unit
     around = bytearray(2 * unit)
     with open_source(source.path, dialect, part.start - unit) as stream:
-        size = stream.readinto(around)
+        size = stream.readinto(memoryview(around))
     text = bytes(around[:size]).decode(dialect.encoding, "replace")
     if text[:1] not in ("\r", "\n") or text == "\r\n":
         raise MisplacedCut

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,18 +13,12 @@ from etl_framework import InputError, MisplacedCut
 
 if TYPE_CHECKING:
     from etl_delimited.dialect import Dialect
+    from etl_delimited.stream import Readable
 
 # Comparisons stay within the second-level cache.
 _STRIDE = 1 << 17
 _NUL, _LINE_FEED, _RETURN = 0, ord("\n"), ord("\r")
 _CONTINUATION = 0b1100_0000, 0b1000_0000
-
-
-class Stream(Protocol):
-    """Bytes of a source, in order."""
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """Fill the beginning of the buffer; 0 only at the end."""
 
 
 class TextStream:
@@ -34,7 +28,7 @@ class TextStream:
     records are found as those of a UTF-8 source are, and :func:`source_bytes` gives the original bytes back.
     """
 
-    def __init__(self, stream: Stream, encoding: str) -> None:
+    def __init__(self, stream: Readable, encoding: str) -> None:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder(encoding)(_errors(encoding))
         self._raw = memoryview(bytearray(1 << 18))
@@ -106,7 +100,7 @@ class RecordBuffer:
     """
 
     def __init__(
-        self, stream: Stream, dialect: Dialect, block_bytes: int, *, path: str, offset: int, line: int, last: bool
+        self, stream: Readable, dialect: Dialect, block_bytes: int, *, path: str, offset: int, line: int, last: bool
     ) -> None:
         self._stream = stream
         self.dialect = replace(dialect, encoding="utf-8")

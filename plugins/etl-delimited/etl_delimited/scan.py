@@ -19,9 +19,9 @@ from etl_delimited.structure import (
     Flags,
     Marks,
     Offsets,
+    Scanner,
     Structure,
     Units,
-    bits_of,
     contains,
     flags_of,
     marks_of,
@@ -161,9 +161,10 @@ def is_well_formed(buffer: Buffer, dialect: Dialect) -> bool:
     """Whether quotes stand only around fields or doubled within them."""
     marks = marks_of(dialect)
     units, in_quotes = marks.units(buffer), False
-    for begin, end in pieces(units, marks):
-        structure = bits_of(units[begin:end], marks).given(in_quotes)
-        if structure is None:
+    scanner = Scanner(marks)
+    for begin, end in _pieces(units, marks):
+        structure = scanner.structure(units[begin:end], in_quotes)
+        if structure is None or not scanner.closes_well(units[begin:end], in_quotes):
             return False
         in_quotes = structure.in_quotes
     return True
@@ -173,16 +174,17 @@ def structures(units: Units, marks: Marks, in_quotes: bool) -> Iterator[tuple[in
     """Cut the text into pieces of about a MiB where lines begin, and find the structure of each.
 
     :param in_quotes: the text begins inside quotes.
-    :returns: where each piece begins, in units, and its structure.
+    :returns: where each piece begins, in units, and its structure, which holds until the next.
     """
-    for begin, end in pieces(units, marks):
+    scanner = Scanner(marks)
+    for begin, end in _pieces(units, marks):
         piece = units[begin:end]
-        structure = bits_of(piece, marks).given(in_quotes) or tokenize(piece, marks, in_quotes).structure
+        structure = scanner.structure(piece, in_quotes) or tokenize(piece, marks, in_quotes).structure
         in_quotes = structure.in_quotes
         yield begin, structure
 
 
-def pieces(units: Units, marks: Marks) -> Iterator[tuple[int, int]]:
+def _pieces(units: Units, marks: Marks) -> Iterator[tuple[int, int]]:
     """Cut the text where lines begin, into pieces of about a MiB, so that temporary arrays stay in the cache."""
     begin, step = 0, _PIECE_BYTES // marks.unit
     while begin < len(units):

@@ -7,6 +7,7 @@ ends where a record ends. For the rare file that fools the guess there is :func:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 from etl_delimited.cells import cut
@@ -16,7 +17,7 @@ from etl_delimited.stream import open_source
 from etl_delimited.structure import marks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from etl_delimited.dialect import Dialect
     from etl_framework import Source
@@ -53,19 +54,34 @@ def split_exactly(source: Source, dialect: Dialect, part_bytes: int) -> Ranges:
     return _ranges(source, dialect, part_bytes, lambda border, known: _search(source, dialect, border, known))
 
 
+def split_likely(source: Source, dialect: Dialect, width: int, part_bytes: int) -> Ranges:
+    """The same, uncut where the data around a cut does not tell.
+
+    :returns: (start, end) of ranges that each begin where a line begins, and most likely a record; the first begins at
+        ``dialect.data_start``.
+    """
+    starts = _starts(source, dialect, part_bytes, lambda border, _: _guess(source, dialect, width, border))
+    return list(pairwise([dialect.data_start, *starts, max(source.size, dialect.data_start)]))
+
+
 def _ranges(source: Source, dialect: Dialect, part_bytes: int, boundary: Callable[[int, int], int]) -> Ranges:
-    """:param boundary: gives the first place from a border on at which a record begins; told one before it."""
+    return list(pairwise([0, *_starts(source, dialect, part_bytes, boundary), source.size]))
+
+
+def _starts(
+    source: Source, dialect: Dialect, part_bytes: int, boundary: Callable[[int, int], int | None]
+) -> Iterator[int]:
+    """:param boundary: gives the first place from a border on at which a record begins, or None; told one before it."""
     parts = 1 if dialect.compression else max(1, -(-source.size // max(part_bytes, 1)))
-    cuts, known = [0], dialect.data_start
+    known = dialect.data_start
     for number in range(1, parts):
         border = source.size * number // parts
-        if border <= known:
+        if border <= known or (found := boundary(border, known)) is None:
             continue
-        known = boundary(border, known)
+        known = found
         if known >= source.size:
             break
-        cuts.append(known)
-    return list(zip(cuts, [*cuts[1:], source.size], strict=True))
+        yield known
 
 
 def _search(source: Source, dialect: Dialect, border: int, known: int) -> int:

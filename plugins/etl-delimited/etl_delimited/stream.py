@@ -7,26 +7,31 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
-from etl_framework import InputError
+from etl_framework import InputError, SourceChanged
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from etl_delimited.dialect import Dialect
+    from etl_framework import Source
 
 _CHUNK_BYTES = 2 << 20
 _PACKED_BYTES = 256 << 10
 
 
-class ByteStream(Protocol):
-    """Bytes in order; to be closed, best as a context manager. Not for several threads at once."""
+class Readable(Protocol):
+    """Bytes in order. Not for several threads at once."""
 
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:
+    def readinto(self, buffer: memoryview, /) -> int:
         """Fill the beginning of the buffer.
 
         :returns: bytes read; 0 only at the end, fewer than fit at any time.
         :raises InputError: the source cannot be read, or is damaged or cut short in its compression.
         """
+
+
+class ByteStream(Readable, Protocol):
+    """The bytes of a source; to be closed, best as a context manager."""
 
     def tell(self) -> int:
         """How far the source itself has been read, in bytes; ahead of what was given when it is compressed."""
@@ -72,7 +77,7 @@ class PlainStream:
             raise unreadable(path, error) from error
         self._file.seek(start)
 
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:
+    def readinto(self, buffer: memoryview, /) -> int:
         """See :meth:`ByteStream.readinto`."""
         try:
             return self._file.readinto(buffer) or 0
@@ -92,6 +97,36 @@ class PlainStream:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+class LimitedStream:
+    """Some bytes of a source, and no more.
+
+    :param stream: begins where they begin.
+    :param size: how many.
+    """
+
+    def __init__(self, stream: Readable, source: Source, size: int) -> None:
+        self._stream = stream
+        self._source = source
+        self._left = size
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill the beginning of the buffer; 0 only at the end.
+
+        :raises SourceChanged: the source ends too early.
+        """
+        if not self._left:
+            return 0
+        count = self._stream.readinto(buffer[: self._left])
+        if not count and len(buffer):
+            raise SourceChanged(
+                f"{self._source.path} changed after the run began: it ends {self._left:,} bytes before the end of what "
+                "was to be read",
+                advice="Bring the file back as it was and run `etl resume`, or begin anew with `etl load`.",
+            )
+        self._left -= count
+        return count
 
 
 class DecompressedStream:
@@ -124,7 +159,7 @@ class DecompressedStream:
         self._chunk = memoryview(b"")
         self._next: Future[bytes] | None = self._worker.submit(self._decompress)
 
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:
+    def readinto(self, buffer: memoryview, /) -> int:
         """See :meth:`ByteStream.readinto`."""
         if not self._chunk:
             self._chunk = memoryview(self._take())

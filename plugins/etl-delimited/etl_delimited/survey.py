@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from etl_delimited.parse import InvalidRows, Layout, ParseError, Parser
-from etl_delimited.scan import last_record_end, line_indexes, record_offsets
+from etl_delimited.scan import ends_in_quotes, is_well_formed, last_record_end, line_indexes, record_offsets
 from etl_framework import Column, ColumnType, Finding, Kind, Sample, Severity
 
 if TYPE_CHECKING:
@@ -96,13 +96,10 @@ def quotes_are_sound(data: bytes, dialect: Dialect, *, whole: bool) -> bool:
     """
     if dialect.quote is None or dialect.quote.encode() not in data:
         return True
-    from etl_delimited.structure import bits_of, marks_of
-
-    marks = marks_of(replace(dialect, encoding="utf-8"))
+    utf8 = replace(dialect, encoding="utf-8")
     if not whole:
         data = data[: max(data.rfind(b"\n"), data.rfind(b"\r")) + 1]
-    bits = bits_of(marks.units(data), marks)
-    return bits.fits[0] and not bits.odd
+    return is_well_formed(data, utf8) and not ends_in_quotes(data, utf8)
 
 
 def line_ends(data: bytes, dialect: Dialect) -> dict[str, int]:

@@ -46,17 +46,18 @@ def rows_of(text: str, dialect: Dialect) -> list[list[str]]:
     encoding=st.sampled_from(["utf-8", "utf-16-le", "utf-16-be"]),
     block=st.sampled_from([2, 8, 64, 1 << 20]),
     workers=st.sampled_from([1, 2, 3]),
-    keep_blank=st.booleans(),
+    width=st.sampled_from([1, 2]),
 )
 def test_as_many_records_as_csv_reads(
-    text: str, quote: str | None, escape: str | None, encoding: str, block: int, workers: int, keep_blank: bool,
+    text: str, quote: str | None, escape: str | None, encoding: str, block: int, workers: int, width: int,
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(counting, "_BLOCK_BYTES", block)
+    monkeypatch.setattr(counting, "_LEAST_BYTES", block)
     dialect = Dialect(quote=quote, escape=escape, encoding=encoding)
     source = source_of(tmp_path / "x.csv", text.encode(encoding))
-    expected = sum(bool(row) or keep_blank for row in rows_of(text, dialect))
-    assert count_rows(source, dialect, workers, keep_blank=keep_blank) == expected
+    expected = sum(bool(row) or width == 1 for row in rows_of(text, dialect))
+    assert count_rows(source, dialect, width, workers) == expected
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -64,20 +65,20 @@ def test_the_header_and_what_is_before_it_do_not_count(tmp_path: Path, workers: 
     head = b"\xef\xbb\xbfmade by hand\nid,name\n"
     source = source_of(tmp_path / "x.csv", head + b'1,"a\nb"\n\n2,c')
     dialect = Dialect(bom=3, skip_lines=1, data_start=len(head))
-    assert count_rows(source, dialect, workers) == 2
+    assert count_rows(source, dialect, 2, workers) == 2
 
 
 @pytest.mark.parametrize("data", [b"", b"id,name\n"])
 def test_nothing_but_a_header_has_no_records(tmp_path: Path, data: bytes) -> None:
     source = source_of(tmp_path / "x.csv", data)
-    assert count_rows(source, Dialect(data_start=len(data)), 2) == 0
+    assert count_rows(source, Dialect(data_start=len(data)), 2, 2) == 0
 
 
 @pytest.mark.parametrize(("suffix", "compress"), [("gzip", gzip.compress), ("bz2", bz2.compress)])
 def test_a_compressed_source_is_counted_without_its_header(tmp_path: Path, suffix: str, compress: object) -> None:
     rows = b"".join(b'%d,"text\n%d"\r\n' % (number, number) for number in range(200_000))
     source = source_of(tmp_path / "x.csv", compress(b"id,name\r\n" + rows))  # type: ignore[operator]
-    assert count_rows(source, Dialect(compression=suffix, data_start=9), 2) == 200_000
+    assert count_rows(source, Dialect(compression=suffix, data_start=9), 2, 2) == 200_000
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -85,23 +86,23 @@ def test_ill_formed_quotes_in_some_blocks_do_not_change_the_count(tmp_path: Path
     good = b'1,"two\nlines",3\n' * 40_000
     ill = b'5,a 3" pipe,"x" y\n' * 1_001
     source = source_of(tmp_path / "x.csv", good + ill + good + ill + good)
-    assert count_rows(source, Dialect(), workers) == 3 * 40_000 + 2 * 1_001
+    assert count_rows(source, Dialect(), 3, workers) == 3 * 40_000 + 2 * 1_001
 
 
 def test_a_field_of_many_blocks_is_one_record(tmp_path: Path) -> None:
     source = source_of(tmp_path / "x.csv", b'1,"' + b"line\n" * 700_000 + b'"\n2,' + b"y" * (3 << 20) + b"\n3,z\n")
-    assert count_rows(source, Dialect(), 2) == 3
+    assert count_rows(source, Dialect(), 3, 2) == 3
 
 
 def test_a_quote_that_is_never_closed_takes_the_rest_as_one_record(tmp_path: Path) -> None:
     source = source_of(tmp_path / "x.csv", b'1,a\n2,"b\n' + b"3,c\n" * 600_000)
-    assert count_rows(source, Dialect(), 2) == 2
+    assert count_rows(source, Dialect(), 3, 2) == 2
 
 
 def test_a_line_longer_than_a_record_may_be_is_an_error(tmp_path: Path) -> None:
     source = source_of(tmp_path / "x.csv", b"1,a\n" + b"y" * (5 << 20))
     with pytest.raises(InputError, match="longer than a record may be"):
-        count_rows(source, Dialect(max_record_bytes=2 << 20), 2)
+        count_rows(source, Dialect(max_record_bytes=2 << 20), 2, 2)
 
 
 def test_blocks_end_at_line_ends_and_together_are_the_source(tmp_path: Path) -> None:

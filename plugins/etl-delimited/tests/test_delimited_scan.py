@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from etl_delimited import scan
 from etl_delimited.dialect import Dialect
-from etl_delimited.structure import bits_of, marks_of
+from etl_delimited.structure import Scanner, marks_of
 from etl_delimited.tokens import tokenize
 from hypothesis import given
 from hypothesis import strategies as st
@@ -157,7 +157,7 @@ def test_the_fast_and_the_exact_way_agree_where_the_fast_one_answers(case: tuple
         return
     units = marks.units(text.encode(dialect.encoding))
     for in_quotes in (False, True):
-        fast = bits_of(units, marks).given(in_quotes)
+        fast = Scanner(marks).structure(units, in_quotes)
         exact = tokenize(units, marks, in_quotes).structure
         if fast is not None:
             assert fast.in_quotes == exact.in_quotes
@@ -168,8 +168,9 @@ def test_the_fast_and_the_exact_way_agree_where_the_fast_one_answers(case: tuple
 def test_well_formed_quotes_take_the_fast_way() -> None:
     dialect = Dialect()
     marks = marks_of(dialect)
-    bits = bits_of(marks.units(b'a,"b ""c"", d"\r\n"","x\ny"\r\n'), marks)
-    assert bits.fits == (True, False)
+    units = marks.units(b'a,"b ""c"", d"\r\n"","x\ny"\r\n')
+    assert Scanner(marks).structure(units, in_quotes=False) is not None
+    assert Scanner(marks).structure(units, in_quotes=True) is None
 
 
 def test_a_cr_at_the_end_ends_a_record_only_when_nothing_follows() -> None:
