@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from etl_framework.columns import Kind as Kind
     from etl_framework.columns import TableName as TableName
     from etl_framework.columns import quote as quote
+    from etl_framework.errors import CommittedWrongly as CommittedWrongly
     from etl_framework.errors import ConfigError as ConfigError
     from etl_framework.errors import ConnectError as ConnectError
     from etl_framework.errors import EtlError as EtlError
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from etl_framework.jsonable import dumps as dumps
     from etl_framework.jsonable import report_from_json as report_from_json
     from etl_framework.jsonable import to_jsonable as to_jsonable
+    from etl_framework.ledger import refuse_repeat as refuse_repeat
     from etl_framework.periods import Period as Period
     from etl_framework.plugins import PluginInfo as PluginInfo
     from etl_framework.plugins import Plugins as Plugins
@@ -103,6 +105,7 @@ _MODULES = {
     "jsonable": "dumps report_from_json to_jsonable",
     "terminal": "bytes_in_words printable seconds_in_words",
     "columns": "Column ColumnType Kind TableName quote INTEGERS FLOATS NUMBERS",
+    "ledger": "refuse_repeat",
     "periods": "Period",
     "totals": "ColumnTotals Difference Totals TotalsAccumulator compare reconcile",
     "values": (
@@ -112,8 +115,8 @@ _MODULES = {
     "protocols": ("Block Codec Compressor Emit Executor Format MisplacedCut Run TypesWidened Validator Warehouse"),
     "waiting": "first_completed",
     "errors": (
-        "ConfigError ConnectError EtlError ExitCode HookFailed InputError Interrupted Locked NoPluginError PluginError "
-        "PluginLoadError ReconciliationError Refused RunFailed SourceChanged UsageError"
+        "CommittedWrongly ConfigError ConnectError EtlError ExitCode HookFailed InputError Interrupted Locked "
+        "NoPluginError PluginError PluginLoadError ReconciliationError Refused RunFailed SourceChanged UsageError"
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}

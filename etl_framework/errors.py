@@ -17,6 +17,7 @@
     ├── Locked                    wait for the other run                            exit 7
     └── RunFailed                 load, upload or reconciliation failed             exit 1
         └── ReconciliationError   what is in the table is not what was in the file
+            └── CommittedWrongly  … and was committed all the same: look into the table
 
 A message says what failed, where, and what to do next; ``advice`` holds the last part.
 """
@@ -145,3 +146,7 @@ class RunFailed(EtlError):
 
 class ReconciliationError(RunFailed):
     """The control totals of the table differ from those of the file; nothing was committed."""
+
+
+class CommittedWrongly(ReconciliationError):
+    """A warehouse's plugin committed a load although the control totals differ."""

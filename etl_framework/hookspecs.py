@@ -131,12 +131,16 @@ def etl_load(parts: tuple[StagedPart, ...], warehouse: Warehouse, run: Run) -> R
 
     Called once per run after the gate; again after a crash when the ledger does not know the run. The load, its ledger
     row and the comparison with the run's control totals (:func:`~etl_framework.totals.reconcile`) are one
-    transaction. Only the plugin that connected is asked, unless the job names another.
+    transaction. Whether the table holds the sources already is decided in it, too, on the ledger
+    (:func:`~etl_framework.ledger.refuse_repeat`): the core's own look at the ledger came before, and runs of other
+    state folders know nothing of this one. Only the plugin that
+    connected is asked, unless the job names another.
 
     :param parts: every staged part of the run, in the order of the data.
     :param warehouse: the run's warehouse.
     :param run: the run, with its control totals.
     :returns: what was loaded, or None when the warehouse is not this plugin's.
+    :raises Refused: the table holds the sources already; the table is as it was.
     :raises RunFailed: the load failed; the table is as it was.
     :raises ReconciliationError: what would be in the table is not what was in the sources; the table is as it was.
 

@@ -75,7 +75,7 @@ class RunRecord:
     :param updated: the last entry, UTC.
     :param attempts: how often it was begun or resumed.
     :param error: why it failed.
-    :param planned: whether it came as far as its parts.
+    :param planned: whether it came as far as its parts, and no later run took its place.
     """
 
     run: str
@@ -93,7 +93,8 @@ class RunRecord:
     def resumable(self) -> bool:
         """Whether the run can be carried on, unless it is under way: ``running`` may mean killed.
 
-        What failed before anything was planned, such as for a mistake in the target, is better begun anew.
+        What failed before anything was planned, such as for a mistake in the target, is better begun anew; what failed
+        and had its place taken by a later run is over.
         """
         return self.status in (Status.RUNNING, Status.INTERRUPTED) or (self.status is Status.FAILED and self.planned)
 
@@ -177,6 +178,18 @@ class Journal:
         """Write down how far a run is."""
         statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"
         self._write(run, str(status), (statement, (status, error, run)), durable=True)
+
+    def supersede(self, run: str, status: Status, *, error: str = "") -> None:
+        """Write down how a run ended whose place a later one takes; what was known of its parts is forgotten."""
+        statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"
+        self._write(
+            run,
+            "superseded",
+            (statement, (status, error, run)),
+            ("DELETE FROM pieces WHERE run = ?", (run,)),
+            ("DELETE FROM parts WHERE run = ?", (run,)),
+            durable=True,
+        )
 
     def resumed(self, run: str) -> None:
         """Write down that a run is begun once more."""

@@ -17,26 +17,27 @@ from shutil import rmtree
 from typing import TYPE_CHECKING, Self
 
 from etl_framework.errors import (
+    CommittedWrongly,
     EtlError,
     ExitCode,
     Interrupted,
     PluginError,
-    ReconciliationError,
     Refused,
     RunFailed,
     UsageError,
 )
 from etl_framework.jsonable import dumps
+from etl_framework.ledger import refuse_repeat
 from etl_framework.logs import get_logger
 from etl_framework.observing import tell_observers
 from etl_framework.packing import is_intact
-from etl_framework.planning import already_there
 from etl_framework.protocols import Run
 from etl_framework.reading import Packing, PartOutcome, PartReader
 from etl_framework.rejects import discard_part_rejects, join_rejects
 from etl_framework.reporting import build_report
 from etl_framework.sources import check_unchanged
 from etl_framework.state import State, new_run_id
+from etl_framework.superseding import committed_wrongly, supersede
 from etl_framework.survey import Survey, adopt, plan_parts, settle, survey_sources
 from etl_framework.totals import compare
 from etl_framework.values import Event, Gate, OnBadRows, Receipt, StagedPart, Status
@@ -114,7 +115,8 @@ def resume(
             raise UsageError(f"there is no run {run!r}", advice="`etl runs list` shows every run.")
         with state.lock(record.job, record.target):
             if not record.resumable:
-                raise UsageError(f"run {run} has ended: {record.status}", advice="Begin anew with `etl load`.")
+                why = f" ({record.error})" if record.error else ""
+                raise UsageError(f"run {run} has ended: {record.status}{why}", advice="Begin anew with `etl load`.")
             plan: Plan = journal.plan(run)
             _require_same(plan, plugins)
             plugins.use(plan.job.use)
@@ -267,7 +269,7 @@ class _Attempt:
             for source in self._plan.sources:
                 check_unchanged(source, thorough=True)
             assert self._verdict is not None
-            self._supersede(run, warehouse)
+            supersede(run, self._journal, warehouse)
             # Again, since hours may have passed.
             self._refuse_if_there(warehouse)
             if (there := sum(part.rows for part in staged)) != self._verdict.rows:
@@ -282,8 +284,8 @@ class _Attempt:
         self._journal.set_receipt(self._id, receipt)
         assert run.totals is not None
         if differences := compare(run.totals, receipt.totals):
-            raise ReconciliationError(
-                f"the load was committed, but the table does not hold what the sources hold: {differences[0]}",
+            raise CommittedWrongly(
+                committed_wrongly(differences),
                 advice="Look into the table before anything else; please report this defect of the warehouse's plugin.",
             )
         warehouse.discard_staged(run)
@@ -324,12 +326,7 @@ class _Attempt:
         return staged
 
     def _refuse_if_there(self, warehouse: Warehouse) -> None:
-        if sentences := already_there(self._job, self._plan.sources, warehouse):
-            raise Refused(
-                "; ".join(sentences),
-                advice="Loading again would double the rows. If that is meant, say --again; "
-                "to replace what is there, say --mode replace or replace-period.",
-            )
+        refuse_repeat(self._job, self._plan.sources, warehouse.ledger(self._job.table))
 
     def _refuse_if_different(self, run: Run, warehouse: Warehouse) -> None:
         if differences := warehouse.differences(run):
@@ -370,32 +367,6 @@ class _Attempt:
 
     def _with_codec(self, warehouse: Warehouse) -> Job:
         return dataclasses.replace(self._job, compress=self._job.compress or warehouse.default_codec)
-
-    def _supersede(self, run: Run, warehouse: Warehouse) -> None:
-        """End the unfinished runs of the same job, target and files, which this one takes the place of."""
-        for record in self._journal.runs():
-            same = (record.job, record.target) == (self._job.name, self._job.target)
-            if not same or record.run == self._id or not record.resumable:
-                continue
-            if not self._shares_sources(record.run):
-                continue
-            other = dataclasses.replace(run, id=record.run, folder=self._folder.parent / record.run)
-            committed = warehouse.find_load(other) is not None
-            warehouse.discard_staged(other)
-            rmtree(other.folder / "packed", ignore_errors=True)
-            log.warning("run_superseded", run=record.run, by=self._id, committed=committed)
-            if committed:
-                self._journal.set_status(record.run, Status.DONE)
-            else:
-                self._journal.set_status(record.run, Status.SUPERSEDED, error=f"superseded by run {self._id}")
-
-    def _shares_sources(self, run: str) -> bool:
-        try:
-            theirs: Plan = self._journal.plan(run)
-        except RunFailed:
-            # Written by another version, so that it cannot be resumed anyway.
-            return True
-        return not {source.path for source in theirs.sources}.isdisjoint(source.path for source in self._plan.sources)
 
     @contextmanager
     def _connected(self) -> Iterator[Warehouse]:
@@ -470,10 +441,10 @@ class _Attempt:
         log.info("run_ended", run=self._id, status=status, error=error.message)
         if status is Status.REFUSED:
             self._withdraw()
-        elif status is Status.FAILED and self._plan.survey is not None:
+        elif status is Status.FAILED and self._plan.survey is not None and not isinstance(error, CommittedWrongly):
             error.advice = f"{error.advice} The run can be resumed: `etl resume {self._id}`.".strip()
         self._journal.set_status(self._id, status, error=error.message)
-        error.report = self._report(status, None, error=error)
+        error.report = self._report(status, self._journal.receipt(self._id), error=error)
         return error
 
     def _status_after(self, error: EtlError) -> Status:

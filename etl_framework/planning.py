@@ -10,20 +10,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etl_framework.ledger import already_loaded
 from etl_framework.packing import Packer
 from etl_framework.protocols import MisplacedCut, Run, TypesWidened
 from etl_framework.survey import adopt, plan_parts, survey_sources
-from etl_framework.values import Mode, Severity
+from etl_framework.values import Severity
 
 if TYPE_CHECKING:
     from etl_framework.columns import Column
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Codec, Warehouse
     from etl_framework.survey import Survey
-    from etl_framework.values import Finding, Job, Part, Source
+    from etl_framework.values import Finding, Job, Mode, Part, Source
 
 _PROBED_BLOCKS = 2
-_SHOWN_LOADS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,27 +117,12 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
             objections=(
                 *(finding.message for finding in survey.findings if finding.severity is Severity.ERROR),
                 *warehouse.differences(run),
-                *already_there(job, sources, warehouse),
+                *already_loaded(job, sources, warehouse.ledger(job.table)),
             ),
         )
     finally:
         warehouse.close()
         executor.close()
-
-
-def already_there(job: Job, sources: tuple[Source, ...], warehouse: Warehouse) -> tuple[str, ...]:
-    """Why appending would double rows: a sentence for each earlier load of the same sources, for the first of many."""
-    if job.mode is not Mode.APPEND or job.again:
-        return ()
-    mine = {source.digest: source.name for source in sources}
-    sentences = []
-    for entry in warehouse.ledger(job.table):
-        if there := [mine[digest] for digest in entry.sources if digest in mine]:
-            shown = ", ".join(there[:3]) + (" …" if len(there) > 3 else "")
-            when = f"{entry.loaded_at:%Y-%m-%d %H:%M} UTC"
-            sentences.append(f"{job.table} already holds {shown}: loaded by run {entry.run} on {when}")
-    more = len(sentences) - _SHOWN_LOADS
-    return (*sentences[:_SHOWN_LOADS], *([f"and {more:,} more such loads"] if more > 0 else ()))
 
 
 def _probe(job: Job, survey: Survey, warehouse: Warehouse, codec: Codec) -> tuple[float, float]:

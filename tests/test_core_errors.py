@@ -9,6 +9,7 @@ import pytest
 
 import etl_framework
 from etl_framework import (
+    CommittedWrongly,
     ConfigError,
     ConnectError,
     EtlError,
@@ -31,6 +32,7 @@ EXIT_CODES: dict[type[EtlError], int] = {
     EtlError: 1,
     RunFailed: 1,
     ReconciliationError: 1,
+    CommittedWrongly: 1,
     UsageError: 2,
     ConfigError: 2,
     InputError: 3,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
-from etl_framework import HookFailed, Workspace
+from etl_framework import HookFailed, Status, Workspace
 from etl_framework.cli import run
 from etl_framework.discovery import HOOKS, QUESTIONS
 from etl_framework.errors import ExitCode
@@ -70,12 +73,41 @@ def rows_in_table() -> int | None:
     return int(count)
 
 
+def files_of_runs() -> list[str]:
+    """What runs have packed or staged, by name."""
+    folders = (folder for name in ("packed", "staged") for folder in Path(".etl/runs").rglob(name))
+    return sorted(path.name for folder in folders for path in folder.iterdir())
+
+
+def known_to_the_journal() -> set[str]:
+    """What runs that can be resumed have packed or staged, as their journal has it, by name."""
+    workspace = Workspace.open()
+    with workspace.state.journal() as journal:
+        return {piece.name for record in workspace.to_resume() for piece, _ in journal.pieces(record.run)}
+
+
+def assert_nothing_half_done() -> None:
+    """No table, no lock that is held, and no file but those of whole parts that a resumed run goes on with."""
+    assert rows_in_table() is None
+    assert set(files_of_runs()) <= known_to_the_journal()
+    workspace = Workspace.open()
+    assert Status.RUNNING not in [record.status for record in workspace.runs()]
+    job = workspace.job("sales", [], {})
+    assert not workspace.state.is_locked(job.name, job.target)
+
+
+def assert_all_loaded_and_nothing_left() -> None:
+    assert rows_in_table() == ROWS
+    assert files_of_runs() == []
+    assert Workspace.open().to_resume() == ()
+
+
 def assert_named_and_nothing_done(capsys: pytest.CaptureFixture[str], hook: str) -> None:
     message = " ".join(capsys.readouterr().err.split())
     assert re.search(rf"plugin 'aaa_team' \(\S+aaa_team\.py\) failed in {hook}: ", message)
     assert "etl --disable-plugin aaa_team …" in message
     assert "Traceback" not in message
-    assert rows_in_table() is None
+    assert_nothing_half_done()
 
 
 @pytest.mark.parametrize("hook", STEPS)
@@ -90,7 +122,46 @@ def test_a_plugin_that_misbehaves_in_a_step_ends_the_run_before_the_table_change
     assert_named_and_nothing_done(capsys, hook)
     write_plugin(hook_that(hook, "return None"))
     assert run(["-q", "load", "sales"]) == ExitCode.DONE
+    assert_all_loaded_and_nothing_left()
+
+
+# Whoever fails before the parts are planned leaves nothing to resume.
+@pytest.mark.parametrize("hook", ["etl_validate", "etl_upload", "etl_load"])
+@pytest.mark.parametrize("does", ["raise ValueError('boom')", "return 7"])
+def test_a_run_that_a_plugin_ended_is_resumed_when_the_plugin_is_repaired(folder: Path, hook: str, does: str) -> None:
+    write_plugin(hook_that(hook, does))
+    assert run(["-q", "load", "sales"]) == ExitCode.PLUGIN
+    write_plugin(hook_that(hook, "return None"))
+    assert run(["-q", "resume"]) == ExitCode.DONE
+    assert_all_loaded_and_nothing_left()
+
+
+@pytest.mark.parametrize("then", ["raise ValueError('boom')", "return 7"])
+def test_a_plugin_that_fails_after_it_committed_is_named_and_resuming_loads_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], then: str
+) -> None:
+    commits = "from etl_framework import hookimpl\n@hookimpl\ndef etl_load(parts, warehouse, run):\n"
+    write_plugin(f"{commits}    warehouse.load(parts, run)\n    {then}\n")
+    assert run(["-q", "load", "sales"]) == ExitCode.PLUGIN
+    assert "plugin 'aaa_team'" in capsys.readouterr().err
     assert rows_in_table() == ROWS
+    assert run(["-q", "resume"]) == ExitCode.DONE
+    assert_all_loaded_and_nothing_left()
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_misspelt_hook_stops_the_run_before_anything_is_done_whichever_it_is(
+    folder: Path, capsys: pytest.CaptureFixture[str], hook: str
+) -> None:
+    misspelt = hook[:-1] + ("e" if hook[-1] != "e" else "a")
+    write_plugin(hook_that(misspelt, "return None"))
+    assert run(["-q", "load", "sales"]) == ExitCode.PLUGIN
+    message = " ".join(capsys.readouterr().err.split())
+    assert "aaa_team.py" in message
+    assert misspelt in message
+    assert "etl --disable-plugin aaa_team …" in message
+    assert not Path("w.duckdb").exists()
+    assert not Path(".etl").exists()
 
 
 @pytest.mark.parametrize("method", ["update(self, block)", "merge(self, other)", "finish(self)"])
@@ -102,7 +173,7 @@ def test_a_check_that_fails_while_it_is_used_ends_the_run_before_the_table_chang
     assert_named_and_nothing_done(capsys, "etl_validate")
     write_plugin(CHECK)
     assert run(["-q", "load", "sales"]) == ExitCode.DONE
-    assert rows_in_table() == ROWS
+    assert_all_loaded_and_nothing_left()
 
 
 @pytest.mark.parametrize("hook", ["etl_report", "etl_event"])
@@ -127,12 +198,32 @@ def test_a_plugin_that_does_not_load_stops_the_run_and_is_listed_with_the_reason
     assert run(["load", "sales"]) == ExitCode.PLUGIN
     assert "etl --disable-plugin aaa_team …" in capsys.readouterr().err
     assert not Path("w.duckdb").exists()
+    assert not Path(".etl").exists()
     assert run(["plugins", "list", "--json"]) == ExitCode.PLUGIN
     document = json.loads(capsys.readouterr().out)
     broken = [plugin for plugin in document["items"] if plugin["error"]]
     assert [plugin["name"] for plugin in broken] == ["aaa_team"]
     assert run(["-q", "--disable-plugin", "aaa_team", "load", "sales"]) == ExitCode.DONE
     assert rows_in_table() == ROWS
+
+
+@pytest.mark.parametrize("does", ["raise ValueError('boom')", "return 7", "yield 7", "raise SystemExit(0)"])
+def test_a_plugin_whose_commands_fail_is_named_and_a_load_does_without_them(
+    folder: Path, fake_plugins: FakePlugins, does: str
+) -> None:
+    # In a process of its own, which sees the real plugins as well.
+    write_plugin("")
+    fake_plugins(team=hook_that("etl_commands", does))
+    environment = {**os.environ, "PYTHONPATH": str(folder / "installed")}
+    etl = [sys.executable, "-c", "from etl_framework.cli import main; main()"]
+    load, unknown = (
+        subprocess.run([*etl, "-q", *words], capture_output=True, text=True, check=False, env=environment)
+        for words in (["load", "sales"], ["stats"])
+    )
+    assert (load.returncode, unknown.returncode) == (ExitCode.DONE, ExitCode.PLUGIN)
+    assert "plugin 'team' (team-dist 1.0) failed in etl_commands: " in unknown.stderr
+    assert "etl --disable-plugin team …" in " ".join(unknown.stderr.split())
+    assert_all_loaded_and_nothing_left()
 
 
 def test_help_still_works_beside_a_broken_plugin(fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import duckdb
@@ -305,8 +305,17 @@ def test_validate_reads_everything_and_loads_nothing(run: Load) -> None:
     assert not Path(".etl").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for root")
-def test_an_unreadable_file_is_a_clear_error(run: Load) -> None:
-    Path(write("a.csv", january(1))).chmod(0)
-    with pytest.raises(InputError, match=r"a\.csv"):
-        run("a.csv")
+def test_an_unreadable_file_is_a_clear_error(
+    run: Load,
+    public_folder: Path,
+    unprivileged: Callable[[], AbstractContextManager[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(public_folder))
+    monkeypatch.chdir(public_folder)
+    run(write("a.csv", january(1)))
+    Path(write("b.csv", january(2))).chmod(0)
+    with unprivileged(), pytest.raises(InputError, match=r"cannot read .*b\.csv: Permission denied") as caught:
+        run("a.csv", "b.csv")
+    assert "permissions" in caught.value.advice
+    assert len(rows()) == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -262,12 +264,15 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> N
         identify(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
-    make(tmp_path, "x.csv")
-    (tmp_path / "x.csv").chmod(0)
-    with pytest.raises(InputError, match=r"cannot read .*x\.csv: Permission denied"):
-        found(tmp_path, "x.csv")
+def test_a_file_that_may_not_be_read_is_named(
+    public_folder: Path, unprivileged: Callable[[], AbstractContextManager[None]]
+) -> None:
+    make(public_folder, "x.csv", "y.csv")
+    (public_folder / "x.csv").chmod(0)
+    with unprivileged():
+        assert found(public_folder, "y.csv")
+        with pytest.raises(InputError, match=r"cannot read .*x\.csv: Permission denied"):
+            found(public_folder, "x.csv")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

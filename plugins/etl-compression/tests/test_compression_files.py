@@ -27,6 +27,7 @@ from etl_framework import EtlError, InputError, RunFailed, SourceChanged, UsageE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 ROWS = b"".join(b"%d;2024-01-%02d;name %d\n" % (i, i % 28 + 1, i % 90) for i in range(30_000))
 NOISE = random.Random(5).randbytes(3 * CHUNK_BYTES)
@@ -206,11 +207,14 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         compress_files(["nul\0byte"])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_an_unreadable_input_is_named(source: Path) -> None:
-    source.chmod(0)
-    with pytest.raises(InputError, match="Permission denied"):
-        compress_files([source])
+def test_an_unreadable_input_is_named(
+    source: Path, public_folder: Path, unprivileged: Callable[[], AbstractContextManager[None]]
+) -> None:
+    hidden = public_folder / "hidden.csv"
+    hidden.write_bytes(source.read_bytes())
+    hidden.chmod(0)
+    with unprivileged(), pytest.raises(InputError, match=r"hidden\.csv cannot be read: Permission denied"):
+        compress_files([hidden])
 
 
 def appended(path: Path) -> None:

@@ -121,8 +121,9 @@ class LimitedStream:
         count = self._stream.readinto(buffer[: self._left])
         if not count and len(buffer):
             raise SourceChanged(
-                f"{self._source.path} is {self._left} bytes shorter than when the run began",
-                advice="Wait until the file is complete, then load again.",
+                f"{self._source.path} changed after the run began: it ends {self._left:,} bytes before the end of what "
+                "was to be read",
+                advice="Bring the file back as it was and run `etl resume`, or begin anew with `etl load`.",
             )
         self._left -= count
         return count

@@ -11,8 +11,8 @@ from decimal import Decimal
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from etl_duckdb.sql import Statement
-from etl_duckdb.table import Place, fold
+from etl_duckdb.sql import Statement, any_row
+from etl_duckdb.table import Place, find, fold
 from etl_framework import ColumnTotals, LedgerEntry, Mode, Receipt, Totals, quote
 
 if TYPE_CHECKING:
@@ -87,6 +87,16 @@ def receipt_of(connection: duckdb.DuckDBPyConnection, place: Place, run: Run) ->
         return None
     rows, deleted, query_id, totals, created = found[0]
     return Receipt(rows=rows, deleted=deleted, query_id=query_id, totals=_decode(totals), created=created)
+
+
+def standing(connection: duckdb.DuckDBPyConnection, place: Place, table: Place) -> tuple[LedgerEntry, ...]:
+    """The loads that are still in a table, oldest first; none when it is empty.
+
+    :param place: where the ledger lies, if it is there.
+    :param table: where the table lies.
+    """
+    empty = not connection.execute(any_row(table.sql).sql).fetchall()
+    return () if empty or not find(connection, place) else entries(connection, place, table)
 
 
 def entries(connection: duckdb.DuckDBPyConnection, place: Place, table: Place) -> tuple[LedgerEntry, ...]:

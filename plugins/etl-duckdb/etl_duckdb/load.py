@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import zip_longest
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -15,19 +16,38 @@ from etl_duckdb.plan import Plan
 from etl_duckdb.sql import Condition, Statement
 from etl_duckdb.staging import StagedRows
 from etl_duckdb.table import differences
-from etl_framework import Event, Mode, Receipt, ReconciliationError, Refused, reconcile
+from etl_framework import Event, Mode, Receipt, ReconciliationError, Refused, reconcile, refuse_repeat
 
 if TYPE_CHECKING:
     from etl_duckdb.database import Database
-    from etl_framework import StagedPart, Totals
+    from etl_framework import Run, StagedPart, Totals
 
 _STAGED_VIEW = "_etl_staged"
+_LOADING = Lock()
+
+
+@contextmanager
+def one_at_a_time(database: Database, run: Run) -> Iterator[None]:
+    """Be the only load of this process.
+
+    DuckDB keeps other processes from an open file, but transactions of one process overlap without seeing each other:
+    the ledger could not tell them of one another.
+    """
+    if not _LOADING.acquire(blocking=False):
+        run.emit(Event(name="load_waits", run=run.id, step="load", message="another load of this process goes first"))
+        while not _LOADING.acquire(timeout=0.1):
+            database.go_on()
+    try:
+        yield
+    finally:
+        _LOADING.release()
 
 
 def load(database: Database, planned: Plan, parts: Sequence[StagedPart]) -> Receipt:
     """Load the staged parts: all or nothing.
 
-    :raises Refused: the columns do not fit the table, or the rows break what the mode needs.
+    :raises Refused: the table holds the sources already, the columns do not fit it, or the rows break what the mode
+        needs.
     :raises RunFailed: anything else went wrong; the table is as it was.
     """
     run = planned.run
@@ -81,6 +101,7 @@ class _Transaction:
         """Everything between BEGIN and COMMIT, or nothing."""
         self._connection.begin()
         try:
+            self._refuse_repeat()
             receipt = self._change()
             row = ledger.values(self._plan.run, self._plan.place, receipt, len(self._parts))
             self._send(ledger.insert(self._plan.ledger, row))
@@ -90,6 +111,13 @@ class _Transaction:
             self._database.rollback()
             raise
         return receipt
+
+    def _refuse_repeat(self) -> None:
+        """Decide it where nobody can come in between: another process may have loaded the sources just before."""
+        if self._plan.table is not None:
+            run = self._plan.run
+            entries = ledger.standing(self._connection, self._plan.ledger, self._plan.table.place)
+            refuse_repeat(run.job, run.sources, entries)
 
     def _change(self) -> Receipt:
         for statement in self._plan.make():

@@ -13,7 +13,7 @@ import duckdb
 from etl_duckdb import ledger, sql, staging
 from etl_duckdb.address import Address
 from etl_duckdb.database import Database
-from etl_duckdb.load import load
+from etl_duckdb.load import load, one_at_a_time
 from etl_duckdb.measure import Measured, measure
 from etl_duckdb.plan import Plan, plan
 from etl_duckdb.table import Place, Table, differences, find, fold
@@ -105,12 +105,14 @@ class DuckDBWarehouse:
     def load(self, parts: Sequence[StagedPart], run: Run) -> Receipt:
         """Load the staged parts in one transaction; a run that was loaded before is not loaded again.
 
-        :raises Refused: the columns do not fit the table, or the rows break what the mode needs.
+        :raises Refused: the table holds the sources already, the columns do not fit it, or the rows break what the
+            mode needs.
         :raises RunFailed: the load failed; the table is as it was.
         :raises ReconciliationError: the control totals differ; the table is as it was.
         """
-        self._database.open()
-        return self.find_load(run) or load(self._database, self._plan(run), parts)
+        with one_at_a_time(self._database, run):
+            self._database.open()
+            return self.find_load(run) or load(self._database, self._plan(run), parts)
 
     def has_staged(self, part: StagedPart, run: Run) -> bool:
         """Whether the staged part is there, byte for byte."""
@@ -138,9 +140,7 @@ class DuckDBWarehouse:
             return ()
         connection = self._database.open()
         with self._database.errors("read the load ledger"):
-            place = self._ledger_place()
-            empty = not connection.execute(sql.any_row(found.place.sql).sql).fetchall()
-            return () if empty or not find(connection, place) else ledger.entries(connection, place, found.place)
+            return ledger.standing(connection, self._ledger_place(), found.place)
 
     @_interruptible
     def check(self) -> tuple[Fact, ...]:

@@ -1,0 +1,85 @@
+"""Settling earlier runs: a new run takes the place of unfinished ones of the same job, target and files."""
+
+from __future__ import annotations
+
+import dataclasses
+from shutil import rmtree
+from typing import TYPE_CHECKING
+
+from etl_framework.errors import RunFailed
+from etl_framework.logs import get_logger
+from etl_framework.totals import TotalsAccumulator, compare
+from etl_framework.values import Status
+
+if TYPE_CHECKING:
+    from etl_framework.journal import Journal
+    from etl_framework.pipeline import Plan
+    from etl_framework.protocols import Run, Warehouse
+    from etl_framework.totals import Difference
+    from etl_framework.values import Receipt
+
+log = get_logger()
+
+
+def supersede(run: Run, journal: Journal, warehouse: Warehouse) -> None:
+    """End the unfinished runs whose place a run takes, and remove what they staged.
+
+    One that had committed after all is done, or failed for good where the table does not hold what its sources held;
+    any other is superseded.
+    """
+    for record in journal.runs():
+        same = (record.job, record.target) == (run.job.name, run.job.target)
+        if same and record.run != run.id and record.resumable and _shares_sources(record.run, run, journal):
+            other = dataclasses.replace(run, id=record.run, folder=run.folder.parent / record.run)
+            status, error = _ended(other, run.id, journal, warehouse)
+            warehouse.discard_staged(other)
+            rmtree(other.folder / "packed", ignore_errors=True)
+            log.warning("run_superseded", run=record.run, by=run.id, status=status)
+            journal.supersede(record.run, status, error=error)
+
+
+def _ended(other: Run, by: str, journal: Journal, warehouse: Warehouse) -> tuple[Status, str]:
+    """How an earlier run ended, and why."""
+    receipt = _receipt(other, journal, warehouse)
+    if receipt is None:
+        return Status.SUPERSEDED, f"superseded by run {by}"
+    try:
+        differences = _differences(other.id, receipt, journal)
+    except (KeyError, RunFailed) as error:
+        return Status.FAILED, f"the load was committed, but what the sources held is no longer known ({error})"
+    return (Status.FAILED, committed_wrongly(differences)) if differences else (Status.DONE, "")
+
+
+def committed_wrongly(differences: tuple[Difference, ...]) -> str:
+    """The sentence for a load that its warehouse committed although the control totals differ."""
+    return f"the load was committed, but the table does not hold what the sources hold: {differences[0]}"
+
+
+def _differences(run: str, receipt: Receipt, journal: Journal) -> tuple[Difference, ...]:
+    """Where the committed rows are not those of the run's sources.
+
+    :raises KeyError: not every part is known.
+    :raises RunFailed: another version wrote the run down.
+    """
+    plan: Plan = journal.plan(run)
+    outcomes = journal.outcomes(run)
+    totals = TotalsAccumulator(plan.survey.columns if plan.survey else ())
+    for part in journal.parts(run):
+        totals.merge(outcomes[part.number].totals)
+    return compare(totals.finish(), receipt.totals)
+
+
+def _receipt(other: Run, journal: Journal, warehouse: Warehouse) -> Receipt | None:
+    try:
+        receipt: Receipt | None = journal.receipt(other.id)
+    except RunFailed:
+        receipt = None  # another version wrote it down: the ledger knows
+    return receipt or warehouse.find_load(other)
+
+
+def _shares_sources(other: str, run: Run, journal: Journal) -> bool:
+    try:
+        theirs: Plan = journal.plan(other)
+    except RunFailed:
+        return True  # another version wrote it down, so that it cannot be resumed anyway
+    return not {source.path for source in theirs.sources}.isdisjoint(source.path for source in run.sources)
