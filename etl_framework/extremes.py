@@ -6,6 +6,7 @@ value; here it is compared up to eight bytes of all values at a time.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -38,41 +39,81 @@ def extremes(values: pa.Array) -> tuple[Any, Any]:
 
 def _text_extremes(values: pa.Array) -> tuple[str, str]:
     offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
-    data = np.frombuffer(values.buffers()[2], np.uint8)
-    starts, lengths = offsets[:-1], np.diff(offsets)
-    if int(lengths.min()) == 0:
+    texts = _Texts(values, np.frombuffer(values.buffers()[2], np.uint8), offsets[:-1], np.diff(offsets))
+    if texts.shortest == 0:
         # The empty value is the smallest; it has no first byte to compare.
-        rows = np.flatnonzero(lengths)
-        return "", _narrow(values, data, starts, lengths, rows, 0, largest=True) if len(rows) else ""
-    first = data[starts]
-    low, high = (
-        _narrow(values, data, starts, lengths, np.flatnonzero(first == extreme), 1, largest=largest)
-        for extreme, largest in ((first.min(), False), (first.max(), True))
+        filled = np.flatnonzero(texts.lengths)
+        return "", texts.only(filled).extreme(0, largest=True) if len(filled) else ""
+    first = texts.window(0, 1)
+    low, high = first.min(), first.max()
+    if low == high:
+        return texts.extreme(1, largest=False), texts.extreme(1, largest=True)
+    return (
+        texts.only(np.flatnonzero(first == low)).extreme(1, largest=False),
+        texts.only(np.flatnonzero(first == high)).extreme(1, largest=True),
     )
-    return low, high
 
 
-def _narrow(
-    values: pa.Array, data: Numbers, starts: Numbers, lengths: Numbers, rows: Numbers, done: int, *, largest: bool
-) -> str:
-    """Narrow down rows that are alike in their first ``done`` bytes: compare as many more as all of them have."""
-    starts, lengths = starts[rows], lengths[rows]
-    for _ in range(_MOST_ROUNDS):
-        shortest = int(lengths.min()) - done
-        if shortest == 0:
-            # A value that ends here is smaller than those that go on like it.
-            kept = np.flatnonzero(lengths > done)
-            if not largest or len(kept) == 0:
-                return str(values[int(rows[lengths.argmin()])].as_py())
+class _Texts:
+    """Some values of a text array.
+
+    :param values: all values of the array, for the answer and as a last resort.
+    :param data: the bytes of all values.
+    :param starts: where each of the values begins.
+    :param lengths: in bytes.
+    :param rows: their indexes among ``values``; None when they are all of them.
+    """
+
+    def __init__(
+        self, values: pa.Array, data: Numbers, starts: Numbers, lengths: Numbers, rows: Numbers | None = None
+    ) -> None:
+        self._values, self._data, self._starts, self._rows = values, data, starts, rows
+        self.lengths = lengths
+        self.shortest, self._longest = int(lengths.min()), int(lengths.max())
+
+    def only(self, kept: Numbers) -> _Texts:
+        """Those with the given indexes."""
+        rows = kept if self._rows is None else self._rows[kept]
+        return _Texts(self._values, self._data, self._starts[kept], self.lengths[kept], rows)
+
+    def window(self, begin: int, width: int) -> Numbers:
+        """Some bytes of each value as one number that compares as they do; every value has them."""
+        if self._rows is None and self.shortest == self._longest:
+            # Values of one length lie at equal distances.
+            first = int(self._starts[0]) + begin
+            shape, step = (len(self._starts),), (self.shortest,)
+            found: Numbers = np.ndarray(shape, f"=u{width}", self._data[first:], strides=step)
+        elif width == 1:
+            found = self._data.take(self._starts + begin if begin else self._starts)
         else:
-            width = next(width for width in _WIDTHS if width <= shortest)
-            windows: Numbers = np.ndarray((len(data) - width + 1,), f">u{width}", data, strides=(1,))
-            prefixes = windows[starts + done]
-            kept = np.flatnonzero(prefixes == (prefixes.max() if largest else prefixes.min()))
-            done += width
-        if len(kept) < len(rows):
-            rows, starts, lengths = rows[kept], starts[kept], lengths[kept]
-        if len(rows) == 1:
-            return str(values[int(rows[0])].as_py())
-    found = pc.min_max(values.take(pa.array(rows)))
-    return str(found["max" if largest else "min"].as_py())
+            windows: Numbers = np.ndarray((len(self._data) - width + 1,), f"=u{width}", self._data, strides=(1,))
+            found = windows[self._starts + begin]
+        return found.byteswap() if width > 1 and sys.byteorder == "little" else found
+
+    def extreme(self, done: int, *, largest: bool, rounds: int = _MOST_ROUNDS) -> str:
+        """The smallest or the largest of values that are alike in their first ``done`` bytes.
+
+        :param rounds: after so many more windows, Arrow decides.
+        """
+        if len(self._starts) == 1:
+            return self._at(0)
+        if not rounds:
+            rows = range(len(self._values)) if self._rows is None else self._rows
+            found = pc.min_max(self._values.take(pa.array(rows)))
+            return str(found["max" if largest else "min"].as_py())
+        if self.shortest == done:
+            # A value that ends here is smaller than those that go on like it.
+            if not largest or self._longest == done:
+                return self._at(int(self.lengths.argmin()))
+            return self.only(np.flatnonzero(self.lengths > done)).extreme(done, largest=True, rounds=rounds)
+        width = next(width for width in _WIDTHS if width <= self.shortest)
+        end = min(self.shortest, done + width)
+        # Bytes that are known to be alike may be compared again: so one window reaches the end of short values.
+        numbers = self.window(end - width, width)
+        alike = self
+        if (numbers != numbers[0]).any():
+            alike = self.only(np.flatnonzero(numbers == (numbers.max() if largest else numbers.min())))
+        return alike.extreme(end, largest=largest, rounds=rounds - 1)
+
+    def _at(self, index: int) -> str:
+        return str(self._values[index if self._rows is None else int(self._rows[index])].as_py())

@@ -133,8 +133,7 @@ def etl_load(parts: tuple[StagedPart, ...], warehouse: Warehouse, run: Run) -> R
     row and the comparison with the run's control totals (:func:`~etl_framework.totals.reconcile`) are one
     transaction. Whether the table holds the sources already is decided in it, too, on the ledger
     (:func:`~etl_framework.ledger.refuse_repeat`): the core's own look at the ledger came before, and runs of other
-    state folders know nothing of this one. Only the plugin that
-    connected is asked, unless the job names another.
+    state folders know nothing of this one. Only the plugin that connected is asked, unless the job names another.
 
     :param parts: every staged part of the run, in the order of the data.
     :param warehouse: the run's warehouse.

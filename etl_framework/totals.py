@@ -180,7 +180,7 @@ class _ColumnAccumulator:
         elif self._kind is Kind.DECIMAL:
             self._add(_decimal_sum(values))
         elif self._kind is Kind.VARCHAR:
-            self._add(pc.sum(pc.binary_length(values)).as_py() or 0)
+            self._add(_text_bytes(values))
 
     def merge(self, other: _ColumnAccumulator) -> None:
         self._nulls += other._nulls
@@ -226,6 +226,17 @@ def _integer_sum(values: pa.Array, largest: int) -> int:
         return int(pc.sum(values).as_py())
     # Arrow sums wrap around at 64 bits.
     return int(pc.sum(values.cast(pa.decimal128(19, 0)).cast(pa.decimal256(60, 0))).as_py())
+
+
+def _text_bytes(values: pa.Array) -> int:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if values.null_count or not pa.types.is_string(values.type):
+        return pc.sum(pc.binary_length(values)).as_py() or 0
+    # The lengths of values side by side add up to the distance from the first to the last.
+    offsets = memoryview(values.buffers()[1]).cast("i")
+    return int(offsets[values.offset + len(values)] - offsets[values.offset])
 
 
 def _decimal_sum(values: pa.Array) -> Decimal:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 ROWS = 3_000
 # A plugin in a file adds no commands: those are found before any configuration is read.
 STEPS = [hook for hook in HOOKS if hook not in ("etl_report", "etl_event", "etl_commands")]
+# Only the plugin that connected is asked for these, unless the job names another.
+CHANGES = ("etl_upload", "etl_load")
 CHECK = """
 from etl_framework import hookimpl
 
@@ -35,6 +37,19 @@ class Check:
 
 @hookimpl
 def etl_validate(job): yield Check()
+"""
+
+
+# What a plugin that the job names must do for a hook, done by what is there.
+REPAIRED = """
+from etl_duckdb.staging import stage
+from etl_framework import hookimpl
+
+@hookimpl
+def etl_upload(part, run): return stage(part, run)
+
+@hookimpl
+def etl_load(parts, warehouse, run): return warehouse.load(parts, run)
 """
 
 
@@ -130,8 +145,9 @@ def test_a_plugin_that_misbehaves_in_a_step_ends_the_run_before_the_table_change
 @pytest.mark.parametrize("does", ["raise ValueError('boom')", "return 7"])
 def test_a_run_that_a_plugin_ended_is_resumed_when_the_plugin_is_repaired(folder: Path, hook: str, does: str) -> None:
     write_plugin(hook_that(hook, does))
-    assert run(["-q", "load", "sales"]) == ExitCode.PLUGIN
-    write_plugin(hook_that(hook, "return None"))
+    use = [f"--use={hook.removeprefix('etl_')}=aaa_team"] * (hook in CHANGES)
+    assert run(["-q", *use, "load", "sales"]) == ExitCode.PLUGIN
+    write_plugin(REPAIRED if hook in CHANGES else hook_that(hook, "return None"))
     assert run(["-q", "resume"]) == ExitCode.DONE
     assert_all_loaded_and_nothing_left()
 
@@ -142,7 +158,7 @@ def test_a_plugin_that_fails_after_it_committed_is_named_and_resuming_loads_noth
 ) -> None:
     commits = "from etl_framework import hookimpl\n@hookimpl\ndef etl_load(parts, warehouse, run):\n"
     write_plugin(f"{commits}    warehouse.load(parts, run)\n    {then}\n")
-    assert run(["-q", "load", "sales"]) == ExitCode.PLUGIN
+    assert run(["-q", "--use=load=aaa_team", "load", "sales"]) == ExitCode.PLUGIN
     assert "plugin 'aaa_team'" in capsys.readouterr().err
     assert rows_in_table() == ROWS
     assert run(["-q", "resume"]) == ExitCode.DONE

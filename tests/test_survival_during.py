@@ -176,7 +176,8 @@ def test_a_journal_on_a_full_disk_is_named_and_the_run_is_resumed_when_there_is_
         'plugins = ["disk.py"]\n[jobs.sales]\nsource = "sales.csv"\ntable = "sales"\ntarget = "duckdb:w.duckdb"\n'
         'executor = "threads:1"\npart_size = "16KiB"\n'
     )
-    ended = subprocess.run([*ETL, "load", "sales"], capture_output=True, text=True, check=False)
+    use = ["--use=load=disk"] * committed
+    ended = subprocess.run([*ETL, *use, "load", "sales"], capture_output=True, text=True, check=False)
     said = " ".join(ended.stderr.split())
     assert ended.returncode == 1, said
     assert "cannot use the journal" in said
@@ -185,7 +186,7 @@ def test_a_journal_on_a_full_disk_is_named_and_the_run_is_resumed_when_there_is_
     assert "etl resume" in said
     assert "Traceback" not in said
     assert no_table() is not committed
-    Path("disk.py").write_text("")
+    Path("disk.py").write_text(plugin.replace("fill()", "pass"))
     report = resume()
     assert report is not None
     assert (report.status, report.rows_loaded, report.reconciled) == (Status.DONE, ROWS, True)
@@ -200,8 +201,11 @@ from pathlib import Path
 from etl_framework import hookimpl
 
 @hookimpl
-def etl_upload():
+def etl_upload(part, run):
+    from etl_duckdb.staging import stage
+
     Path("asked to upload").touch()
+    return stage(part, run)
 """
 
 
@@ -215,7 +219,7 @@ def gated(source: Path) -> tuple[list[str], Refused | None]:
     While parts are read, each event sees that nothing is staged and nobody was asked to.
     """
     Path("aaa_spy.py").write_text(SPY)
-    Path("etl.toml").write_text('plugins = ["aaa_spy.py"]\n')
+    Path("etl.toml").write_text('plugins = ["aaa_spy.py"]\n[defaults]\nuse = { upload = "aaa_spy" }\n')
     names: list[str] = []
 
     def observe(event: Event) -> None:

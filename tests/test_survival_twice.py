@@ -23,8 +23,9 @@ def rival(folder):
     load(f"{{folder}}/sales.csv", table="sales", target=f"duckdb:{{folder}}/w.duckdb", config=f"{{folder}}/rival.toml")
 
 @hookimpl
-def etl_load():
+def etl_load(parts, warehouse, run):
     {does}
+    return warehouse.load(parts, run)
 """
 ANOTHER_PROCESS = (
     "subprocess.run([sys.executable, '-c', 'import aaa_rival, sys; aaa_rival.rival(sys.argv[1])', str(Path.cwd())], "
@@ -42,19 +43,27 @@ def etl_load(parts, warehouse, run):
     {then}
     return receipt
 """
+HONEST = """
+from etl_framework import hookimpl
+
+@hookimpl
+def etl_load(parts, warehouse, run):
+    return warehouse.load(parts, run)
+"""
 KILLED = [sys.executable, "-c", "from etl_framework import load; load(job='sales')"]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A job whose plugin, ``aaa_rival``, is asked before the warehouse's own."""
+    """A job that has its own plugin, ``aaa_rival``, load."""
     monkeypatch.chdir(tmp_path)
     Path("sales.csv").write_text("id,price\n" + "".join(f"{number},{number}.5\n" for number in range(ROWS)))
     Path("etl.toml").write_text(
         'plugins = ["aaa_rival.py"]\n[jobs.sales]\nsource = "sales.csv"\ntable = "sales"\n'
         'target = "duckdb:w.duckdb"\nexecutor = "threads:1"\npart_size = "16KiB"\n'
+        'use = { load = "aaa_rival" }\n'
     )
-    Path("aaa_rival.py").write_text("")
+    Path("aaa_rival.py").write_text(HONEST)
     Path("rival.toml").write_text('state_dir = "rival"\n')
     return tmp_path
 
@@ -109,7 +118,7 @@ def test_resuming_what_was_committed_wrongly_fails_again_and_loads_nothing(folde
     Path("aaa_rival.py").write_text(WRONG.format(then=""))
     with pytest.raises(CommittedWrongly) as caught:
         load(job="sales")
-    Path("aaa_rival.py").write_text("")
+    Path("aaa_rival.py").write_text(HONEST)
     there = ids()
     for _ in range(2):
         with pytest.raises(CommittedWrongly) as again:
@@ -124,7 +133,7 @@ def test_what_was_committed_wrongly_stays_failed_when_a_later_run_takes_its_plac
     Path("aaa_rival.py").write_text(WRONG.format(then=then))
     ended = subprocess.run(KILLED, capture_output=True, text=True, check=False)
     assert ended.returncode == (-signal.SIGKILL if then else 1), ended.stderr
-    Path("aaa_rival.py").write_text("")
+    Path("aaa_rival.py").write_text(HONEST)
     assert load(job="sales", mode=Mode.REPLACE).rows_loaded == ROWS
     assert ids() == list(range(ROWS))
     wrong = Workspace.open().runs()[-1]
@@ -140,7 +149,7 @@ def test_a_run_that_was_killed_after_its_commit_is_done_when_a_later_run_takes_i
     kill = "os.kill(os.getpid(), signal.SIGKILL)"
     Path("aaa_rival.py").write_text(WRONG.replace("parts[:-1]", "parts").format(then=kill))
     assert subprocess.run(KILLED, capture_output=True, check=False).returncode == -signal.SIGKILL
-    Path("aaa_rival.py").write_text("")
+    Path("aaa_rival.py").write_text(HONEST)
     assert load(job="sales", mode=Mode.REPLACE).rows_deleted == ROWS
     assert statuses() == [Status.DONE, Status.DONE]
     assert resume() is None
