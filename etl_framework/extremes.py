@@ -46,8 +46,8 @@ def _text_extremes(values: pa.Array) -> tuple[str, str]:
         return "", texts.only(filled).extreme(0, largest=True) if len(filled) else ""
     first = texts.window(0, 1)
     low, high = first.min(), first.max()
-    if low == high:
-        return texts.extreme(1, largest=False), texts.extreme(1, largest=True)
+    if low == high or texts.are_of_one_length:
+        return texts.extreme(0, largest=False), texts.extreme(0, largest=True)
     return (
         texts.only(np.flatnonzero(first == low)).extreme(1, largest=False),
         texts.only(np.flatnonzero(first == high)).extreme(1, largest=True),
@@ -71,6 +71,11 @@ class _Texts:
         self.lengths = lengths
         self.shortest, self._longest = int(lengths.min()), int(lengths.max())
 
+    @property
+    def are_of_one_length(self) -> bool:
+        """Whether all values have the same number of bytes."""
+        return self.shortest == self._longest
+
     def only(self, kept: Numbers) -> _Texts:
         """Those with the given indexes."""
         rows = kept if self._rows is None else self._rows[kept]
@@ -78,7 +83,7 @@ class _Texts:
 
     def window(self, begin: int, width: int) -> Numbers:
         """Some bytes of each value as one number that compares as they do; every value has them."""
-        if self._rows is None and self.shortest == self._longest:
+        if self._rows is None and self.are_of_one_length:
             # Values of one length lie at equal distances.
             first = int(self._starts[0]) + begin
             shape, step = (len(self._starts),), (self.shortest,)
@@ -103,16 +108,18 @@ class _Texts:
             return str(found["max" if largest else "min"].as_py())
         if self.shortest == done:
             # A value that ends here is smaller than those that go on like it.
-            if not largest or self._longest == done:
+            if not largest or self.are_of_one_length:
                 return self._at(int(self.lengths.argmin()))
             return self.only(np.flatnonzero(self.lengths > done)).extreme(done, largest=True, rounds=rounds)
         width = next(width for width in _WIDTHS if width <= self.shortest)
         end = min(self.shortest, done + width)
         # Bytes that are known to be alike may be compared again: so one window reaches the end of short values.
         numbers = self.window(end - width, width)
-        alike = self
-        if (numbers != numbers[0]).any():
-            alike = self.only(np.flatnonzero(numbers == (numbers.max() if largest else numbers.min())))
+        best = int(numbers.argmax() if largest else numbers.argmin())
+        if self.are_of_one_length and end == self.shortest:
+            return self._at(best)
+        kept = numbers == numbers[best]
+        alike = self if kept.all() else self.only(np.flatnonzero(kept))
         return alike.extreme(end, largest=largest, rounds=rounds - 1)
 
     def _at(self, index: int) -> str:
