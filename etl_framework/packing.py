@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -14,8 +14,12 @@ from etl_framework.errors import RunFailed
 from etl_framework.values import PackedPart, Part
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from etl_framework.protocols import Block, Codec
 
+# Allocators give larger blocks back to the system at once; fetching them again, page by page, costs as much as reading.
+_BATCH_BYTES = 4 << 20
 _SUFFIX = {"arrow": ".arrow", "source": ".txt"}
 
 
@@ -132,7 +136,8 @@ class _Piece:
         if self._stream is None:
             self._feed(block.data)
         else:
-            self._stream.write_batch(block.batch)
+            for batch in _in_pieces(block.batch):
+                self._stream.write_batch(batch)
 
     def finish(self) -> tuple[int, str, int]:
         if self._stream is not None:
@@ -155,6 +160,13 @@ class _Piece:
             view = memoryview(data)
             while view:
                 view = view[self._file.write(view) :]
+
+
+def _in_pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Cut a batch into pieces that whoever reads them can keep in memory that is used again, and in the cache."""
+    pieces = max(1, -(-batch.nbytes // _BATCH_BYTES))
+    rows = -(-batch.num_rows // pieces)
+    return (batch.slice(begin, rows) for begin in range(0, batch.num_rows, rows))
 
 
 class _Sink:

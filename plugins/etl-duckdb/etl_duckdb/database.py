@@ -178,6 +178,8 @@ def _connect(address: Address) -> duckdb.DuckDBPyConnection:
         "autoload_known_extensions = false",
         "preserve_insertion_order = false",
         "enable_progress_bar = false",
+        # Blocks of the database stay in memory that is used again instead of being fetched anew from the system.
+        f"block_allocator_memory = '{address.memory_limit or f'{_MEMORY_MB}MB'}'",
     ):
         connection.execute(f"SET {setting}")
     return connection
