@@ -21,6 +21,11 @@ WIDE = 200
 """From so many columns on work uses one thread and more memory: DuckDB holds a block for each column and thread."""
 
 _MEMORY_MB = 200
+_LEAST_MB = 100
+_ROW_GROUP = 122_880
+_BESIDE_BYTES = 7 << 10
+"""Memory that DuckDB needs, beside its limit, for a row group's column; measured."""
+
 _MOST_THREADS = 8
 
 
@@ -68,16 +73,18 @@ class Database:
             self.configure(next(self.memory_limits(0)), 0)
         return self._connection
 
-    def memory_limits(self, width: int) -> Iterator[str]:
+    def memory_limits(self, width: int, rows: int = 0) -> Iterator[str]:
         """The memory limits to try in turn for work on ``width`` columns.
 
-        The first is enough for nearly everything. Extreme data needs more: thousands of columns, values of many
-        megabytes. A limit that the address gives is the only one.
+        What DuckDB keeps beside its limit about every row group that it writes is taken off, so that a load of many
+        rows needs no more than one of few. The first limit is enough for nearly everything. Extreme data needs more:
+        thousands of columns, values of many megabytes. A limit that the address gives is the only one.
         """
         if self.address.memory_limit:
             yield self.address.memory_limit
             return
-        megabytes = max(_MEMORY_MB, width // 2 if width >= WIDE else 0)
+        beside = rows // _ROW_GROUP * width * _BESIDE_BYTES >> 20
+        megabytes = max(_MEMORY_MB - beside, _LEAST_MB, width // 2 if width >= WIDE else 0)
         yield f"{megabytes}MB"
         yield from (f"{megabytes * more}MB" for more in (4, 16) if megabytes * more < _machine_megabytes() // 2)
 
@@ -179,7 +186,7 @@ def _connect(address: Address) -> duckdb.DuckDBPyConnection:
         "preserve_insertion_order = false",
         "enable_progress_bar = false",
         # Blocks of the database stay in memory that is used again instead of being fetched anew from the system.
-        f"block_allocator_memory = '{address.memory_limit or f'{_MEMORY_MB}MB'}'",
+        f"block_allocator_memory = '{address.memory_limit or f'{_LEAST_MB}MB'}'",
     ):
         connection.execute(f"SET {setting}")
     return connection

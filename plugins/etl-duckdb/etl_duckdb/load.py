@@ -57,7 +57,7 @@ def load(database: Database, planned: Plan, parts: Sequence[StagedPart]) -> Rece
             advice="Declare the columns as the table has them, change the table, or load into another one.",
         )
     width = len(run.columns)
-    limits = list(database.memory_limits(width))
+    limits = list(database.memory_limits(width, sum(part.rows for part in parts)))
     with database.errors(f"load into table {planned.place}"):
         for limit, more in zip_longest(limits, limits[1:]):
             database.configure(limit, width)

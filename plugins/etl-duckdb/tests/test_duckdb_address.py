@@ -9,6 +9,7 @@ from pathlib import Path
 import etl_duckdb
 import pytest
 from etl_duckdb.address import Address
+from etl_duckdb.database import Database
 
 from etl_framework import UsageError
 
@@ -67,3 +68,11 @@ def test_the_plugin_imports_nothing_heavy_until_it_is_asked():
         "print(sorted({'duckdb', 'pyarrow', 'numpy', 'xxhash'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_memory_limit_leaves_room_for_what_many_rows_need_beside_it(tmp_path):
+    database = Database(Address(path=tmp_path / "w.duckdb"))
+    few, many, most = (next(database.memory_limits(16, rows)) for rows in (6_000_000, 60_000_000, 10**10))
+    assert (few, many, most) == ("195MB", "147MB", "100MB")
+    given = Database(Address(path=tmp_path / "w.duckdb", memory_limit="64MB"))
+    assert list(given.memory_limits(16, 10**10)) == ["64MB"]

@@ -189,7 +189,8 @@ def test_two_thousand_columns_are_columns_like_any_others(bench, columns):
 
 
 def test_values_too_large_for_the_usual_memory_are_loaded_with_more(bench, columns, batch, monkeypatch):
-    monkeypatch.setattr("etl_duckdb.database._MEMORY_MB", 40)
+    for limit in ("_MEMORY_MB", "_LEAST_MB"):
+        monkeypatch.setattr(f"etl_duckdb.database.{limit}", 40)
     warehouse = bench.connect()
     shape = columns(v="varchar")
     run = bench.run(shape)
