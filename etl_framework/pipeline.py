@@ -443,6 +443,7 @@ class _Attempt:
             self._withdraw()
         elif status is Status.FAILED and self._plan.survey is not None and not isinstance(error, CommittedWrongly):
             error.advice = f"{error.advice} The run can be resumed: `etl resume {self._id}`.".strip()
+        self._discard_unknown()
         self._journal.set_status(self._id, status, error=error.message)
         error.report = self._report(status, self._journal.receipt(self._id), error=error)
         return error
@@ -467,6 +468,13 @@ class _Attempt:
                 # Why the run was refused matters more than what is left of it.
                 log.warning("staged_parts_left", run=self._id, error=error.message)
         self._clean()
+
+    def _discard_unknown(self) -> None:
+        """Remove packed parts that ended too late for the journal: a resumed run reads them again."""
+        known = {piece.name for piece, _ in self._journal.pieces(self._id)}
+        for path in (self._folder / "packed").glob("*"):
+            if path.name not in known:
+                path.unlink(missing_ok=True)
 
     def _clean(self) -> None:
         rmtree(self._folder / "packed", ignore_errors=True)
