@@ -9,12 +9,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from shutil import rmtree
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from etl_framework.errors import (
     CommittedWrongly,
@@ -40,9 +39,9 @@ from etl_framework.state import State, new_run_id
 from etl_framework.superseding import committed_wrongly, supersede
 from etl_framework.survey import Survey, adopt, plan_parts, settle, survey_sources
 from etl_framework.totals import compare
+from etl_framework.uploads import Uploads
 from etl_framework.values import Event, Gate, OnBadRows, Receipt, StagedPart, Status
 from etl_framework.verdict import Verdict, judge, pass_gate
-from etl_framework.waiting import first_completed
 
 if TYPE_CHECKING:
     from etl_framework.journal import Journal
@@ -51,9 +50,6 @@ if TYPE_CHECKING:
     from etl_framework.values import Job, PackedPart, Part, RunReport, Source
 
 log = get_logger()
-
-UPLOADS_AT_A_TIME = 4
-"""Parts that are uploaded at once, beside those that are being read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +238,7 @@ class _Attempt:
         reader = self._reader(survey, run, warehouse)
         missing = [part for part in survey.parts if part.number not in outcomes]
         before_upload = self._job.gate is Gate.BEFORE_UPLOAD
-        with _Uploads(lambda piece: self._upload(piece, warehouse, run)) as uploads:
+        with Uploads(lambda piece: self._upload(piece, warehouse, run)) as uploads:
             if not before_upload:
                 uploads.add(piece for piece, _ in self._journal.pieces(self._id) if piece.name not in staged)
             for outcome in executor.run(reader, self._announced(missing), self._observed):
@@ -504,42 +500,6 @@ class _Attempt:
         for problem in report.problems:
             log.warning("report_problem", run=self._id, problem=problem)
         return report
-
-
-class _Uploads:
-    """Uploads packed parts on threads, a few at a time; whoever adds one waits while too many are under way."""
-
-    def __init__(self, upload: Callable[[PackedPart], StagedPart]) -> None:
-        self._upload = upload
-        self._pool = ThreadPoolExecutor(UPLOADS_AT_A_TIME, thread_name_prefix="etl-upload")
-        self._pending: set[Future[StagedPart]] = set()
-        self._staged: dict[str, StagedPart] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def add(self, pieces: Iterable[PackedPart]) -> None:
-        """Begin to upload; raises what an earlier upload raised."""
-        for piece in pieces:
-            self._collect(most=2 * UPLOADS_AT_A_TIME)
-            self._pending.add(self._pool.submit(self._upload, piece))
-
-    def results(self) -> dict[str, StagedPart]:
-        """Wait for all; by name of the packed part, which is the name of the staged one."""
-        self._collect(most=0)
-        return self._staged
-
-    def _collect(self, most: int) -> None:
-        """Take in what is done, and wait until at most so many are not."""
-        done = {future for future in self._pending if future.done()}
-        while len(self._pending) - len(done) > most:
-            done |= first_completed(self._pending - done)[0]
-        self._pending -= done
-        for staged in (future.result() for future in done):
-            self._staged[staged.name] = staged
 
 
 def _as_staged(piece: PackedPart) -> StagedPart:
