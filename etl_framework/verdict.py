@@ -99,7 +99,8 @@ def _in_short(finding: Finding) -> str:
         return finding.message
     sample = finding.samples[0]
     where = f"{sample.file}:{sample.line}" if sample.line else sample.file
-    return f"{finding.message} (first: {where}: {sample.reason})" if where else finding.message
+    shown = ": ".join(filter(None, (where, sample.reason)))
+    return f"{finding.message} (first: {shown})" if where else finding.message
 
 
 def _bad_rows(job: Job, tally: BadRowTally, good: int) -> Iterable[Finding]:

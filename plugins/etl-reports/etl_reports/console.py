@@ -61,7 +61,8 @@ def _print_headline(page: Page, report: RunReport) -> None:
 def _outcome(report: RunReport) -> str:
     if report.status is Status.DONE:
         replaced = f", {report.rows_deleted:,} replaced or removed" if report.rows_deleted else ""
-        return f"{report.rows_loaded:,} rows loaded into {report.table} in {seconds_in_words(report.seconds)}{replaced}"
+        loaded = _rows(report.rows_loaded)
+        return f"{loaded} loaded into {report.table} in {seconds_in_words(report.seconds)}{replaced}"
     if report.status is Status.REFUSED:
         bad = f": {report.rows_bad:,} of {report.rows_read:,} rows are bad" if report.rows_bad else ""
         return f"nothing was loaded into {report.table}{bad}"
@@ -70,11 +71,15 @@ def _outcome(report: RunReport) -> str:
     return report.table
 
 
+def _rows(count: int) -> str:
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+
+
 def _speed(report: RunReport) -> list[str]:
     """What was read and how fast, in pieces."""
     pieces = []
     if report.rows_read:
-        pieces.append(f"{report.rows_read:,} rows read")
+        pieces.append(f"{_rows(report.rows_read)} read")
     if report.bytes_read:
         pieces.append(bytes_in_words(report.bytes_read))
     if report.bytes_read and report.seconds:
