@@ -84,8 +84,9 @@ class Database:
             yield self.address.memory_limit
             return
         beside = rows // _ROW_GROUP * width * _BESIDE_BYTES >> 20
-        megabytes = max(_MEMORY_MB - beside, _LEAST_MB, width // 2 if width >= WIDE else 0)
-        yield f"{megabytes}MB"
+        wide = width // 2 if width >= WIDE else 0
+        yield f"{max(_MEMORY_MB - beside, _LEAST_MB, wide)}MB"
+        megabytes = max(_MEMORY_MB, wide)
         yield from (f"{megabytes * more}MB" for more in (4, 16) if megabytes * more < _machine_megabytes() // 2)
 
     def configure(self, memory_limit: str, width: int) -> None:
@@ -185,10 +186,12 @@ def _connect(address: Address) -> duckdb.DuckDBPyConnection:
         "autoload_known_extensions = false",
         "preserve_insertion_order = false",
         "enable_progress_bar = false",
-        # Blocks of the database stay in memory that is used again instead of being fetched anew from the system.
-        f"block_allocator_memory = '{address.memory_limit or f'{_LEAST_MB}MB'}'",
     ):
         connection.execute(f"SET {setting}")
+    # Blocks of the database stay in memory that is used again instead of being fetched anew from the system: only a
+    # matter of speed, which a small machine or another connection of this process may do without.
+    with suppress(duckdb.Error):
+        connection.execute(f"SET block_allocator_memory = '{_LEAST_MB}MB'")
     return connection
 
 
