@@ -21,7 +21,7 @@ from etl_framework.values import PackedPart, Part, Status
 
 T = TypeVar("T")
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE runs (
     run TEXT PRIMARY KEY,
@@ -30,7 +30,6 @@ CREATE TABLE runs (
     target_table TEXT NOT NULL,
     status TEXT NOT NULL,
     started TEXT NOT NULL,
-    updated TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 1,
     plan BLOB NOT NULL,
     receipt BLOB,
@@ -59,6 +58,7 @@ CREATE TABLE log (
     at TEXT NOT NULL,
     event TEXT NOT NULL
 );
+CREATE INDEX log_of_run ON log (run, at);
 """
 
 
@@ -141,10 +141,9 @@ class Journal:
         """Write down a new run and all that is needed to do it again."""
         now = _now()
         statement = (
-            "INSERT INTO runs (run, job, target, target_table, status, started, updated, plan) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO runs (run, job, target, target_table, status, started, plan) VALUES (?, ?, ?, ?, ?, ?, ?)"
         )
-        values = (run, job, target, table, Status.RUNNING, now, now, pickle.dumps(plan))
+        values = (run, job, target, table, Status.RUNNING, now, pickle.dumps(plan))
         self._write(run, "begun", (statement, values), durable=True)
 
     def replan(self, run: str, plan: object, parts: Iterable[Part]) -> None:
@@ -208,7 +207,8 @@ class Journal:
     def runs(self) -> tuple[RunRecord, ...]:
         """Every run, the latest first."""
         rows = self._all(
-            "SELECT run, job, target, target_table, status, started, updated, attempts, error, "
+            "SELECT run, job, target, target_table, status, started, "
+            "(SELECT max(at) FROM log WHERE log.run = runs.run), attempts, error, "
             "EXISTS (SELECT 1 FROM parts WHERE parts.run = runs.run) FROM runs ORDER BY started DESC, rowid DESC"
         )
         return tuple(
@@ -318,8 +318,8 @@ class Journal:
             try:
                 for statement, values in statements:
                     self._db.execute(statement, values)
+                # No row of `runs` changes for a part: it holds the plan, which is large where there are many files.
                 self._db.execute("INSERT INTO log (run, at, event) VALUES (?, ?, ?)", (run, now, event))
-                self._db.execute("UPDATE runs SET updated = ? WHERE run = ?", (now, run))
                 self._db.execute("COMMIT")
             except BaseException:
                 # Some failures, such as a full disk, have rolled back already.

@@ -17,6 +17,7 @@ import pytest
 from etl_framework.cli import run
 from etl_framework.cli.group import COMMANDS, etl
 from etl_framework.cli.session import Session
+from etl_framework.errors import ExitCode
 
 if TYPE_CHECKING:
     from conftest import FakePlugins
@@ -205,11 +206,18 @@ def test_a_defect_is_named_as_one(fake_plugins: FakePlugins, capsys: pytest.Capt
     assert "internal error: ZeroDivisionError: inside" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("how", ["Refused", "ZeroDivisionError"])
-def test_debug_shows_the_traceback(how: str, fake_plugins: FakePlugins) -> None:
+@pytest.mark.parametrize(("how", "code"), [("Refused", ExitCode.REFUSED), ("ZeroDivisionError", ExitCode.FAILED)])
+def test_debug_shows_the_traceback_and_ends_as_without_it(
+    how: str, code: ExitCode, fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]
+) -> None:
     fake_plugins(failing=FAILING)
-    with pytest.raises(Exception, match=r"it failed|inside"):
-        run(["--debug", "fail", how])
+    assert run(["fail", how]) == code
+    plain = capsys.readouterr()
+    assert run(["--debug", "fail", how]) == code
+    out, err = capsys.readouterr()
+    assert out == plain.out
+    assert "Traceback (most recent call last)" in err
+    assert err.endswith(plain.err)
 
 
 def test_a_broken_plugin_does_not_take_the_help_away(

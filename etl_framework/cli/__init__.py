@@ -45,8 +45,7 @@ def run(arguments: Sequence[str]) -> int:
         session.complain(error.format_message(), f"`{command} --help` shows what there is.", ExitCode.USAGE)
         return ExitCode.USAGE
     except EtlError as error:
-        if session.debug:
-            raise
+        _debug(session, error)
         session.fail(error)
         return error.exit_code
     except KeyboardInterrupt:
@@ -58,14 +57,21 @@ def run(arguments: Sequence[str]) -> int:
             return ExitCode.DONE
         raise
     except Exception as error:
-        if session.debug:
-            raise
+        _debug(session, error)
         session.complain(
             f"internal error: {type(error).__name__}: {error}",
             "This is a defect. Run again with `etl --debug …` for the traceback, and please report it.",
             ExitCode.FAILED,
         )
         return ExitCode.FAILED
+
+
+def _debug(session: Session, error: Exception) -> None:
+    """Show where an error comes from, before it is told as ever."""
+    if session.debug:
+        import traceback
+
+        traceback.print_exception(error)
 
 
 def _interrupted(session: Session) -> int:

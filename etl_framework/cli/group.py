@@ -148,7 +148,7 @@ def _chosen(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> di
 )
 @click.option("-q", "--quiet", is_flag=True, help="Neither progress nor reports.  [default: both]")
 @click.option("-v", "--verbose", is_flag=True, help="Log every step, as --log-level info does.  [default: off]")
-@click.option("--debug", is_flag=True, help="Show tracebacks instead of messages.  [default: messages]")
+@click.option("--debug", is_flag=True, help="Show tracebacks beside messages.  [default: messages]")
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version and exit."
 )

@@ -28,7 +28,7 @@ class Session:
     :param disabled: plugins to leave out.
     :param use: which plugin answers which question.
     :param quiet: neither progress nor reports.
-    :param debug: tracebacks instead of messages.
+    :param debug: tracebacks beside messages.
     :param as_json: the command prints one JSON document.
     :param log_format: ``console`` or ``json``; then standard error holds nothing but JSON lines.
     """

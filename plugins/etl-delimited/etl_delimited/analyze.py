@@ -317,4 +317,9 @@ def _utf8(text: str) -> bytes:
 
 
 def _holds(column: pa.ChunkedArray, text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # Bytes that are no text in the encoding, which is a finding of its own.
+        return False
     return bool(pc.any(pc.equal(column, text)).as_py())

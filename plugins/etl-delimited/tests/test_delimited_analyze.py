@@ -169,6 +169,12 @@ def test_other_encodings_are_never_guessed(analyzed: Analyze) -> None:
     assert not rules(declared, Severity.ERROR)
 
 
+def test_a_header_in_another_encoding_is_told_as_such(analyzed: Analyze) -> None:
+    data = "id;straße\n1;Muller\n2;Jager\n".encode("cp1252")
+    assert finding(analyzed(data), "encoding").severity is Severity.ERROR
+    assert names(analyzed(data, encoding="cp1252")) == ["id", "straße"]
+
+
 def test_a_few_broken_bytes_in_utf_8_are_bad_rows_not_another_encoding(analyzed: Analyze) -> None:
     data = "id,name\n1,Jürgen\n2,Özlem\n".encode() + b"3,\xff\n"
     assert finding(analyzed(data), "invalid_encoding").severity is Severity.WARNING

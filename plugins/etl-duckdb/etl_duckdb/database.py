@@ -180,6 +180,12 @@ def _connect(address: Address) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(str(address.path))
     except (duckdb.Error, OSError) as error:
         raise _connect_error(address, error) from error
+    # A file of data, such as CSV or Parquet, is opened too: as views in memory, where a load would be lost.
+    if connection.execute(
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ).fetchone() == (None,):
+        connection.close()
+        raise _no_database(address)
     # Nothing is ever downloaded, and the rows of a load have no order to keep.
     for setting in (
         "autoinstall_known_extensions = false",
@@ -208,13 +214,15 @@ def _connect_error(address: Address, error: Exception) -> EtlError:
     if address.path.is_dir():
         return ConnectError(f"{address.path} is a folder", advice="Give the path of a file in the target.")
     if "not a valid duckdb" in text.lower():
-        return ConnectError(
-            f"{address.path} is not a DuckDB database", advice="Give another path; it is left as it is."
-        )
+        return _no_database(address)
     return ConnectError(
         f"database {address.path} cannot be opened: {_first_line(error)}",
         advice="If another version of DuckDB wrote it, use that version, or give another path.",
     )
+
+
+def _no_database(address: Address) -> ConnectError:
+    return ConnectError(f"{address.path} is not a DuckDB database", advice="Give another path; it is left as it is.")
 
 
 def _machine_megabytes() -> int:

@@ -189,6 +189,16 @@ def test_what_is_no_database_is_left_as_it_is(bench, make, complaint):
     assert before is None or bench.path.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["w.csv", "w.tsv", "w.json"])
+def test_a_file_of_data_is_no_database_although_duckdb_opens_it(tmp_path, name):
+    path = tmp_path / name
+    path.write_text('[{"a": 1}]' if name == "w.json" else "a\n1\n")
+    before = path.read_bytes()
+    with pytest.raises(ConnectError, match="is not a DuckDB database"):
+        etl_duckdb.etl_connect(f"duckdb:{path}")
+    assert path.read_bytes() == before
+
+
 def test_a_missing_folder_is_told_before_anything_is_read(bench):
     with pytest.raises(ConnectError, match="there is no folder"):
         dataclasses.replace(bench, folder=bench.folder / "missing").connect()
