@@ -45,5 +45,6 @@ def refuse_repeat(job: Job, sources: Iterable[Source], entries: Iterable[LedgerE
         raise Refused(
             "; ".join(sentences),
             advice="Loading again would double the rows. If that is meant, say --again; "
-            "to replace what is there, say --mode replace or replace-period.",
+            "to replace what is there, say --mode replace or replace-period. A file is known by its size, beginning "
+            "and end: one that was corrected in between counts as the same, and replacing is what it needs.",
         )

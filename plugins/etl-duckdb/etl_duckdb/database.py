@@ -181,9 +181,8 @@ def _connect(address: Address) -> duckdb.DuckDBPyConnection:
     except (duckdb.Error, OSError) as error:
         raise _connect_error(address, error) from error
     # A file of data, such as CSV or Parquet, is opened too: as views in memory, where a load would be lost.
-    if connection.execute(
-        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
-    ).fetchone() == (None,):
+    found = connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()")
+    if found.fetchall() == [(None,)]:
         connection.close()
         raise _no_database(address)
     # Nothing is ever downloaded, and the rows of a load have no order to keep.
