@@ -107,7 +107,7 @@ class Workspace:
 
         :param exact: count the records instead of estimating them.
         """
-        plugins = self.plugins()
+        plugins = Plugins.load(self.settings)
         plugins.use(job.use)
         analyses = tuple(plugins.analyze(source, job) for source in find_sources(job))
         if not exact:
@@ -172,7 +172,9 @@ class Workspace:
             run = stopped[0].run
         if not self.state.exists:
             raise UsageError(f"there is no run {run!r}", advice=f"No run was ever begun in {self.state.folder}.")
-        return resume(run, self.plugins(), self.state, executor=executor, observers=observers, console=console)
+        return resume(
+            run, Plugins.load(self.settings), self.state, executor=executor, observers=observers, console=console
+        )
 
 
 def _counted(analysis: Analysis, workers: int, plugins: Plugins) -> Analysis:

@@ -14,7 +14,7 @@ from etl_framework.checks import insist_on_checks
 from etl_framework.config import Config, resolve_job, stand_ins
 from etl_framework.config_files import Origin
 from etl_framework.config_layers import Layers
-from etl_framework.errors import ConnectError, EtlError, InputError, PluginError, UsageError
+from etl_framework.errors import ConnectError, EtlError, HookFailed, InputError, PluginError, UsageError
 from etl_framework.sources import identify
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def _problems(config: Config, name: str, plugins: Plugins) -> Iterator[EtlError]
     for key, ask in _questions(job, said, plugins).items():
         try:
             ask()
-        except (ConnectError, InputError):
-            # Whether a cluster is there, or a file is whole, is not what the configuration says.
+        except ConnectError:
+            # Whether a cluster is there is not what the configuration says.
             continue
         except EtlError as error:
             yield _placed(config, said, error, name, error.key or key)
@@ -87,13 +87,15 @@ def _questions(job: Job, said: Layers, plugins: Plugins) -> dict[str, Callable[[
 def _analyze_nothing(job: Job, plugins: Plugins) -> None:
     """Have an empty file analyzed, which tells whether the declared format can be understood."""
     with tempfile.TemporaryDirectory(prefix="etl-check-") as folder:
-        for suffix in {Path(pattern).suffix for pattern in job.patterns}:
+        for suffix in dict.fromkeys(Path(pattern).suffix for pattern in job.patterns):
             path = Path(folder, f"empty{suffix}")
             path.touch()
             try:
                 plugins.analyze(identify(path), job)
-            except PluginError:
-                # Whose a file is may show only in its content.
+            except HookFailed:
+                raise
+            except (PluginError, InputError):
+                # Whose a file is may show only in its content, and an empty one may be no file of its format.
                 continue
 
 
@@ -103,4 +105,10 @@ def _placed(config: Config, said: Layers, error: EtlError, job: str, key: str) -
     where = f"{origin.label}: {origin.key}" if origin.key else f"job {job!r}: {key} ({origin.label})"
     # Whoever names a key within a table says so in the message.
     where = origin.label if "." in error.key else where
-    return type(error)(f"{where}: {error.message}", advice=error.advice, key=key)
+    # A plugin may have error classes of its own, which only it knows how to make; and a setting that nobody can use is
+    # wrong, whatever it breaks.
+    known = next(kind for kind in type(error).__mro__ if kind.__module__ == EtlError.__module__)
+    kind = known if issubclass(known, UsageError | PluginError) else UsageError
+    placed = kind(f"{where}: {error.message}", advice=error.advice, key=key)
+    placed.__cause__ = error
+    return placed

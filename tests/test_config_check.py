@@ -114,3 +114,54 @@ def test_a_single_problem_keeps_its_kind_and_its_advice(tmp_path: Path) -> None:
     (tmp_path / "etl.toml").write_text(JOB + 'mode = "merge"')
     with pytest.raises(ConfigError, match=r"etl\.toml:4: jobs\.sales\.mode"):
         check_config(load_config(tmp_path / "etl.toml", environment={}), Plugins.load())
+
+
+OWN_ERROR = (
+    HEADER
+    + """
+class Puzzled(UsageError):
+    def __init__(self, what, where):
+        super().__init__(f"{what} at {where}")
+
+@hookimpl
+def etl_executor(url):
+    if url == "own:x":
+        raise Puzzled("no idea", "the door")
+"""
+)
+SUFFIXES = (
+    HEADER
+    + """
+@hookimpl
+def etl_analyze(source, job):
+    if source.path.endswith(".foo"):
+        raise UsageError("foo is set wrongly")
+    if source.path.endswith(".bar"):
+        raise InputError("it is empty")
+"""
+)
+BROKEN = HEADER + "@hookimpl\ndef etl_analyze(source, job): raise KeyError('boom')\n"
+
+
+def with_plugin(folder: Path, source: str) -> Plugins:
+    (folder / "team.py").write_text(source)
+    return Plugins.load(PluginSettings(files=(folder / "team.py",)))
+
+
+def test_an_error_class_of_a_plugin_s_own_is_told_as_any_other(tmp_path: Path) -> None:
+    (error,) = found(tmp_path, JOB + 'executor = "own:x"', with_plugin(tmp_path, OWN_ERROR))
+    assert error.message.endswith("no idea at the door")
+    assert error.exit_code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("patterns", ['["a.foo", "b.bar"]', '["b.bar", "a.foo"]'])
+def test_every_kind_of_file_is_asked_about_whatever_another_says(tmp_path: Path, patterns: str) -> None:
+    text = f'[jobs.sales]\nsource = {patterns}\ntable = "sales"\n'
+    (error,) = found(tmp_path, text, with_plugin(tmp_path, SUFFIXES))
+    assert "foo is set wrongly" in error.message
+
+
+def test_a_plugin_that_breaks_while_it_is_asked_is_named(tmp_path: Path) -> None:
+    (error,) = found(tmp_path, JOB, with_plugin(tmp_path, BROKEN))
+    assert "failed in etl_analyze: KeyError" in error.message
+    assert error.exit_code == ExitCode.PLUGIN
