@@ -69,3 +69,17 @@ def test_a_plugin_that_only_uploads_can_be_named_and_the_resumed_run_keeps_to_it
         Workspace.open().resume()
     assert Path("uploads.txt").read_text() == uploads * 2
     assert not Path("w.duckdb").exists()
+
+
+def test_a_job_s_own_choice_counts_whatever_the_defaults_name(folder: Path) -> None:
+    settings = (
+        'compress = "zstd"\nuse = { analyze = "delimited", upload = "a_rival" }\n[defaults.use]\nanalyze = "nobody"\n'
+    )
+    with pytest.raises(RunFailed, match="the stage is full"):
+        load(settings)
+    workspace = Workspace.open()
+    (analysis,) = workspace.analyze(workspace.job("t", (), {}))
+    assert [column.name for column in analysis.columns] == ["id"]
+    # It is asked, and fails as before: what the defaults name keeps nobody from it.
+    with pytest.raises(RunFailed, match="the stage is full"):
+        workspace.resume()

@@ -76,3 +76,16 @@ def test_the_memory_limit_leaves_room_for_what_many_rows_need_beside_it(tmp_path
     assert (few, many, most) == ("195MB", "147MB", "100MB")
     given = Database(Address(path=tmp_path / "w.duckdb", memory_limit="64MB"))
     assert list(given.memory_limits(16, 10**10)) == ["64MB"]
+
+
+def test_a_limit_beyond_the_machine_s_memory_and_a_second_connection_are_no_hindrance(tmp_path):
+    other = Address(path=tmp_path / "other.duckdb", memory_limit="900GB")
+    for address in (other, Address(path=tmp_path / "w.duckdb", memory_limit="64MB"), other):
+        database = Database(address)
+        assert database.open().execute("SELECT 1").fetchall() == [(1,)]
+        database.close()
+
+
+def test_more_memory_is_tried_however_many_rows_there_are(tmp_path):
+    database = Database(Address(path=tmp_path / "w.duckdb"))
+    assert list(database.memory_limits(150, 15_000_000))[1:] == list(database.memory_limits(150))[1:] != []
