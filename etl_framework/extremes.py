@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 
 _WIDTHS = (8, 4, 2, 1)
 _ALIKE = 24
-_MANY = 64
 
 Numbers = npt.NDArray[Any]
 
@@ -117,7 +116,7 @@ class _Texts:
         if self.are_of_one_length and end == self.shortest:
             return self._at(best)
         kept = np.flatnonzero(numbers == numbers[best])
-        if len(kept) > _MANY and 2 * len(kept) > len(numbers) and end > _ALIKE:
+        if end > _ALIKE and 2 * len(kept) > len(numbers):
             # Windows hardly tell these apart, and Arrow's comparing stops at the first byte that does.
             values = self._values if self._rows is None else self._values.take(pa.array(self._rows))
             return str(pc.min_max(values)["max" if largest else "min"].as_py())

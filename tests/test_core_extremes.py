@@ -35,6 +35,15 @@ def test_text_compares_by_its_bytes(values: list[str]) -> None:
     assert extremes(pa.array(values, pa.string())) == of_text(list(values))
 
 
+@pytest.mark.parametrize("times", [1, 2, 100])
+def test_values_that_are_alike_for_very_long_are_compared_to_their_end(times: int) -> None:
+    shorter, longer = "a" + "x" * 100_000, "a" + "x" * 100_001
+    assert extremes(pa.array(["b", *[longer, shorter] * times])) == (shorter, "b")
+    assert extremes(pa.array(["A", *[longer, shorter] * times])) == ("A", longer)
+    assert extremes(pa.array([longer] * times)) == (longer, longer)
+    assert extremes(pa.array(["a" * n for n in range(1, 3000)])) == ("a", "a" * 2999)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.none() | TEXT, max_size=12), st.integers(0, 12), st.integers(0, 12))
 def test_slices_and_nulls_count_only_what_is_in_them(values: list[str | None], begin: int, length: int) -> None:
