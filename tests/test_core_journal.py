@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -331,7 +332,7 @@ def test_killed_at_any_instant_the_journal_holds_all_that_was_acknowledged_and_n
 def test_an_entry_about_a_part_leaves_the_run_s_row_alone_which_holds_the_plan(journal: Journal, path: Path) -> None:
     begin(journal)
     journal.replan("r1", "plan", [part(0)])
-    with sqlite3.connect(path) as other:
+    with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TRIGGER untouched BEFORE UPDATE ON runs BEGIN SELECT RAISE(ABORT, 'touched'); END")
     journal.reading("r1", 0)
     with pytest.raises(sqlite3.IntegrityError, match="touched"):
