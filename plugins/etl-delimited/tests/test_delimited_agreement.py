@@ -151,7 +151,7 @@ class File:
         data = text.encode(dialect.encoding)
         path = folder / "x.csv"
         path.write_bytes(data)
-        self.source = Source(path=str(path), size=len(data), modified_ns=0, inode=0, digest="")
+        self.source = Source(path=str(path), size=len(data), modified_ns=0, changed_ns=0, inode=0, digest="")
         names = [f"c{number}" for number in range(width)]
         self.columns = [Column(name=name, type=ColumnType.parse("varchar"), declared=True) for name in names]
         self.format = DelimitedFormat(dialect=dialect, header=tuple(names))

@@ -85,7 +85,16 @@ class Bench:
             job=Job(
                 name="job", patterns=("*.csv",), table=TableName.parse(table), target="duckdb:w", mode=Mode(mode), **job
             ),
-            sources=(Source(path=f"/data/{number}.csv", size=1, modified_ns=0, inode=number, digest=f"{number:032x}"),),
+            sources=(
+                Source(
+                    path=f"/data/{number}.csv",
+                    size=1,
+                    modified_ns=0,
+                    changed_ns=0,
+                    inode=number,
+                    digest=f"{number:032x}",
+                ),
+            ),
             columns=tuple(columns),
             folder=self.folder / f"run-{number:04}",
             codec=Plain(),
