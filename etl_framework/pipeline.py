@@ -346,9 +346,7 @@ class _Attempt:
     def _look_again(self, survey: Survey) -> Survey:
         """Insist on the sources that the run began with; forget what was read of those that were touched meanwhile."""
         sources = tuple(map(look_again, self._plan.sources))
-        touched = {
-            index for index, pair in enumerate(zip(self._plan.sources, sources, strict=True)) if len({*pair}) > 1
-        }
+        touched = {index for index, source in enumerate(sources) if source != self._plan.sources[index]}
         if touched:
             survey = survey.with_sources(sources)
             self._plan = dataclasses.replace(self._plan, sources=sources, survey=survey)

@@ -278,7 +278,7 @@ def test_a_new_run_takes_the_place_of_an_interrupted_one(run: Load) -> None:
     assert len(rows()) == 3
 
 
-def test_a_journal_that_cannot_be_read_does_not_end_another_run(run: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_that_cannot_be_read_does_not_end_another_run(run: Load) -> None:
     write("a.csv", january(1, 2, 3))
     with pytest.raises(Interrupted) as stopped:
         run("a.csv", observers=(interrupt_before_the_load,))
@@ -290,10 +290,10 @@ def test_a_journal_that_cannot_be_read_does_not_end_another_run(run: Load, monke
             raise RunFailed("cannot use the journal: disk I/O error")
         return plan(journal, name)
 
-    monkeypatch.setattr(Journal, "plan", fails_for_the_other)
-    with pytest.raises(RunFailed, match="disk I/O error"):
-        run("a.csv")
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "plan", fails_for_the_other)
+        with pytest.raises(RunFailed, match="disk I/O error"):
+            run("a.csv")
     report = resume(interrupted)
     assert report is not None
     assert len(rows()) == 3

@@ -7,7 +7,6 @@ import shutil
 import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
