@@ -28,7 +28,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from etl_framework.values import RunReport
+    from etl_framework.values import Finding, RunReport
 
 
 class ExitCode(IntEnum):
@@ -99,9 +99,16 @@ class SourceChanged(InputError):
 
 
 class Refused(EtlError):
-    """The gate refused the load; the findings say why."""
+    """The gate refused the load; the findings say why.
+
+    :param findings: what is wrong, where that was found before any data was read; also all that is no error.
+    """
 
     exit_code = ExitCode.REFUSED
+
+    def __init__(self, message: str, *, advice: str = "", key: str = "", findings: tuple[Finding, ...] = ()) -> None:
+        super().__init__(message, advice=advice, key=key)
+        self.findings = findings
 
 
 class PluginError(EtlError):
