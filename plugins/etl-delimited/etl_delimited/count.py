@@ -54,9 +54,9 @@ def count_rows(source: Source, dialect: Dialect, width: int, workers: int) -> in
 def _side_by_side(counter: _Counter, ranges: Sequence[tuple[int, int]], workers: int) -> list[tuple[int, bool]]:
     """What counting each range gives; whatever ends it, such as Ctrl-C, ends all of them between two blocks."""
     with ThreadPoolExecutor(workers, thread_name_prefix="count") as pool:
-        futures = [pool.submit(counter.count_range, place) for place in ranges]
-        pending = set(futures)
         try:
+            futures = [pool.submit(counter.count_range, place) for place in ranges]
+            pending = set(futures)
             while pending:
                 done, pending = first_completed(pending)
                 for future in done:

@@ -118,7 +118,7 @@ class Parser:
     def parse(self, records: Buffer) -> pa.RecordBatch:
         """Parse records.
 
-        :param records: whole records in UTF-8, ending with a line end.
+        :param records: whole records in UTF-8, as :attr:`RecordBuffer.records` gives them.
         :raises ParseError: some record does not fit.
         """
         return self.batch(self.fields(records))

@@ -70,7 +70,7 @@ class Misfits(Exception):
 def sift(records: Buffer, parser: Parser, *, unclosed: bool) -> Sifted:
     """Sift the records of a block.
 
-    :param records: whole records in UTF-8, ending with a line end.
+    :param records: whole records in UTF-8, as :attr:`RecordBuffer.records` gives them.
     :param unclosed: the last record ends within quotes.
     :raises Misfits: values of an inferred column do not fit, in records that are good otherwise.
     """
