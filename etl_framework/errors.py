@@ -6,7 +6,8 @@
     ├── UsageError                fix the command or the configuration              exit 2
     │   └── ConfigError           … in a file: names file, key and line
     ├── InputError                fix the input: a source that cannot be read       exit 3
-    │   └── SourceChanged         the source is not what the run began with
+    │   ├── SourceChanged         the source is not what the run began with
+    │   └── SourceDamaged         … is damaged or cut short: a whole one makes a new run
     ├── Refused                   the gate said no: read the findings               exit 3
     ├── PluginError               fix or disable a plugin                           exit 4
     │   ├── PluginLoadError       does not import, misspells a hook
@@ -96,6 +97,10 @@ class InputError(EtlError):
 
 class SourceChanged(InputError):
     """A source changed after the run began."""
+
+
+class SourceDamaged(InputError):
+    """A source is damaged or cut short. There is no resuming: the file fetched again is another one."""
 
 
 class Refused(EtlError):
