@@ -23,6 +23,7 @@ from etl_framework.errors import (
     PluginError,
     Refused,
     RunFailed,
+    SourceDamaged,
     UsageError,
 )
 from etl_framework.jsonable import dumps
@@ -458,7 +459,7 @@ class _Attempt:
     def _status_after(self, error: EtlError) -> Status:
         if isinstance(error, Interrupted):
             return Status.INTERRUPTED
-        if isinstance(error, Refused) or self._plan.survey is None:
+        if isinstance(error, Refused | SourceDamaged) or self._plan.survey is None:
             # What never got as far as parts has nothing to resume.
             return Status.REFUSED if error.exit_code is ExitCode.REFUSED else Status.FAILED
         return Status.FAILED

@@ -285,6 +285,20 @@ def test_an_error_is_refused_with_its_first_place_and_its_advice() -> None:
     assert caught.value.advice == "Mend it."
 
 
+def test_a_place_that_the_message_names_is_not_named_once_more() -> None:
+    told = replace(error("a"), message="x.csv is empty", samples=(Sample(file="/data/x.csv"),))
+    with pytest.raises(Refused) as caught:
+        pass_gate([told])
+    assert caught.value.message == "refused at the gate: x.csv is empty"
+
+
+def test_what_the_gate_refuses_holds_all_findings() -> None:
+    found = (replace(error("w"), severity=Severity.WARNING), *map(error, "abcd"))
+    with pytest.raises(Refused) as caught:
+        pass_gate(found)
+    assert caught.value.findings == found
+
+
 def test_many_errors_are_refused_with_the_first_three_and_the_number_of_others() -> None:
     with pytest.raises(Refused) as caught:
         pass_gate([error("a", Sample(file="a.csv", reason="r")), error("b", Sample(reason="r")), *map(error, "cde")])

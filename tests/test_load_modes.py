@@ -342,3 +342,14 @@ def test_an_unreadable_file_is_a_clear_error(
         run("a.csv", "b.csv")
     assert "permissions" in caught.value.advice
     assert len(rows()) == 1
+
+
+def test_the_report_of_a_load_refused_for_its_files_holds_all_that_differ(run: Load) -> None:
+    usual = [write(f"usual{number}.csv", january(1)) for number in range(3)]
+    others = [write(f"other{number}.csv", "day,id\n2024-01-01,1\n") for number in range(2)]
+    with pytest.raises(Refused) as caught:
+        run(*others, *usual)
+    assert "2 files have other columns than usual0.csv: other0.csv (missing: amount), other1" in caught.value.message
+    assert caught.value.report
+    (finding,) = caught.value.report.findings
+    assert [Path(sample.file or "").name for sample in finding.samples] == others

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import math
 from decimal import Decimal
 from itertools import pairwise
@@ -13,6 +15,7 @@ import pytest
 from etl_delimited.dialect import Dialect
 from etl_delimited.format import DelimitedFormat
 from etl_delimited.misfits import wrong
+from etl_delimited.misread import hexadecimal_fields
 from etl_delimited.parse import Layout, ParseError, Parser
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -369,6 +372,47 @@ def test_a_hexadecimal_integer_is_found_wherever_it_lies_in_a_block(read):
     for size in range((1 << 17) - 4, (1 << 17) + 2):
         found = read("y" * size + ",1\n,0x7\n", cols=columns("varchar", "bigint"))
         assert [bad.value for bad in found.bad] == ["0x7"]
+
+
+@pytest.mark.parametrize(
+    ("records", "fields"),
+    [
+        ("1,a 0x1f,2\n", set()),
+        ("1,0x1f,2\n3,b,4\n", {1}),
+        ("1,b,2\n3,b,  0X1f\n", {2}),
+        ("1,b,2\r\n0x3,b,4\r\n", {0}),
+        ('1,"0x1f",2\n', {1}),
+        ('1,say "0x1f,2\n', set()),
+        ('1,"a,b",2\n3,0x1f,4\n', {0, 1, 2}),
+        ("1," + " " * 99 + "0x1f,2\n", {0, 1, 2}),
+    ],
+)
+def test_only_fields_that_begin_like_a_hexadecimal_integer_are_read_once_more(records, fields):
+    assert hexadecimal_fields(records.encode(), Dialect(), records.count("\n"), 3) == fields
+
+
+CELLS = st.one_of(
+    st.sampled_from(["0x1f", " 0X2", "0x", "a 0x1f", "0", "17", "", "x", "a,b", 'say "0x1f"', "one\n0x1f", '0"x1']),
+    st.text('0x1, "\n\\', max_size=6),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.tuples(CELLS, st.sampled_from(["1", "-2", '"3"', "0x1f", " 0x2", '"0x3"', '"0"x4', ""]), CELLS)),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_integers_refuse_hexadecimal_digits_and_texts_keep_them(read, rows, quoting):
+    def cell(text):
+        out = io.StringIO()
+        csv.writer(out, quoting=quoting, lineterminator="\n").writerow([text])
+        return out.getvalue()[:-1]
+
+    content = "".join(f"{cell(first)},{number},{cell(last)}\n" for first, number, last in rows)
+    found = read(content, cols=columns("varchar", "bigint", "varchar"))
+    good = [(first, last) for first, number, last in rows if "x" not in number]
+    assert [(first or "", last or "") for first, _, last in found.rows] == good
+    assert len(found.bad) == len(rows) - len(good)
 
 
 def test_a_null_value_may_look_like_a_hexadecimal_integer(read):
