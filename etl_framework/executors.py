@@ -195,7 +195,7 @@ class _Worker:
         except (EOFError, OSError) as error:
             raise RunFailed(
                 "a worker process died, perhaps for lack of memory",
-                advice="Go on with `etl resume`, with fewer workers (--jobs) or with --executor threads:.",
+                advice="Use fewer workers (--jobs), or --executor threads:.",
             ) from error
         kind, answer = message
         if failure is not None or kind == "failure":

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from etl_framework.errors import EtlError, RunFailed
+from etl_framework.errors import EtlError, RunFailed, UsageError
 from etl_framework.values import PackedPart, Part, Status
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class RunRecord:
     :param job: the job's name.
     :param target: URL of the warehouse.
     :param table: where the rows go.
-    :param status: how far it is; ``running`` may also mean killed.
+    :param status: how far it is; in the journal, ``running`` may also mean killed: only the lock tells.
     :param started: UTC.
     :param updated: the last entry, UTC.
     :param attempts: how often it was begun or resumed.
@@ -203,6 +203,16 @@ class Journal:
         """The run's log: (UTC, event)."""
         rows = self._all("SELECT at, event FROM log WHERE run = ? ORDER BY rowid", run)
         return tuple((datetime.fromisoformat(at), event) for at, event in rows)
+
+    def record(self, run: str) -> RunRecord:
+        """One run.
+
+        :raises UsageError: there is no such run.
+        """
+        record = next((record for record in self.runs() if record.run == run), None)
+        if record is None:
+            raise UsageError(f"there is no run {run!r}", advice="`etl runs list` shows every run.")
+        return record
 
     def runs(self) -> tuple[RunRecord, ...]:
         """Every run, the latest first."""
@@ -338,7 +348,7 @@ class Journal:
         except sqlite3.OperationalError as error:
             raise RunFailed(
                 f"cannot use the journal {self._path}: {error}",
-                advice="Make room there, or see who holds the file; then go on with `etl resume`.",
+                advice="Make room there, or see who holds the file.",
             ) from error
 
     def _one(self, statement: str, run: str) -> tuple[Any, ...]:

@@ -89,7 +89,7 @@ def table_stem(path: str) -> str:
 def _changed(source: Source, what: str) -> SourceChanged:
     return SourceChanged(
         f"{source.path} changed after the run began: it {what}",
-        advice="Bring the file back as it was and run `etl resume`, or begin anew with `etl load`.",
+        advice="Bring the file back as it was, or begin anew.",
     )
 
 

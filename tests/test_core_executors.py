@@ -276,7 +276,7 @@ def test_an_error_is_raised_rather_than_the_interruptions_that_it_caused() -> No
 def test_a_worker_that_is_killed_fails_the_run(tasks: ModuleType, task: str) -> None:
     with pytest.raises(RunFailed, match="worker process died") as caught:
         list(ProcessExecutor(2).run(getattr(tasks, task), range(3), ignore))
-    assert "etl resume" in caught.value.advice
+    assert "--jobs" in caught.value.advice
 
 
 def test_a_task_that_cannot_be_built_in_the_worker_says_why(tasks: ModuleType) -> None:
