@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from etl_framework.journal import RunRecord
     from etl_framework.planning import LoadPlan
     from etl_framework.protocols import Emit
+    from etl_framework.pruning import PrunedRun
     from etl_framework.validating import Validation
     from etl_framework.values import Analysis, Job, RunReport
 
@@ -171,6 +173,35 @@ class Workspace:
             and record.status is not Status.RUNNING
             and not self.state.is_locked(record.job, record.target)
         )
+
+    def prunable(
+        self, *runs: str, older_than: timedelta = timedelta(days=30), unfinished: bool = False
+    ) -> tuple[RunRecord, ...]:
+        """The runs that :meth:`prune` is to remove; see :func:`etl_framework.pruning.prunable`.
+
+        :param runs: ids; without any, all finished runs of that age.
+        :param unfinished: those that could be resumed, too.
+        """
+        from etl_framework.pruning import prunable
+
+        before = datetime.now(UTC) - older_than
+        idle = {record.run for record in self.to_resume()}
+        return prunable(self.runs(), names=runs, before=before, unfinished=unfinished, idle=idle)
+
+    def prune(self, records: Iterable[RunRecord], *, rejects: bool = False) -> tuple[PrunedRun, ...]:
+        """Remove runs from the journal and the state folder; see :func:`etl_framework.pruning.prune`.
+
+        :param rejects: their reject files, too.
+        """
+        from etl_framework.pruning import prune
+
+        if not self.state.exists:
+            return ()
+        with self.state.journal() as journal:
+            return tuple(
+                prune(record.run, self.state, journal, lambda: Plugins.load(self.settings), rejects=rejects)
+                for record in records
+            )
 
     def resume(
         self,

@@ -190,6 +190,10 @@ class Journal:
             durable=True,
         )
 
+    def forget(self, run: str) -> None:
+        """Remove a run and all that is known of it."""
+        self._write(run, None, ("DELETE FROM runs WHERE run = ?", (run,)), durable=True)
+
     def resumed(self, run: str) -> None:
         """Write down that a run is begun once more."""
         statement = "UPDATE runs SET attempts = attempts + 1, status = ?, error = '' WHERE run = ?"
@@ -314,9 +318,12 @@ class Journal:
 
     # SQLite
 
-    def _write(self, run: str, event: str, *statements: tuple[str, tuple[object, ...]], durable: bool = False) -> None:
+    def _write(
+        self, run: str, event: str | None, *statements: tuple[str, tuple[object, ...]], durable: bool = False
+    ) -> None:
         """Do all of it in one transaction, with a line in the log.
 
+        :param event: None writes no line.
         :param durable: also against a power cut, together with all that was written before. What is known of a part
             need not be: after a power cut the part is read again.
         """
@@ -329,7 +336,8 @@ class Journal:
                 for statement, values in statements:
                     self._db.execute(statement, values)
                 # No row of `runs` changes for a part: it holds the plan, which is large where there are many files.
-                self._db.execute("INSERT INTO log (run, at, event) VALUES (?, ?, ?)", (run, now, event))
+                if event is not None:
+                    self._db.execute("INSERT INTO log (run, at, event) VALUES (?, ?, ?)", (run, now, event))
                 self._db.execute("COMMIT")
             except BaseException:
                 # Some failures, such as a full disk, have rolled back already.

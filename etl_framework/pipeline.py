@@ -195,7 +195,7 @@ class _Attempt:
     # Steps
 
     def _to_the_end(self, warehouse: Warehouse, executor: Executor) -> Receipt:
-        codec = self._plugins.codec(self._with_codec(warehouse), self._job.target)
+        codec = codec_for(self._job, warehouse, self._plugins)
         survey = self._plan.survey or self._analyze(warehouse, executor)
         run = self._run(survey, codec)
         if (done := self._journal.receipt(self._id) or warehouse.find_load(run)) is not None:
@@ -370,9 +370,6 @@ class _Attempt:
             totals=self._verdict.totals if self._verdict else None,
         )
 
-    def _with_codec(self, warehouse: Warehouse) -> Job:
-        return dataclasses.replace(self._job, compress=self._job.compress or warehouse.default_codec)
-
     @contextmanager
     def _connected(self) -> Iterator[Warehouse]:
         warehouse = self._plugins.connect(self._job.target)
@@ -482,7 +479,7 @@ class _Attempt:
         if survey is not None:
             try:
                 with self._connected() as warehouse:
-                    codec = self._plugins.codec(self._with_codec(warehouse), self._job.target)
+                    codec = codec_for(self._job, warehouse, self._plugins)
                     warehouse.discard_staged(self._run(survey, codec))
             except EtlError as error:
                 # Why the run was refused matters more than what is left of it.
@@ -531,6 +528,11 @@ class _Attempt:
         for problem in report.problems:
             log.warning("report_problem", run=self._id, problem=problem)
         return report
+
+
+def codec_for(job: Job, warehouse: Warehouse, plugins: Plugins) -> Codec:
+    """The codec of a job's staged parts: the job's own, or the warehouse's."""
+    return plugins.codec(dataclasses.replace(job, compress=job.compress or warehouse.default_codec), job.target)
 
 
 def _as_staged(piece: PackedPart) -> StagedPart:

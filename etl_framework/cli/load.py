@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from etl_framework.cli.group import with_log
-from etl_framework.cli.session import Session, facts, findings, json_option, table
+from etl_framework.cli.session import Session, confirm, facts, findings, json_option, table
 from etl_framework.errors import ExitCode
 from etl_framework.terminal import bytes_in_words, seconds_in_words
 
@@ -169,18 +169,12 @@ def _what(workspace: Any, words: tuple[str, ...]) -> tuple[str | None, tuple[str
 
 
 def _confirm(job: Any, yes: bool) -> None:
-    """Ask before rows are removed; without a terminal, insist on ``--yes``."""
-    import sys
-
-    from etl_framework.errors import UsageError
-
-    if yes or job.mode == "append":
+    """Ask before rows are removed."""
+    if job.mode == "append":
         return
     which = {"replace": "every row", "replace-period": f"the rows of {job.period}", "merge": "rows of the same keys"}
     change = f"{which[job.mode]} of {job.table} in {job.target}"
-    if not sys.stdin.isatty():
-        raise UsageError(f"mode {job.mode} replaces {change}", advice="Say --yes to do it unasked.")
-    click.confirm(f"Replace {change}?", abort=True, err=True)
+    confirm(f"Replace {change}?", yes=yes, unasked=f"mode {job.mode} replaces {change}")
 
 
 @contextmanager
