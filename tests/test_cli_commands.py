@@ -523,7 +523,7 @@ FAILS = {
     "config show": (("nope",), 2),
     "plugins info": (("nope",), 2),
     "demo": (("--folder", "."), 2),
-    "compress": (("missing.csv",), 3),
+    "compress": (("missing.csv",), 2),
 }
 
 
