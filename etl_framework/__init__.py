@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from etl_framework.errors import Refused as Refused
     from etl_framework.errors import RunFailed as RunFailed
     from etl_framework.errors import SourceChanged as SourceChanged
+    from etl_framework.errors import SourceDamaged as SourceDamaged
     from etl_framework.errors import UsageError as UsageError
     from etl_framework.jsonable import dumps as dumps
     from etl_framework.jsonable import report_from_json as report_from_json
@@ -116,7 +117,8 @@ _MODULES = {
     "waiting": "first_completed",
     "errors": (
         "CommittedWrongly ConfigError ConnectError EtlError ExitCode HookFailed InputError Interrupted Locked "
-        "NoPluginError PluginError PluginLoadError ReconciliationError Refused RunFailed SourceChanged UsageError"
+        "NoPluginError PluginError PluginLoadError ReconciliationError Refused RunFailed SourceChanged "
+        "SourceDamaged UsageError"
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}

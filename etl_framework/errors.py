@@ -6,7 +6,8 @@
     ├── UsageError                fix the command or the configuration              exit 2
     │   └── ConfigError           … in a file: names file, key and line
     ├── InputError                fix the input: a source that cannot be read       exit 3
-    │   └── SourceChanged         the source is not what the run began with
+    │   ├── SourceChanged         the source is not what the run began with
+    │   └── SourceDamaged         … is damaged or cut short: a whole one makes a new run
     ├── Refused                   the gate said no: read the findings               exit 3
     ├── PluginError               fix or disable a plugin                           exit 4
     │   ├── PluginLoadError       does not import, misspells a hook
@@ -28,7 +29,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from etl_framework.values import RunReport
+    from etl_framework.values import Finding, RunReport
 
 
 class ExitCode(IntEnum):
@@ -102,10 +103,21 @@ class SourceChanged(InputError):
     """A source changed after the run began."""
 
 
+class SourceDamaged(InputError):
+    """A source is damaged or cut short. There is no resuming: the file fetched again is another one."""
+
+
 class Refused(EtlError):
-    """The gate refused the load; the findings say why."""
+    """The gate refused the load; the findings say why.
+
+    :param findings: what is wrong, where that was found before any data was read; also all that is no error.
+    """
 
     exit_code = ExitCode.REFUSED
+
+    def __init__(self, message: str, *, advice: str = "", key: str = "", findings: tuple[Finding, ...] = ()) -> None:
+        super().__init__(message, advice=advice, key=key)
+        self.findings = findings
 
 
 class PluginError(EtlError):
@@ -146,6 +158,10 @@ class Locked(EtlError):
 
 class RunFailed(EtlError):
     """Upload or load failed; the target is as it was."""
+
+
+class UnreadableRun(RunFailed):
+    """The journal's notes of a run were written by another version of etl or of its plugins."""
 
 
 class ReconciliationError(RunFailed):

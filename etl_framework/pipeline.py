@@ -23,6 +23,8 @@ from etl_framework.errors import (
     PluginError,
     Refused,
     RunFailed,
+    SourceDamaged,
+    UnreadableRun,
     UsageError,
 )
 from etl_framework.jsonable import dumps
@@ -34,7 +36,7 @@ from etl_framework.protocols import Run
 from etl_framework.reading import Packing, PartOutcome, PartReader
 from etl_framework.rejects import discard_part_rejects, join_rejects
 from etl_framework.reporting import build_report
-from etl_framework.sources import check_unchanged
+from etl_framework.sources import check_unchanged, look_again
 from etl_framework.state import State, new_run_id
 from etl_framework.superseding import committed_wrongly, supersede
 from etl_framework.survey import Survey, adopt, plan_parts, settle, survey_sources
@@ -202,8 +204,7 @@ class _Attempt:
             # Killed between the commit and what comes after it.
             self._weigh(survey, dict(self._journal.outcomes(self._id)))
             return self._loaded(self._run(survey, codec), warehouse, done)
-        for source in self._plan.sources:
-            check_unchanged(source, thorough=True)
+        survey = self._look_again(survey)
         pass_gate(survey.findings)
         self._refuse_if_there(warehouse)
         survey, staged = self._read(survey, warehouse, executor, codec)
@@ -269,7 +270,7 @@ class _Attempt:
     def _load(self, run: Run, staged: tuple[StagedPart, ...], warehouse: Warehouse) -> Receipt:
         with self._step("load"):
             for source in self._plan.sources:
-                check_unchanged(source, thorough=True)
+                check_unchanged(source)
             assert self._verdict is not None
             supersede(run, self._journal, warehouse)
             # Again, since hours may have passed.
@@ -352,6 +353,18 @@ class _Attempt:
             rejects=self._folder if quarantine else None,
             plugins=self._plugins,
         )
+
+    def _look_again(self, survey: Survey) -> Survey:
+        """Insist on the sources that the run began with; forget what was read of those that were touched meanwhile."""
+        sources = tuple(map(look_again, self._plan.sources))
+        touched = {index for index, source in enumerate(sources) if source != self._plan.sources[index]}
+        if touched:
+            survey = survey.with_sources(sources)
+            self._plan = dataclasses.replace(self._plan, sources=sources, survey=survey)
+            again = [part.number for part in survey.parts if part.source in touched]
+            self._journal.look_again(self._id, self._plan, again)
+            log.info("sources_read_again", run=self._id, sources=[sources[index].path for index in sorted(touched)])
+        return survey
 
     def _replan(self, survey: Survey) -> Survey:
         self._plan = dataclasses.replace(self._plan, survey=survey)
@@ -468,7 +481,7 @@ class _Attempt:
     def _status_after(self, error: EtlError) -> Status:
         if isinstance(error, Interrupted):
             return Status.INTERRUPTED
-        if isinstance(error, Refused) or self._plan.survey is None:
+        if isinstance(error, Refused | SourceDamaged) or self._plan.survey is None:
             # What never got as far as parts has nothing to resume.
             return Status.REFUSED if error.exit_code is ExitCode.REFUSED else Status.FAILED
         return Status.FAILED
@@ -501,7 +514,7 @@ class _Attempt:
         """What the parts learned that were read so far."""
         try:
             return self._journal.outcomes(self._id).values()
-        except RunFailed:
+        except UnreadableRun:
             return ()  # written down by another version, which is why the run ends
 
     def _report(self, status: Status, receipt: Receipt | None, *, error: EtlError | None = None) -> RunReport:
@@ -511,7 +524,7 @@ class _Attempt:
             status=status,
             verdict=self._verdict,
             receipt=receipt,
-            outcomes=self._known(),
+            outcomes=() if self._verdict else self._known(),
             finished=self._journal.finished(self._id),
             staged=[piece for piece, state in self._journal.pieces(self._id) if state == "staged"],
             steps=self._steps,

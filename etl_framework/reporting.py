@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etl_framework.errors import Refused
 from etl_framework.totals import compare
 from etl_framework.values import RunReport, Status, StepTime
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from etl_framework.journal import RunRecord
     from etl_framework.pipeline import Plan
     from etl_framework.reading import PartOutcome
-    from etl_framework.values import PackedPart, Part, Receipt
+    from etl_framework.values import Finding, PackedPart, Part, Receipt
     from etl_framework.verdict import Verdict
 
 
@@ -68,7 +69,7 @@ def build_report(
         bytes_staged=sum(piece.size for piece in staged),
         totals=totals,
         differences=compare(totals, receipt.totals) if totals and receipt else (),
-        findings=verdict.findings if verdict else survey.findings if survey else (),
+        findings=verdict.findings if verdict else survey.findings if survey else _found_by(error),
         steps=tuple(StepTime(step=step, seconds=seconds) for step, seconds in steps),
         rejects=rejects,
         query_id=receipt.query_id if receipt else "",
@@ -79,3 +80,8 @@ def build_report(
         resumable=record.resumable and status is not Status.DONE,
         console=console,
     )
+
+
+def _found_by(error: EtlError | None) -> tuple[Finding, ...]:
+    """What the gate had found before there was a survey."""
+    return error.findings if isinstance(error, Refused) else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 _SMALLEST_PART = 16 << 20
 _PARTS_PER_WORKER = 4
+_FILES_TOLD = 8
+_NAMES_TOLD = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,13 @@ class Survey:
             findings=(*self.findings, *findings),
         )
 
+    def with_sources(self, sources: Iterable[Source]) -> Survey:
+        """The same, of files that were touched meanwhile."""
+        analyses = zip(self.analyses, sources, strict=True)
+        return dataclasses.replace(
+            self, analyses=tuple(dataclasses.replace(analysis, source=source) for analysis, source in analyses)
+        )
+
     def cut_exactly(self, source: int) -> Survey:
         """The same, with the cuts of one source made by reading everything before each."""
         return dataclasses.replace(self, exact=self.exact | {source}, parts=())
@@ -75,15 +85,18 @@ def survey_sources(job: Job, sources: Iterable[Source], plugins: Plugins) -> Sur
     :raises NoPluginError: nobody knows the format of a source.
     """
     analyses = [plugins.analyze(source, job) for source in sources]
-    first = analyses[0]
-    found = [list(analysis.findings) for analysis in analyses]
-    columns = list(first.columns)
-    for other, findings in zip(analyses[1:], found[1:], strict=True):
-        if [column.name for column in other.columns] != [column.name for column in columns]:
-            findings.append(_differing_columns(first, other))
-        else:
+    usual = _usual(analyses)
+    findings = in_many_files(analysis.findings for analysis in analyses)
+    columns = list(usual.columns)
+    differing = []
+    for other in analyses:
+        if _names(other) == _names(usual):
             columns = [_common(mine, theirs) for mine, theirs in zip(columns, other.columns, strict=True)]
-    return Survey(analyses=tuple(analyses), columns=(), findings=in_many_files(found)).with_columns(columns)
+        elif other.columns:
+            differing.append(other)
+    if differing:
+        findings = (*findings, _differing_columns(usual, differing, analyses))
+    return Survey(analyses=tuple(analyses), columns=(), findings=findings).with_columns(columns)
 
 
 def adopt(columns: Iterable[Column], table: Iterable[Column]) -> tuple[Column, ...]:
@@ -157,24 +170,53 @@ def _common(mine: Column, theirs: Column) -> Column:
     return dataclasses.replace(mine, type=ColumnType(kind=kind), format=None)
 
 
-def _differing_columns(first: Analysis, other: Analysis) -> Finding:
-    mine, theirs = ([column.name for column in analysis.columns] for analysis in (first, other))
-    missing = [name for name in mine if name not in theirs]
-    extra = [name for name in theirs if name not in mine]
-    what = "; ".join(
-        text
-        for text in (
-            f"missing: {', '.join(missing)}" if missing else "",
-            f"extra: {', '.join(extra)}" if extra else "",
-            "" if missing or extra else "another order",
-        )
-        if text
-    )
+def _names(analysis: Analysis) -> tuple[str, ...]:
+    return tuple(column.name for column in analysis.columns)
+
+
+def _usual(analyses: Sequence[Analysis]) -> Analysis:
+    """The first of those whose columns most sources have; an empty source has none."""
+    headers = Counter(_names(analysis) for analysis in analyses if analysis.columns)
+    if not headers:
+        return analyses[0]
+    names = headers.most_common(1)[0][0]
+    return next(analysis for analysis in analyses if _names(analysis) == names)
+
+
+def _differing_columns(usual: Analysis, differing: Sequence[Analysis], analyses: Sequence[Analysis]) -> Finding:
+    """All files that differ, the first of them in words."""
+    namesakes = Counter(analysis.source.name for analysis in analyses)
+
+    def said(analysis: Analysis) -> str:
+        return analysis.source.name if namesakes[analysis.source.name] == 1 else analysis.source.path
+
+    reasons = [_difference(_names(usual), _names(other)) for other in differing]
+    listed = [f"{said(other)} ({reason})" for other, reason in zip(differing, reasons, strict=True)]
+    if len(differing) == 1:
+        message = f"{said(differing[0])} has other columns than {said(usual)} ({reasons[0]})"
+    else:
+        shown = _first_of(listed, _FILES_TOLD)
+        message = f"{len(differing):,} files have other columns than {said(usual)}: {shown}"
     return Finding(
         rule="columns_differ",
         severity=Severity.ERROR,
-        count=1,
-        message=f"{other.source.name} has other columns than {first.source.name} ({what})",
+        count=len(differing),
+        message=message,
         advice="Load files of different structure as different jobs.",
-        samples=(Sample(file=other.source.path, line=1, reason=what),),
+        samples=tuple(
+            Sample(file=other.source.path, line=1, reason=reason)
+            for other, reason in zip(differing, reasons, strict=True)
+        ),
     )
+
+
+def _difference(usual: Sequence[str], other: Sequence[str]) -> str:
+    missing = [name for name in usual if name not in other]
+    extra = [name for name in other if name not in usual]
+    told = (("missing", missing), ("extra", extra))
+    return "; ".join(f"{what}: {_first_of(names, _NAMES_TOLD)}" for what, names in told if names) or "another order"
+
+
+def _first_of(texts: Sequence[str], most: int) -> str:
+    shown = ", ".join(texts[:most])
+    return shown if len(texts) <= most else f"{shown} and {len(texts) - most:,} more"

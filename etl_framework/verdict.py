@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etl_framework.checks import BadRowTally
@@ -84,20 +85,24 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
 def pass_gate(findings: Iterable[Finding]) -> None:
     """Insist that nothing forbids the load.
 
-    :raises Refused: a finding is an error; the message names the first ones.
+    :raises Refused: a finding is an error; the message names the first ones, and ``findings`` holds all.
     """
+    findings = tuple(findings)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if not errors:
         return
     shown = "; ".join(_in_short(finding) for finding in errors[:3])
     more = f"; and {len(errors) - 3} more" if len(errors) > 3 else ""
-    raise Refused(f"refused at the gate: {shown}{more}", advice=errors[0].advice or "Mend the source and load again.")
+    advice = errors[0].advice or "Mend the source and load again."
+    raise Refused(f"refused at the gate: {shown}{more}", advice=advice, findings=findings)
 
 
 def _in_short(finding: Finding) -> str:
     if not finding.samples:
         return finding.message
     sample = finding.samples[0]
+    if sample.file and Path(sample.file).name in finding.message:
+        return finding.message
     where = f"{sample.file}:{sample.line}" if sample.line else sample.file
     shown = ": ".join(filter(None, (where, sample.reason)))
     return f"{finding.message} (first: {shown})" if where else finding.message

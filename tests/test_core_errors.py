@@ -25,6 +25,7 @@ from etl_framework import (
     Refused,
     RunFailed,
     SourceChanged,
+    SourceDamaged,
     UsageError,
 )
 
@@ -37,6 +38,7 @@ EXIT_CODES: dict[type[EtlError], int] = {
     ConfigError: 2,
     InputError: 3,
     SourceChanged: 3,
+    SourceDamaged: 3,
     Refused: 3,
     PluginError: 4,
     PluginLoadError: 4,

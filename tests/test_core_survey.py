@@ -64,7 +64,7 @@ def column(name: str, type_: str, **more: bool | str) -> Column:
 def analysis(
     name: str, *columns: Column, size: int = 100, rows: int = 10, findings: Sequence[Finding] = ()
 ) -> Analysis:
-    source = Source(path=f"/data/{name}", size=size, modified_ns=0, inode=0, digest=name)
+    source = Source(path=f"/data/{name}", size=size, modified_ns=0, changed_ns=0, inode=0, digest=name)
     return Analysis(source=source, format=Even(), columns=columns, rows=rows, findings=tuple(findings))
 
 
@@ -144,7 +144,29 @@ def test_sources_of_different_columns_are_an_error_that_tells_the_difference(nam
     (finding,) = survey(first, analysis("b.csv", *(column(name, "date") for name in names))).findings
     assert (finding.rule, finding.severity) == ("columns_differ", Severity.ERROR)
     assert finding.message == f"b.csv has other columns than a.csv ({what})"
-    assert [(sample.file, sample.line) for sample in finding.samples] == [("/data/b.csv", 1)]
+    assert [(sample.file, sample.line, sample.reason) for sample in finding.samples] == [("/data/b.csv", 1, what)]
+
+
+def test_all_sources_of_other_columns_than_most_are_told_the_first_of_them_in_words() -> None:
+    usual = [analysis(f"u{number}", column("a", "date")) for number in range(12)]
+    others = [analysis(f"o{number}", column("a", "date"), column("b", "date")) for number in range(10)]
+    (finding,) = survey(*others, *usual).findings
+    listed = ", ".join(f"o{number} (extra: b)" for number in range(8))
+    assert finding.message == f"10 files have other columns than u0: {listed} and 2 more"
+    assert finding.count == 10
+    assert [sample.file for sample in finding.samples] == [f"/data/o{number}" for number in range(10)]
+
+
+def test_sources_of_one_name_in_different_folders_are_told_by_their_paths() -> None:
+    first, second = analysis("1/a.csv", column("a", "date")), analysis("2/a.csv", column("b", "date"))
+    (finding,) = survey(first, second).findings
+    assert finding.message.startswith("/data/2/a.csv has other columns than /data/1/a.csv (missing")
+
+
+def test_an_empty_source_among_others_is_not_told_to_differ_as_well() -> None:
+    empty = Finding(rule="empty_source", severity=Severity.ERROR, count=1, message="b.csv is empty")
+    first = analysis("a.csv", column("a", "date"))
+    assert survey(analysis("b.csv", findings=[empty]), first).findings == (empty,)
 
 
 def test_inferred_columns_adopt_the_types_of_the_table_that_is_there() -> None:

@@ -98,7 +98,7 @@ def survey(sources: Sequence[int], findings: Sequence[Finding] = ()) -> Survey:
     """A survey of parts that belong to these sources."""
 
     def analysis(name: str) -> Analysis:
-        source = Source(path=name, size=100, modified_ns=0, inode=0, digest="")
+        source = Source(path=name, size=100, modified_ns=0, changed_ns=0, inode=0, digest="")
         return Analysis(source=source, format=None, columns=COLUMNS, rows=0)  # type: ignore[arg-type]
 
     return Survey(
@@ -283,6 +283,20 @@ def test_an_error_is_refused_with_its_first_place_and_its_advice() -> None:
         pass_gate([replace(error("w"), severity=Severity.WARNING), error("type", place, place, advice="Mend it.")])
     assert caught.value.message == "refused at the gate: type is wrong (first: a.csv:7: 'x' is no number)"
     assert caught.value.advice == "Mend it."
+
+
+def test_a_place_that_the_message_names_is_not_named_once_more() -> None:
+    told = replace(error("a"), message="x.csv is empty", samples=(Sample(file="/data/x.csv"),))
+    with pytest.raises(Refused) as caught:
+        pass_gate([told])
+    assert caught.value.message == "refused at the gate: x.csv is empty"
+
+
+def test_what_the_gate_refuses_holds_all_findings() -> None:
+    found = (replace(error("w"), severity=Severity.WARNING), *map(error, "abcd"))
+    with pytest.raises(Refused) as caught:
+        pass_gate(found)
+    assert caught.value.findings == found
 
 
 def test_many_errors_are_refused_with_the_first_three_and_the_number_of_others() -> None:

@@ -16,6 +16,7 @@ from etl_framework import (
     Interrupted,
     Locked,
     Refused,
+    RunFailed,
     RunReport,
     SourceChanged,
     Status,
@@ -25,6 +26,7 @@ from etl_framework import (
     resume,
     validate,
 )
+from etl_framework.journal import Journal
 from etl_framework.state import State
 
 HEADER = "day,id,amount\n"
@@ -276,6 +278,27 @@ def test_a_new_run_takes_the_place_of_an_interrupted_one(run: Load) -> None:
     assert len(rows()) == 3
 
 
+def test_a_journal_that_cannot_be_read_does_not_end_another_run(run: Load) -> None:
+    write("a.csv", january(1, 2, 3))
+    with pytest.raises(Interrupted) as stopped:
+        run("a.csv", observers=(interrupt_before_the_load,))
+    assert stopped.value.report is not None
+    interrupted, plan = stopped.value.report.run, Journal.plan
+
+    def fails_for_the_other(journal: Journal, name: str) -> object:
+        if name == interrupted:
+            raise RunFailed("cannot use the journal: disk I/O error")
+        return plan(journal, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "plan", fails_for_the_other)
+        with pytest.raises(RunFailed, match="disk I/O error"):
+            run("a.csv")
+    report = resume(interrupted)
+    assert report is not None
+    assert len(rows()) == 3
+
+
 def test_one_dataset_in_two_formats_is_an_error_that_lists_them(run: Load) -> None:
     write("x.csv", january(1))
     write("x.tsv", january(1).replace(",", "\t"))
@@ -319,3 +342,14 @@ def test_an_unreadable_file_is_a_clear_error(
         run("a.csv", "b.csv")
     assert "permissions" in caught.value.advice
     assert len(rows()) == 1
+
+
+def test_the_report_of_a_load_refused_for_its_files_holds_all_that_differ(run: Load) -> None:
+    usual = [write(f"usual{number}.csv", january(1)) for number in range(3)]
+    others = [write(f"other{number}.csv", "day,id\n2024-01-01,1\n") for number in range(2)]
+    with pytest.raises(Refused) as caught:
+        run(*others, *usual)
+    assert "2 files have other columns than usual0.csv: other0.csv (missing: amount), other1" in caught.value.message
+    assert caught.value.report
+    (finding,) = caught.value.report.findings
+    assert [Path(sample.file or "").name for sample in finding.samples] == others

@@ -177,6 +177,18 @@ def test_a_truncated_compressed_file_is_refused(folder: Path) -> None:
     assert_refused(outcome, "t.csv.gz")
 
 
+def test_a_compressed_file_that_ends_too_early_is_to_be_fetched_again_not_resumed(folder: Path) -> None:
+    import gzip
+
+    packed = gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (number, number**5) for number in range(500_000)))
+    Path("t.csv.gz").write_bytes(packed[:-1000])
+    outcome = etl("load", "t.csv.gz", "--target", "duckdb:w.duckdb", "--json")
+    assert_refused(outcome, "t.csv.gz is cut short after some 1")
+    assert "Fetch the file again, and run `etl load`." in outcome.error
+    assert "etl resume" not in outcome.error
+    assert outcome.document["status"] == "refused"
+
+
 def test_compressed_files_load_as_what_they_hold(folder: Path) -> None:
     import bz2
     import gzip

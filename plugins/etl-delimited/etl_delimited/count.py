@@ -12,8 +12,11 @@ from etl_delimited.split import split_likely
 from etl_delimited.stream import LimitedStream, open_source
 from etl_delimited.structure import Scanner, marks_of
 from etl_delimited.tokens import tokenize
+from etl_framework import Interrupted, first_completed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from etl_delimited.dialect import Dialect
     from etl_delimited.stream import Readable
     from etl_framework import Source
@@ -40,8 +43,7 @@ def count_rows(source: Source, dialect: Dialect, width: int, workers: int) -> in
         return counter.count_all()
     range_bytes = max(source.size // (workers * _RANGES_PER_WORKER), _LEAST_BYTES)
     ranges = split_likely(source, dialect, width, range_bytes)
-    with ThreadPoolExecutor(workers, thread_name_prefix="count") as pool:
-        outcomes = list(pool.map(counter.count_range, ranges))
+    outcomes = _side_by_side(counter, ranges, workers)
     total, in_quotes = 0, False
     for place, outcome in zip(ranges, outcomes, strict=True):
         count, in_quotes = counter.count_range(place, in_quotes=True) if in_quotes else outcome
@@ -49,11 +51,33 @@ def count_rows(source: Source, dialect: Dialect, width: int, workers: int) -> in
     return total
 
 
+def _side_by_side(counter: _Counter, ranges: Sequence[tuple[int, int]], workers: int) -> list[tuple[int, bool]]:
+    """What counting each range gives; whatever ends it, such as Ctrl-C, ends all of them between two blocks."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="count") as pool:
+        try:
+            futures = [pool.submit(counter.count_range, place) for place in ranges]
+            pending = set(futures)
+            while pending:
+                done, pending = first_completed(pending)
+                for future in done:
+                    future.result()
+        except BaseException:
+            counter.stop()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
+
+
 class _Counter:
     def __init__(self, source: Source, dialect: Dialect, *, keep_blank: bool) -> None:
+        self._stopped = False
         self._source, self._dialect, self._keep_blank = source, dialect, keep_blank
         self._marks = marks_of(dialect)
         self._quote = None if dialect.quote is None else dialect.quote.encode(dialect.encoding)
+
+    def stop(self) -> None:
+        """Have every count under way, in whichever thread, raise :class:`Interrupted` before its next block."""
+        self._stopped = True
 
     def count_all(self) -> int:
         """Records of a compressed source."""
@@ -75,6 +99,8 @@ class _Counter:
         reader, buffer = LineReader(stream, self._dialect, self._source.path), bytearray(_BLOCK_BYTES)
         scanner, total = Scanner(self._marks), 0
         while size := reader.fill(buffer):
+            if self._stopped:
+                raise Interrupted("stopped between two blocks")
             count, in_quotes = self._count_block(scanner, buffer, size, in_quotes)
             total += count
         return total, in_quotes

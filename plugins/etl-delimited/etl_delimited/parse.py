@@ -13,7 +13,7 @@ from pyarrow import csv
 
 from etl_delimited.checks import outside_calendar, too_large
 from etl_delimited.dates import DatePattern
-from etl_delimited.misread import finite_rows, hexadecimal_rows, infinite_rows, may_hold_hexadecimal
+from etl_delimited.misread import finite_rows, hexadecimal_fields, hexadecimal_rows, infinite_rows
 from etl_framework import FLOATS, INTEGERS, InputError, Kind, UsageError
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Parser:
     def parse(self, records: Buffer) -> pa.RecordBatch:
         """Parse records.
 
-        :param records: whole records in UTF-8, ending with a line end.
+        :param records: whole records in UTF-8, as :attr:`RecordBuffer.records` gives them.
         :raises ParseError: some record does not fit.
         """
         return self.batch(self.fields(records))
@@ -169,15 +169,17 @@ class Parser:
             arrays.append(array)
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
-    def texts(self, records: Buffer, *, field: int | None = None, skip: InvalidRows | None = None) -> pa.Table:
+    def texts(
+        self, records: Buffer, *, fields: Sequence[int] | None = None, skip: InvalidRows | None = None
+    ) -> pa.Table:
         """Fields as text, null where it is a null value of a column other than text.
 
-        :param field: only this one.
+        :param fields: only these, in this order.
         :param skip: takes the records with a wrong number of fields; without it they are an error.
         :raises ParseError: a record has a wrong number of fields.
         """
-        names = self._names if field is None else [self._names[field]]
-        if not len(records):
+        names = self._names if fields is None else [self._names[field] for field in fields]
+        if not len(records) or not names:
             return pa.schema([(name, pa.string()) for name in names]).empty_table()
         text, stand_in = self._with_single_delimiter(records)
         options = csv.ConvertOptions(
@@ -293,16 +295,18 @@ class Parser:
 
         :raises ParseError: one is not.
         """
-        if self._integers and may_hold_hexadecimal(records, self.utf8):
-            texts = self.texts(records)
-            for at in self._integers:
-                if len(rows := hexadecimal_rows(whole(texts.column(self.layout.fields[at])))):
+        if self._integers:
+            suspected = hexadecimal_fields(records, self.utf8, fields.num_rows, self.layout.width)
+            among = [at for at in self._integers if self.layout.fields[at] in suspected]
+            texts = self.texts(records, fields=[self.layout.fields[at] for at in among])
+            for at, column in zip(among, texts.columns, strict=True):
+                if len(rows := hexadecimal_rows(whole(column))):
                     raise ParseError(at, int(rows[0]), "hexadecimal digits")
         for at in self._floats:
             field = self.layout.fields[at]
             if len(infinite := infinite_rows(whole(fields.column(field)))):
-                texts = whole(self.texts(records, field=field).column(0)).take(pa.array(infinite))
-                if len(rows := finite_rows(texts)):
+                numbers = whole(self.texts(records, fields=[field]).column(0)).take(pa.array(infinite))
+                if len(rows := finite_rows(numbers)):
                     raise ParseError(at, int(infinite[rows[0]]), "beyond the range")
 
     def _located(self, message: str) -> ParseError:

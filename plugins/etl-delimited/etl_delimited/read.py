@@ -246,7 +246,7 @@ class _PartReader:
             records = self.window.records
             chosen = rows if sifted is None else sifted.kept[rows]
             starts = record_starts(records, self.parser) if sifted is None else sifted.starts
-            texts = self.parser.texts(joined(records, starts, chosen), field=self.parser.layout.fields[at])
+            texts = self.parser.texts(joined(records, starts, chosen), fields=[self.parser.layout.fields[at]])
             values = texts.column(0).to_pylist()
             if rounded := rounded_integers(values):
                 raise Misfits(at, [values[index] for index in rounded], int(chosen[rounded[0]]))
@@ -267,9 +267,9 @@ class _PartReader:
         kept = records if sifted is None else joined(records, sifted.starts, sifted.kept)
         if not len(kept):
             return
-        texts = self.parser.texts(kept)
-        for at in inferred:
-            values = whole(texts.column(self.parser.layout.fields[at]))
+        texts = self.parser.texts(kept, fields=[self.parser.layout.fields[at] for at in inferred])
+        for at, column in zip(inferred, texts.columns, strict=True):
+            values = whole(column)
             if len(rows := padded_rows(values)):
                 first = int(rows[0]) if sifted is None else int(sifted.kept[rows[0]])
                 raise Misfits(at, values.take(pa.array(rows)).unique().to_pylist(), first)

@@ -130,7 +130,10 @@ class RecordBuffer:
 
     @property
     def records(self) -> memoryview:
-        """The same, with a line end in any case."""
+        """The same, with a line end behind the source's last record if it has none.
+
+        A last record that ends with an escape character gets none: it would be escaped, and part of the value.
+        """
         return memoryview(self._buffer)[: self._cut + self._lacks_line_end]
 
     @property

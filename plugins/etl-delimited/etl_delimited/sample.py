@@ -11,8 +11,7 @@ from etl_delimited.cells import cut
 from etl_delimited.content import compression_of, is_delimited_text
 from etl_delimited.encoding import TextEncoding, encoding_of
 from etl_delimited.scan import last_record_end
-from etl_delimited.stream import unreadable
-from etl_framework import InputError
+from etl_delimited.stream import damaged, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,10 +118,7 @@ def _decompressed(source: Source, compression: str, size: int) -> tuple[bytes, i
             data = stream.read(size + 1)
             return data, source.size if len(data) <= size else file.tell()
     except OSError as error:
-        raise InputError(
-            f"{source.path} is no whole {compression} file: {error}",
-            advice="The file is damaged or cut short: fetch it again.",
-        ) from error
+        raise damaged(source.path, compression, str(error)) from error
 
 
 def _text(data: bytes, encoding: str, *, whole: bool) -> str:

@@ -70,7 +70,7 @@ class Misfits(Exception):
 def sift(records: Buffer, parser: Parser, *, unclosed: bool) -> Sifted:
     """Sift the records of a block.
 
-    :param records: whole records in UTF-8, ending with a line end.
+    :param records: whole records in UTF-8, as :attr:`RecordBuffer.records` gives them.
     :param unclosed: the last record ends within quotes.
     :raises Misfits: values of an inferred column do not fit, in records that are good otherwise.
     """
@@ -226,7 +226,7 @@ class _Sieve:
         :returns: whether there are any.
         """
         skipped = InvalidRows()
-        texts = self.parser.texts(self._joined(candidates), field=0, skip=skipped)
+        texts = self.parser.texts(self._joined(candidates), fields=[0], skip=skipped)
         # The parser ends records where the structure does, or nothing here could be told.
         assert texts.num_rows + len(skipped.widths) == len(candidates)
         expected = self.parser.layout.width
@@ -243,7 +243,7 @@ class _Sieve:
         :raises Misfits: the column is inferred.
         """
         field = self.parser.layout.fields[at]
-        texts = whole(self.parser.texts(self._joined(candidates), field=field).column(0))
+        texts = whole(self.parser.texts(self._joined(candidates), fields=[field]).column(0))
         rows = np.arange(len(candidates)) if refused else np.flatnonzero(self._wrong(at, texts))
         if self.columns[at].declared:
             self._reject_texts(candidates[rows], at, texts.take(pa.array(rows)))

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
-from etl_framework import InputError, SourceChanged
+from etl_framework import InputError, SourceChanged, SourceDamaged, bytes_in_words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +26,8 @@ class Readable(Protocol):
         """Fill the beginning of the buffer.
 
         :returns: bytes read; 0 only at the end, fewer than fit at any time.
-        :raises InputError: the source cannot be read, or is damaged or cut short in its compression.
+        :raises InputError: the source cannot be read.
+        :raises SourceDamaged: it is damaged or cut short in its compression.
         """
 
 
@@ -63,6 +64,20 @@ def unreadable(path: str, error: OSError) -> InputError:
     return InputError(
         f"{path} cannot be read: {error.strerror or error}", advice="Check the path, its permissions and the disk."
     )
+
+
+def damaged(path: str, compression: str, reason: str, content: int = 0) -> SourceDamaged:
+    """The error for a compressed source that does not decompress to its end.
+
+    :param reason: what the decompressor says.
+    :param content: bytes that it gave before, more or less.
+    """
+    after = f" after some {bytes_in_words(content)} of content" if content else ""
+    if "cut short" in reason or "truncated" in reason.lower():
+        what = f"is cut short{after}: its {compression} data does not reach its end"
+    else:
+        what = f"is damaged{after}: {compression} data does not decompress ({reason})"
+    return SourceDamaged(f"{path} {what}", advice="Fetch the file again, and run `etl load`.")
 
 
 class PlainStream:
@@ -149,13 +164,13 @@ class DecompressedStream:
             raise unreadable(path, error) from error
         if self._file.size() == 0:
             self._file.close()
-            raise self._damaged("it is empty")
+            raise damaged(path, compression, "cut short")
         # Arrow's stumbles over an empty bz2 stream between others.
         self._stream = (
             _Bz2Reader(self._file) if compression == "bz2" else pa.CompressedInputStream(self._file, compression)
         )
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="decompress")
-        self._consumed = 0
+        self._consumed = self._given = 0
         self._chunk = memoryview(b"")
         self._next: Future[bytes] | None = self._worker.submit(self._decompress)
 
@@ -192,7 +207,8 @@ class DecompressedStream:
         try:
             chunk = self._next.result()
         except (OSError, pa.ArrowException) as error:
-            raise self._damaged(str(error)) from error
+            raise damaged(self._path, self._compression, str(error), self._given) from error
+        self._given += len(chunk)
         self._next = self._worker.submit(self._decompress) if chunk else None
         return chunk
 
@@ -200,12 +216,6 @@ class DecompressedStream:
         chunk: bytes = self._stream.read(_CHUNK_BYTES)
         self._consumed = self._file.tell()
         return chunk
-
-    def _damaged(self, reason: str) -> InputError:
-        return InputError(
-            f"{self._path} is no whole {self._compression} file: {reason}",
-            advice="The file is damaged or cut short: fetch it again.",
-        )
 
 
 class _Bz2Reader:

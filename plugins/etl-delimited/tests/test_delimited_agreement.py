@@ -14,6 +14,7 @@ from etl_delimited import count as counting
 from etl_delimited import scan
 from etl_delimited.dialect import Dialect
 from etl_delimited.format import DelimitedFormat
+from etl_delimited.records import RecordBuffer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -151,7 +152,7 @@ class File:
         data = text.encode(dialect.encoding)
         path = folder / "x.csv"
         path.write_bytes(data)
-        self.source = Source(path=str(path), size=len(data), modified_ns=0, inode=0, digest="")
+        self.source = Source(path=str(path), size=len(data), modified_ns=0, changed_ns=0, inode=0, digest="")
         names = [f"c{number}" for number in range(width)]
         self.columns = [Column(name=name, type=ColumnType.parse("varchar"), declared=True) for name in names]
         self.format = DelimitedFormat(dialect=dialect, header=tuple(names))
@@ -262,6 +263,25 @@ def test_an_escape_after_a_closing_quote_takes_the_meaning_from_the_next(tmp_pat
     found = file.read(file.whole(), 1 << 20)
     assert file.format.count_rows(file.source, 1) == len(found.rows) + len(found.bad) == len(expected)
     assert list(found.rows.values()) == [row for row in expected if len(row) == len(expected[0])]
+
+
+@pytest.mark.parametrize(
+    ("text", "records"),
+    [("a,b", b"a,b\n"), ("a,b\n", b"a,b\n"), ("a,b\\", b"a,b\\"), ("a,b\\\\", b"a,b\\\\"), ('a,"b\\', b'a,"b\\')],
+)
+def test_a_last_record_gets_the_line_end_it_lacks_unless_that_would_be_escaped(text: str, records: bytes) -> None:
+    dialect = Dialect(header=False, escape="\\")
+    window = RecordBuffer(io.BytesIO(text.encode()), dialect, 64, path="x.csv", offset=0, line=0, last=True)
+    assert window.advance()
+    assert (bytes(window.records), bytes(window.data)) == (records, text.encode())
+
+
+@pytest.mark.parametrize(("last", "value"), [("b", "b"), ("b\\", "b"), ("b\\\\", "b\\")])
+def test_a_last_record_without_a_line_end_is_read_with_no_line_end_in_its_value(
+    tmp_path: Path, last: str, value: str
+) -> None:
+    file = File(tmp_path, f"1,2\na,{last}", Dialect(header=False, escape="\\"), 2)
+    assert list(file.read(file.whole(), 1 << 20).rows.values()) == [["1", "2"], ["a", value]]
 
 
 @pytest.mark.parametrize("block_bytes", range(16, 30))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import math
 from decimal import Decimal
 from itertools import pairwise
@@ -13,6 +15,7 @@ import pytest
 from etl_delimited.dialect import Dialect
 from etl_delimited.format import DelimitedFormat
 from etl_delimited.misfits import wrong
+from etl_delimited.misread import hexadecimal_fields
 from etl_delimited.parse import Layout, ParseError, Parser
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,7 +50,7 @@ class Reading:
     ):
         path = folder / "data.csv"
         path.write_bytes(content)
-        source = Source(path=str(path), size=len(content), modified_ns=0, inode=0, digest="")
+        source = Source(path=str(path), size=len(content), modified_ns=0, changed_ns=0, inode=0, digest="")
         form = DelimitedFormat(dialect=Dialect(**{"header": False, **dialect}), header=tuple(c.name for c in cols))
         self.rows: list[tuple[object, ...]] = []
         self.data = b""
@@ -256,7 +259,7 @@ def test_half_a_unit_at_the_end_of_utf_16_is_a_bad_row(read):
 def test_a_field_that_the_run_does_not_load_must_be_text_too(tmp_path):
     path = tmp_path / "data.csv"
     path.write_bytes(b"1,a\n2,\xff\n")
-    source = Source(path=str(path), size=8, modified_ns=0, inode=0, digest="")
+    source = Source(path=str(path), size=8, modified_ns=0, changed_ns=0, inode=0, digest="")
     form = DelimitedFormat(dialect=Dialect(header=False), header=("c0", "c1"))
     part = Part(source=0, number=0, start=0, end=8)
     block = next(iter(form.read(source, part, columns("bigint"), WHOLE)))
@@ -371,6 +374,47 @@ def test_a_hexadecimal_integer_is_found_wherever_it_lies_in_a_block(read):
         assert [bad.value for bad in found.bad] == ["0x7"]
 
 
+@pytest.mark.parametrize(
+    ("records", "fields"),
+    [
+        ("1,a 0x1f,2\n", set()),
+        ("1,0x1f,2\n3,b,4\n", {1}),
+        ("1,b,2\n3,b,  0X1f\n", {2}),
+        ("1,b,2\r\n0x3,b,4\r\n", {0}),
+        ('1,"0x1f",2\n', {1}),
+        ('1,say "0x1f,2\n', set()),
+        ('1,"a,b",2\n3,0x1f,4\n', {0, 1, 2}),
+        ("1," + " " * 99 + "0x1f,2\n", {0, 1, 2}),
+    ],
+)
+def test_only_fields_that_begin_like_a_hexadecimal_integer_are_read_once_more(records, fields):
+    assert hexadecimal_fields(records.encode(), Dialect(), records.count("\n"), 3) == fields
+
+
+CELLS = st.one_of(
+    st.sampled_from(["0x1f", " 0X2", "0x", "a 0x1f", "0", "17", "", "x", "a,b", 'say "0x1f"', "one\n0x1f", '0"x1']),
+    st.text('0x1, "\n\\', max_size=6),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.tuples(CELLS, st.sampled_from(["1", "-2", '"3"', "0x1f", " 0x2", '"0x3"', '"0"x4', ""]), CELLS)),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_integers_refuse_hexadecimal_digits_and_texts_keep_them(read, rows, quoting):
+    def cell(text):
+        out = io.StringIO()
+        csv.writer(out, quoting=quoting, lineterminator="\n").writerow([text])
+        return out.getvalue()[:-1]
+
+    content = "".join(f"{cell(first)},{number},{cell(last)}\n" for first, number, last in rows)
+    found = read(content, cols=columns("varchar", "bigint", "varchar"))
+    good = [(first, last) for first, number, last in rows if "x" not in number]
+    assert [(first or "", last or "") for first, _, last in found.rows] == good
+    assert len(found.bad) == len(rows) - len(good)
+
+
 def test_a_null_value_may_look_like_a_hexadecimal_integer(read):
     found = read("1\n0x0\n", cols=columns("bigint"), null_values=("", "0x0"))
     assert found.rows == [(1,), (None,)]
@@ -434,7 +478,7 @@ def test_null_values_are_not_bad_wherever_a_block_goes_the_long_way(read):
 def test_positions_of_good_rows_are_right_beside_bad_ones(tmp_path):
     path = tmp_path / "data.csv"
     path.write_bytes(b"1,a\nx,b\n2,c\n")
-    source = Source(path=str(path), size=12, modified_ns=0, inode=0, digest="")
+    source = Source(path=str(path), size=12, modified_ns=0, changed_ns=0, inode=0, digest="")
     form = DelimitedFormat(dialect=Dialect(header=False), header=("c0", "c1"))
     part = Part(source=0, number=3, start=0, end=12)
     block = next(iter(form.read(source, part, columns("bigint", "varchar"), WHOLE)))

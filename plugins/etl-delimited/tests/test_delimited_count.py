@@ -6,9 +6,11 @@ import bz2
 import csv
 import gzip
 import io
+import os
 import re
+import signal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from etl_delimited import count as counting
@@ -28,7 +30,7 @@ content = escapes | st.text(alphabet='a,b"\n', max_size=300)
 
 def source_of(path: Path, data: bytes) -> Source:
     path.write_bytes(data)
-    return Source(path=str(path), size=len(data), modified_ns=0, inode=0, digest="")
+    return Source(path=str(path), size=len(data), modified_ns=0, changed_ns=0, inode=0, digest="")
 
 
 def rows_of(text: str, dialect: Dialect) -> list[list[str]]:
@@ -120,3 +122,22 @@ def test_blocks_end_at_line_ends_and_together_are_the_source(tmp_path: Path) -> 
             assert found.endswith(b"\r\n") or found == data
             assert reader.offset == len(found)
     assert found == data
+
+
+def test_ctrl_c_ends_a_count_between_two_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "_BLOCK_BYTES", 16)
+    monkeypatch.setattr(counting, "_LEAST_BYTES", 16)
+    counted = []
+    count_block = counting._Counter._count_block
+
+    def count_and_interrupt(counter: counting._Counter, *args: Any) -> tuple[int, bool]:
+        if not counted:
+            os.kill(os.getpid(), signal.SIGINT)
+        counted.append(args)
+        return count_block(counter, *args)
+
+    monkeypatch.setattr(counting._Counter, "_count_block", count_and_interrupt)
+    source = source_of(tmp_path / "a.csv", b"1234567\n" * (1 << 20))
+    with pytest.raises(KeyboardInterrupt):
+        count_rows(source, Dialect(), 1, workers=2)
+    assert len(counted) < source.size // 16 // 4

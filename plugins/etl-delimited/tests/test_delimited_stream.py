@@ -12,7 +12,7 @@ import pytest
 from etl_delimited.dialect import Dialect
 from etl_delimited.stream import ByteStream, open_source
 
-from etl_framework import InputError
+from etl_framework import InputError, SourceDamaged
 
 # Its beginning does not compress, so that there is something to cut off.
 TEXT = random.Random(1).randbytes(300 << 10) + b"some,text,again\n" * 300_000
@@ -71,7 +71,21 @@ def test_a_compressed_source_cut_short_is_an_error(
 ) -> None:
     path = tmp_path / "cut"
     path.write_bytes((PACKED[compression] * members)[:-missing])
-    with pytest.raises(InputError, match="cut"), open_source(str(path), Dialect(compression=compression)) as stream:
+    with pytest.raises(SourceDamaged, match=r"cut short.*") as caught, open_source(
+        str(path), Dialect(compression=compression)
+    ) as stream:  # fmt: skip
+        read_all(stream)
+    assert caught.value.message.startswith(f"{path} is cut short")
+    assert "etl load" in caught.value.advice
+
+
+@compressions
+def test_how_much_a_source_held_before_it_was_cut_short_is_told(tmp_path: Path, compression: str) -> None:
+    path = tmp_path / "cut"
+    path.write_bytes(COMPRESSIONS[compression](b"id,name\n" * (1 << 20)) + PACKED[compression][:-9])
+    with pytest.raises(SourceDamaged, match=r"after some 8\.\d+ MB of content|after some 1\d\.\d MB"), open_source(
+        str(path), Dialect(compression=compression)
+    ) as stream:  # fmt: skip
         read_all(stream)
 
 
@@ -80,7 +94,7 @@ def test_a_compressed_source_cut_short_is_an_error(
 def test_what_is_not_compressed_is_an_error_that_names_the_file(tmp_path: Path, compression: str, data: bytes) -> None:
     path = tmp_path / "plain"
     path.write_bytes(data)
-    with pytest.raises(InputError, match=r"plain is no whole"), open_source(
+    with pytest.raises(InputError, match=r"plain is (damaged|cut short)"), open_source(
         str(path), Dialect(compression=compression)
     ) as stream:  # fmt: skip
         read_all(stream)
