@@ -207,8 +207,9 @@ def _serve(connection: Connection, stopped: Any) -> None:
     """What a worker process does: take an item, answer events and then a result or a failure, until the pipe ends."""
     import pickle
 
-    # Ctrl-C reaches the whole process group; the parent decides when a worker ends.
+    # Ctrl-C and what stops services reach the whole process group; the parent decides when a worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="etl-parent", daemon=True).start()
 
     def emit(event: Event) -> None:

@@ -19,7 +19,7 @@ from etl_framework.cli.session import Session
 number, instant = int(sys.argv[1]), sys.argv[2]
 
 def strike():
-    os.kill(os.getpid(), number)
+    os.killpg(os.getpgid(0), number)
 
 def observe(event):
     if event.name == instant:
@@ -29,7 +29,7 @@ Session.observers = lambda self: (observe,)
 if instant == "count":
     import etl_framework.api
     etl_framework.api._counted = lambda *_: strike()
-if instant == "compress":
+elif instant == "compress":
     import etl_compression.files
     create = etl_compression.files.Temporaries.create
     def create_and_strike(*arguments):
@@ -60,7 +60,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def stopped(number: int, instant: str, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", STOPPED, str(int(number)), instant, *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    # A terminal, and what stops services, reach every process of the group.
+    return subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
 
 
 @SIGNALS
@@ -77,7 +78,15 @@ def test_a_command_with_nothing_to_resume_says_so_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("words", [["load", "big.csv", "--part-size", "32KiB"], ["demo"]], ids=["load", "demo"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["load", "big.csv", "--part-size", "32KiB"],
+        ["load", "big.csv", "--part-size", "32KiB", "--executor", "processes:2"],
+        ["demo"],
+    ],
+    ids=["load", "load on processes", "demo"],
+)
 def test_a_run_that_a_signal_stops_is_resumable_and_told_how(folder: Path, number: int, words: list[str]) -> None:
     ended = stopped(number, "part_staged", *words)
     assert ended.returncode == 6, ended.stderr
