@@ -53,6 +53,11 @@ CLI_INTRODUCTION = """\
 
 Results go to standard output, log and progress to standard error. With `--json` a command prints exactly one JSON
 document, which has a `schema_version`. Global options stand before the command: `etl --quiet load sales`.
+
+Exit codes: 0 done; 1 failed, or a question was not answered with yes; 2 usage or configuration, files that are not
+there included; 3 refused for what the data is; 4 a plugin is broken or missing; 5 cannot connect; 6 interrupted, and
+`etl resume` goes on; 7 another run of the same job is under way; 130 and 143 stopped by Ctrl-C or SIGTERM with nothing
+to resume.
 """
 
 

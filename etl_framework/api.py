@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,13 @@ from etl_framework.errors import UsageError
 from etl_framework.plugins import Plugins, PluginSettings
 from etl_framework.sources import find_sources
 from etl_framework.state import State
+from etl_framework.values import Status
 
 if TYPE_CHECKING:
     from etl_framework.journal import RunRecord
     from etl_framework.planning import LoadPlan
     from etl_framework.protocols import Emit
+    from etl_framework.pruning import PrunedRun
     from etl_framework.validating import Validation
     from etl_framework.values import Analysis, Job, RunReport
 
@@ -116,11 +119,26 @@ class Workspace:
             return tuple(_counted(analysis, executor.workers, plugins) for analysis in analyses)
 
     def runs(self) -> tuple[RunRecord, ...]:
-        """Every run of this state folder, the latest first."""
+        """Every run of this state folder, the latest first; one whose process was killed counts as interrupted."""
         if not self.state.exists:
             return ()
         with self.state.journal() as journal:
-            return journal.runs()
+            records = journal.runs()
+        alive = self._under_way(records)
+        return tuple(
+            dataclasses.replace(record, status=Status.INTERRUPTED)
+            if record.status is Status.RUNNING and record.run not in alive
+            else record
+            for record in records
+        )
+
+    def _under_way(self, records: Iterable[RunRecord]) -> set[str]:
+        """Which runs a living process works on: of each job and target that is locked, the last that wrote anything."""
+        last: dict[tuple[str, str], RunRecord] = {}
+        for record in sorted(records, key=lambda record: record.updated):
+            if record.status is Status.RUNNING:
+                last[record.job, record.target] = record
+        return {record.run for (job, target), record in last.items() if self.state.is_locked(job, target)}
 
     def report(self, run: str) -> RunReport | None:
         """The report of a run that has ended; None while it has not.
@@ -133,7 +151,11 @@ class Workspace:
             raise UsageError(f"there is no run {run!r}", advice=f"No run was ever begun in {self.state.folder}.")
         with self.state.journal() as journal:
             text = journal.report(run)
-        return None if text is None else dataclasses.replace(report_from_json(text), replayed=True)
+        if text is None:
+            return None
+        # A later run may have taken its place since.
+        resumable = run in {record.run for record in self.to_resume()}
+        return dataclasses.replace(report_from_json(text), replayed=True, resumable=resumable)
 
     def replay(self, report: RunReport) -> tuple[str, ...]:
         """Show an old report on standard output again, through the reporters.
@@ -145,8 +167,41 @@ class Workspace:
     def to_resume(self) -> tuple[RunRecord, ...]:
         """The runs that stopped before their end and are not under way, the latest first."""
         return tuple(
-            record for record in self.runs() if record.resumable and not self.state.is_locked(record.job, record.target)
+            record
+            for record in self.runs()
+            if record.resumable
+            and record.status is not Status.RUNNING
+            and not self.state.is_locked(record.job, record.target)
         )
+
+    def prunable(
+        self, *runs: str, older_than: timedelta = timedelta(days=30), unfinished: bool = False
+    ) -> tuple[RunRecord, ...]:
+        """The runs that :meth:`prune` is to remove; see :func:`etl_framework.pruning.prunable`.
+
+        :param runs: ids; without any, all finished runs of that age.
+        :param unfinished: those that could be resumed, too.
+        """
+        from etl_framework.pruning import prunable
+
+        before = datetime.now(UTC) - older_than
+        idle = {record.run for record in self.to_resume()}
+        return prunable(self.runs(), names=runs, before=before, unfinished=unfinished, idle=idle)
+
+    def prune(self, records: Iterable[RunRecord], *, rejects: bool = False) -> tuple[PrunedRun, ...]:
+        """Remove runs from the journal and the state folder; see :func:`etl_framework.pruning.prune`.
+
+        :param rejects: their reject files, too.
+        """
+        from etl_framework.pruning import prune
+
+        if not self.state.exists:
+            return ()
+        with self.state.journal() as journal:
+            return tuple(
+                prune(record.run, self.state, journal, lambda: Plugins.load(self.settings), rejects=rejects)
+                for record in records
+            )
 
     def resume(
         self,
@@ -167,14 +222,21 @@ class Workspace:
             if not stopped:
                 return None
             if len(stopped) > 1:
-                listed = ", ".join(f"{record.run} ({record.job})" for record in stopped)
-                raise UsageError(f"several runs can be resumed: {listed}", advice="Name one: `etl resume RUN`.")
+                raise UsageError(
+                    "\n".join(["several runs can be resumed:", *map(_in_a_line, stopped)]),
+                    advice="`etl resume RUN` goes on with one; `etl runs prune RUN` discards one.",
+                )
             run = stopped[0].run
         if not self.state.exists:
             raise UsageError(f"there is no run {run!r}", advice=f"No run was ever begun in {self.state.folder}.")
         return resume(
             run, Plugins.load(self.settings), self.state, executor=executor, observers=observers, console=console
         )
+
+
+def _in_a_line(record: RunRecord) -> str:
+    begun = f"{record.started:%Y-%m-%d %H:%M:%S}"
+    return f"{record.run}  {record.job} into {record.table}, {record.status}, begun {begun} UTC"
 
 
 def _counted(analysis: Analysis, workers: int, plugins: Plugins) -> Analysis:

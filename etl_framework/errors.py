@@ -14,7 +14,7 @@
     │   ├── HookFailed            raised inside a hook, or answered nonsense
     │   └── NoPluginError         nobody answers what was asked
     ├── ConnectError              fix the address or the credentials                exit 5
-    ├── Interrupted               go on with ``etl resume``                         exit 6
+    ├── Interrupted               a run was stopped: go on with ``etl resume``      exit 6
     ├── Locked                    wait for the other run                            exit 7
     └── RunFailed                 load, upload or reconciliation failed             exit 1
         └── ReconciliationError   what is in the table is not what was in the file
@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """What the command line returns to the shell."""
+    """What the command line returns to the shell.
+
+    A command that a signal stopped while there was nothing to resume returns what shells give for the signal: 130 for
+    Ctrl-C, 143 for SIGTERM.
+    """
 
     DONE = 0
     FAILED = 1

@@ -195,7 +195,7 @@ class _Worker:
         except (EOFError, OSError) as error:
             raise RunFailed(
                 "a worker process died, perhaps for lack of memory",
-                advice="Go on with `etl resume`, with fewer workers (--jobs) or with --executor threads:.",
+                advice="Use fewer workers (--jobs), or --executor threads:.",
             ) from error
         kind, answer = message
         if failure is not None or kind == "failure":
@@ -207,8 +207,9 @@ def _serve(connection: Connection, stopped: Any) -> None:
     """What a worker process does: take an item, answer events and then a result or a failure, until the pipe ends."""
     import pickle
 
-    # Ctrl-C reaches the whole process group; the parent decides when a worker ends.
+    # Ctrl-C and what stops services reach the whole process group; the parent decides when a worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="etl-parent", daemon=True).start()
 
     def emit(event: Event) -> None:

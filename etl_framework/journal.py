@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from etl_framework.errors import EtlError, RunFailed, UnreadableRun
+from etl_framework.errors import EtlError, RunFailed, UnreadableRun, UsageError
 from etl_framework.values import PackedPart, Part, Status
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class RunRecord:
     :param job: the job's name.
     :param target: URL of the warehouse.
     :param table: where the rows go.
-    :param status: how far it is; ``running`` may also mean killed.
+    :param status: how far it is; in the journal, ``running`` may also mean killed: only the lock tells.
     :param started: UTC.
     :param updated: the last entry, UTC.
     :param attempts: how often it was begun or resumed.
@@ -190,6 +190,10 @@ class Journal:
             durable=True,
         )
 
+    def forget(self, run: str) -> None:
+        """Remove a run and all that is known of it."""
+        self._write(run, None, ("DELETE FROM runs WHERE run = ?", (run,)), durable=True)
+
     def resumed(self, run: str) -> None:
         """Write down that a run is begun once more."""
         statement = "UPDATE runs SET attempts = attempts + 1, status = ?, error = '' WHERE run = ?"
@@ -203,6 +207,16 @@ class Journal:
         """The run's log: (UTC, event)."""
         rows = self._all("SELECT at, event FROM log WHERE run = ? ORDER BY rowid", run)
         return tuple((datetime.fromisoformat(at), event) for at, event in rows)
+
+    def record(self, run: str) -> RunRecord:
+        """One run.
+
+        :raises UsageError: there is no such run.
+        """
+        record = next((record for record in self.runs() if record.run == run), None)
+        if record is None:
+            raise UsageError(f"there is no run {run!r}", advice="`etl runs list` shows every run.")
+        return record
 
     def runs(self) -> tuple[RunRecord, ...]:
         """Every run, the latest first."""
@@ -308,9 +322,12 @@ class Journal:
 
     # SQLite
 
-    def _write(self, run: str, event: str, *statements: tuple[str, tuple[object, ...]], durable: bool = False) -> None:
+    def _write(
+        self, run: str, event: str | None, *statements: tuple[str, tuple[object, ...]], durable: bool = False
+    ) -> None:
         """Do all of it in one transaction, with a line in the log.
 
+        :param event: None writes no line.
         :param durable: also against a power cut, together with all that was written before. What is known of a part
             need not be: after a power cut the part is read again.
         """
@@ -323,7 +340,8 @@ class Journal:
                 for statement, values in statements:
                     self._db.execute(statement, values)
                 # No row of `runs` changes for a part: it holds the plan, which is large where there are many files.
-                self._db.execute("INSERT INTO log (run, at, event) VALUES (?, ?, ?)", (run, now, event))
+                if event is not None:
+                    self._db.execute("INSERT INTO log (run, at, event) VALUES (?, ?, ?)", (run, now, event))
                 self._db.execute("COMMIT")
             except BaseException:
                 # Some failures, such as a full disk, have rolled back already.
@@ -342,7 +360,7 @@ class Journal:
         except sqlite3.OperationalError as error:
             raise RunFailed(
                 f"cannot use the journal {self._path}: {error}",
-                advice="Make room there, or see who holds the file; then go on with `etl resume`.",
+                advice="Make room there, or see who holds the file.",
             ) from error
 
     def _one(self, statement: str, run: str) -> tuple[Any, ...]:

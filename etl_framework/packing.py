@@ -188,7 +188,7 @@ def no_room(folder: Path, error: OSError) -> RunFailed:
     """What a run fails with when its own files cannot be written."""
     return RunFailed(
         f"cannot write to {folder}: {os.strerror(error.errno) if error.errno else error}",
-        advice="Make room or point --state-dir to another disk, then go on with `etl resume`.",
+        advice="Make room there, or allow writing.",
     )
 
 

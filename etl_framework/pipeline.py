@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from shutil import rmtree
@@ -24,6 +24,7 @@ from etl_framework.errors import (
     Refused,
     RunFailed,
     SourceDamaged,
+    UnreadableRun,
     UsageError,
 )
 from etl_framework.jsonable import dumps
@@ -107,9 +108,7 @@ def resume(
     :raises EtlError: as :func:`start` does.
     """
     with state.journal() as journal:
-        record = next((record for record in journal.runs() if record.run == run), None)
-        if record is None:
-            raise UsageError(f"there is no run {run!r}", advice="`etl runs list` shows every run.")
+        record = journal.record(run)
         with state.lock(record.job, record.target):
             if not record.resumable:
                 why = f" ({record.error})" if record.error else ""
@@ -167,16 +166,24 @@ class _Attempt:
         self._rejects: tuple[str, ...] = ()
 
     def carry_out(self) -> RunReport:
+        try:
+            return self._carry_out()
+        except KeyboardInterrupt:
+            # While the run was ending already: what the journal says of it holds.
+            if not self._journal.record(self._id).resumable:
+                raise
+            error = self._interrupted()
+            error.advice = self._what_next(error)
+            raise error from None
+
+    def _carry_out(self) -> RunReport:
         self._emit("run_started")
         log.info("run_started", run=self._id, job=self._job.name, table=str(self._job.table), target=self._job.target)
         try:
             with self._connected() as warehouse, self._executor() as executor:
                 receipt = self._to_the_end(warehouse, executor)
         except KeyboardInterrupt:
-            error: EtlError = Interrupted(
-                f"run {self._id} was interrupted; nothing is half done", advice=f"Go on with `etl resume {self._id}`."
-            )
-            raise self._ended_badly(error) from None
+            raise self._ended_badly(self._interrupted()) from None
         except Interrupted as error:
             raise self._ended_badly(error) from None
         except EtlError as error:
@@ -190,7 +197,7 @@ class _Attempt:
     # Steps
 
     def _to_the_end(self, warehouse: Warehouse, executor: Executor) -> Receipt:
-        codec = self._plugins.codec(self._with_codec(warehouse), self._job.target)
+        codec = codec_for(self._job, warehouse, self._plugins)
         survey = self._plan.survey or self._analyze(warehouse, executor)
         run = self._run(survey, codec)
         if (done := self._journal.receipt(self._id) or warehouse.find_load(run)) is not None:
@@ -298,10 +305,12 @@ class _Attempt:
         """What lies in the staging area for certain; parts whose pieces are nowhere whole are to be read again."""
         staged: dict[str, StagedPart] = {}
         lost = set()
-        for piece, _ in self._journal.pieces(self._id):
+        for piece, state in self._journal.pieces(self._id):
             there = _as_staged(piece)
             if warehouse.has_staged(there, run):
                 staged[piece.name] = there
+                if state != "staged":
+                    self._journal.set_piece(self._id, piece.part, piece.piece, "staged")
             elif not is_intact(piece):
                 lost.add(piece.part)
         for part in lost:
@@ -314,7 +323,8 @@ class _Attempt:
         staged = self._plugins.upload(piece, warehouse, run)
         if staged != _as_staged(piece):
             raise RunFailed(
-                f"staged part {staged.name} is not what was uploaded", advice=f"Go on with `etl resume {self._id}`."
+                f"staged part {staged.name} is not what was uploaded",
+                advice="See whether something else writes into the staging area.",
             )
         piece.path.unlink(missing_ok=True)
         self._journal.set_piece(self._id, piece.part, piece.piece, "staged")
@@ -372,9 +382,6 @@ class _Attempt:
             emit=self._observed,
             totals=self._verdict.totals if self._verdict else None,
         )
-
-    def _with_codec(self, warehouse: Warehouse) -> Job:
-        return dataclasses.replace(self._job, compress=self._job.compress or warehouse.default_codec)
 
     @contextmanager
     def _connected(self) -> Iterator[Warehouse]:
@@ -449,12 +456,27 @@ class _Attempt:
         log.info("run_ended", run=self._id, status=status, error=error.message)
         if status is Status.REFUSED:
             self._withdraw()
-        elif status is Status.FAILED and self._plan.survey is not None and not isinstance(error, CommittedWrongly):
-            error.advice = f"{error.advice} The run can be resumed: `etl resume {self._id}`.".strip()
         self._discard_unknown()
-        self._journal.set_status(self._id, status, error=error.message)
+        try:
+            self._journal.set_status(self._id, status, error=error.message)
+        except RunFailed as unwritten:
+            unwritten.advice = self._what_next(unwritten)
+            raise
+        error.advice = self._what_next(error)
         error.report = self._report(status, self._journal.receipt(self._id), error=error)
         return error
+
+    def _what_next(self, error: EtlError) -> str:
+        """What to do about the error, and then about the run."""
+        record = self._journal.record(self._id)
+        if record.status is Status.REFUSED or isinstance(error, CommittedWrongly):
+            return error.advice
+        if record.resumable:
+            return f"{error.advice} `etl resume {self._id}` goes on; `etl load` begins anew.".strip()
+        return f"{error.advice or 'Correct the cause.'} Then run `etl load` again."
+
+    def _interrupted(self) -> Interrupted:
+        return Interrupted(f"run {self._id} was interrupted; nothing is half done")
 
     def _status_after(self, error: EtlError) -> Status:
         if isinstance(error, Interrupted):
@@ -470,7 +492,7 @@ class _Attempt:
         if survey is not None:
             try:
                 with self._connected() as warehouse:
-                    codec = self._plugins.codec(self._with_codec(warehouse), self._job.target)
+                    codec = codec_for(self._job, warehouse, self._plugins)
                     warehouse.discard_staged(self._run(survey, codec))
             except EtlError as error:
                 # Why the run was refused matters more than what is left of it.
@@ -488,16 +510,23 @@ class _Attempt:
         rmtree(self._folder / "packed", ignore_errors=True)
         discard_part_rejects(self._folder, self._journal.parts(self._id))
 
+    def _known(self) -> Collection[PartOutcome]:
+        """What the parts learned that were read so far."""
+        try:
+            return self._journal.outcomes(self._id).values()
+        except UnreadableRun:
+            return ()  # written down by another version, which is why the run ends
+
     def _report(self, status: Status, receipt: Receipt | None, *, error: EtlError | None = None) -> RunReport:
-        record = next(record for record in self._journal.runs() if record.run == self._id)
         report = build_report(
-            record,
+            self._journal.record(self._id),
             plan=self._plan,
             status=status,
             verdict=self._verdict,
             receipt=receipt,
+            outcomes=() if self._verdict else self._known(),
             finished=self._journal.finished(self._id),
-            pieces=[piece for piece, _ in self._journal.pieces(self._id)],
+            staged=[piece for piece, state in self._journal.pieces(self._id) if state == "staged"],
             steps=self._steps,
             rejects=self._rejects,
             folder=self._folder,
@@ -512,6 +541,11 @@ class _Attempt:
         for problem in report.problems:
             log.warning("report_problem", run=self._id, problem=problem)
         return report
+
+
+def codec_for(job: Job, warehouse: Warehouse, plugins: Plugins) -> Codec:
+    """The codec of a job's staged parts: the job's own, or the warehouse's."""
+    return plugins.codec(dataclasses.replace(job, compress=job.compress or warehouse.default_codec), job.target)
 
 
 def _as_staged(piece: PackedPart) -> StagedPart:

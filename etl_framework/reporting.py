@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from etl_framework.errors import EtlError
     from etl_framework.journal import RunRecord
     from etl_framework.pipeline import Plan
+    from etl_framework.reading import PartOutcome
     from etl_framework.values import Finding, PackedPart, Part, Receipt
     from etl_framework.verdict import Verdict
 
@@ -26,8 +27,9 @@ def build_report(
     status: Status,
     verdict: Verdict | None,
     receipt: Receipt | None,
+    outcomes: Collection[PartOutcome],
     finished: Sequence[Part],
-    pieces: Sequence[PackedPart],
+    staged: Sequence[PackedPart],
     steps: Sequence[tuple[str, float]],
     rejects: tuple[str, ...],
     folder: Path,
@@ -36,10 +38,14 @@ def build_report(
 ) -> RunReport:
     """Put everything that is known of a run into one value; what it did not come to is zero or empty.
 
-    :param finished: the parts that were read to their end.
+    :param outcomes: of the parts that were read to their end, which count where there is no verdict on all of them.
+    :param finished: those parts.
+    :param staged: what lies in the staging area.
     """
     job, survey = plan.job, plan.survey
     totals = verdict.totals if verdict else None
+    rows = verdict.rows if verdict else sum(outcome.rows for outcome in outcomes)
+    bad = verdict.bad if verdict else sum(outcome.bad_rows.rows for outcome in outcomes)
     return RunReport(
         run=record.run,
         job=job.name,
@@ -53,14 +59,14 @@ def build_report(
         sources=plan.sources,
         columns=survey.columns if survey else job.columns,
         parts=len(survey.parts) if survey else 0,
-        rows_read=verdict.rows + verdict.bad if verdict else 0,
-        rows_staged=sum(piece.rows for piece in pieces),
+        rows_read=rows + bad,
+        rows_staged=sum(piece.rows for piece in staged),
         rows_quarantined=verdict.bad if verdict and status is Status.DONE else 0,
-        rows_bad=verdict.bad if verdict else 0,
+        rows_bad=bad,
         rows_loaded=receipt.rows if receipt else 0,
         rows_deleted=receipt.deleted if receipt else 0,
         bytes_read=sum(part.size for part in finished),
-        bytes_staged=sum(piece.size for piece in pieces),
+        bytes_staged=sum(piece.size for piece in staged),
         totals=totals,
         differences=compare(totals, receipt.totals) if totals and receipt else (),
         findings=verdict.findings if verdict else survey.findings if survey else _found_by(error),
@@ -71,6 +77,7 @@ def build_report(
         attempts=record.attempts,
         error=error.message if error else "",
         advice=error.advice if error else "",
+        resumable=record.resumable and status is not Status.DONE,
         console=console,
     )
 

@@ -110,14 +110,14 @@ def _same_size_and_time(source: Source) -> os.stat_result:
 def _touched(source: Source, what: str) -> SourceChanged:
     return SourceChanged(
         f"{source.path} changed after the run began: it {what}",
-        advice="If it is what is meant to be loaded, `etl resume` reads it again; else begin anew with `etl load`.",
+        advice="If it holds what is meant to be loaded, just have it read again.",
     )
 
 
 def _changed(source: Source, what: str) -> SourceChanged:
     return SourceChanged(
         f"{source.path} changed after the run began: it {what}",
-        advice="Bring the file back as it was and run `etl resume`, or begin anew with `etl load`.",
+        advice="Bring the file back as it was, or begin anew.",
     )
 
 

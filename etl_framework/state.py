@@ -45,15 +45,16 @@ class State:
         return folder
 
     @contextmanager
-    def lock(self, job: str, target: str) -> Iterator[None]:
+    def lock(self, job: str, target: str, *, patience: float = 1.0) -> Iterator[None]:
         """Be the only run of a job and target; the operating system ends the lock with the process.
 
+        :param patience: seconds to wait for another run to end.
         :raises Locked: another run holds it.
         """
         folder = self.folder / "locks"
         self._prepare(folder)
         name = hashlib.sha256(f"{job}\0{target}".encode()).hexdigest()[:32]
-        lock = FileLock(folder / f"{name}.lock", timeout=1)
+        lock = FileLock(folder / f"{name}.lock", timeout=patience)
         try:
             lock.acquire()
         except Timeout as error:
@@ -71,7 +72,7 @@ class State:
     def is_locked(self, job: str, target: str) -> bool:
         """Whether a run of the job and target is under way."""
         try:
-            with self.lock(job, target):
+            with self.lock(job, target, patience=0):
                 return False
         except Locked:
             return True

@@ -31,18 +31,27 @@ def supersede(run: Run, journal: Journal, warehouse: Warehouse) -> None:
         same = (record.job, record.target) == (run.job.name, run.job.target)
         if same and record.run != run.id and record.resumable and _shares_sources(record.run, run, journal):
             other = dataclasses.replace(run, id=record.run, folder=run.folder.parent / record.run)
-            status, error = _ended(other, run.id, journal, warehouse)
-            warehouse.discard_staged(other)
-            rmtree(other.folder / "packed", ignore_errors=True)
+            status = end_unfinished(other, journal, warehouse, why=f"superseded by run {run.id}")
             log.warning("run_superseded", run=record.run, by=run.id, status=status)
-            journal.supersede(record.run, status, error=error)
 
 
-def _ended(other: Run, by: str, journal: Journal, warehouse: Warehouse) -> tuple[Status, str]:
+def end_unfinished(other: Run, journal: Journal, warehouse: Warehouse, *, why: str) -> Status:
+    """End one unfinished run, as :func:`supersede` does, and remove what it staged.
+
+    :param why: stands in the journal for a run that had not committed.
+    """
+    status, error = _ended(other, why, journal, warehouse)
+    warehouse.discard_staged(other)
+    rmtree(other.folder / "packed", ignore_errors=True)
+    journal.supersede(other.id, status, error=error)
+    return status
+
+
+def _ended(other: Run, why: str, journal: Journal, warehouse: Warehouse) -> tuple[Status, str]:
     """How an earlier run ended, and why."""
     receipt = _receipt(other, journal, warehouse)
     if receipt is None:
-        return Status.SUPERSEDED, f"superseded by run {by}"
+        return Status.SUPERSEDED, why
     try:
         differences = _differences(other.id, receipt, journal)
     except (KeyError, UnreadableRun) as error:

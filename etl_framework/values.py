@@ -406,8 +406,8 @@ class StepTime:
 class RunReport:
     """The outcome of a run, whole: what reporters and notifiers receive and ``load`` returns.
 
-    :param rows_read: records in the sources.
-    :param rows_staged: records that went on; ``rows_read - rows_quarantined``.
+    :param rows_read: records in the sources; of a run that ended early, those in the parts that were read by then.
+    :param rows_staged: records in the staged parts; ``rows_read - rows_quarantined`` when all of them were staged.
     :param rows_quarantined: bad rows that were set aside so that the others could be loaded.
     :param rows_bad: bad rows, whether or not they were set aside.
     :param rows_loaded: what the warehouse says that it loaded.
@@ -421,6 +421,7 @@ class RunReport:
     :param attempts: how often the run was begun: 1, and one more for each resume.
     :param error: why the run failed; empty otherwise.
     :param advice: what to do about it.
+    :param resumable: whether ``etl resume`` can carry the run on.
     :param replayed: True when an old report is shown again; notifiers ignore it.
     :param folder: the run's own folder below the state folder, for reporters that write files.
     :param console: whether to print the report to standard output; set by the command line.
@@ -457,6 +458,7 @@ class RunReport:
     problems: tuple[str, ...] = ()
     error: str = ""
     advice: str = ""
+    resumable: bool = False
     replayed: bool = False
     console: bool = False
 

@@ -69,6 +69,12 @@ def die(item, emit):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def told_to_end(item, emit):
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    return item
+
+
 def die_while_talking(item, emit):
     if item == 0:
         threading.Thread(target=endless, args=(item, emit), daemon=True).start()
@@ -276,7 +282,11 @@ def test_an_error_is_raised_rather_than_the_interruptions_that_it_caused() -> No
 def test_a_worker_that_is_killed_fails_the_run(tasks: ModuleType, task: str) -> None:
     with pytest.raises(RunFailed, match="worker process died") as caught:
         list(ProcessExecutor(2).run(getattr(tasks, task), range(3), ignore))
-    assert "etl resume" in caught.value.advice
+    assert "--jobs" in caught.value.advice
+
+
+def test_a_worker_leaves_it_to_its_parent_to_end_it(tasks: ModuleType) -> None:
+    assert sorted(ProcessExecutor(2).run(tasks.told_to_end, range(3), ignore)) == [0, 1, 2]
 
 
 def test_a_task_that_cannot_be_built_in_the_worker_says_why(tasks: ModuleType) -> None:

@@ -182,8 +182,7 @@ def test_a_usage_error_names_what_is_wrong_and_where_to_look(
         ("HookFailed", 4),
         ("ConnectError", 5),
         ("Interrupted", 6),
-        ("Abort", 1),
-        ("KeyboardInterrupt", 6),
+        ("KeyboardInterrupt", 130),
         ("Locked", 7),
         ("ZeroDivisionError", 1),
     ],
@@ -198,6 +197,14 @@ def test_every_failure_has_its_exit_code_and_no_traceback(
     assert "Traceback" not in err
     assert re.search(r"^error: \S", err, re.MULTILINE)
     assert re.search(r"^  \S", err, re.MULTILINE), "what to do next is missing"
+
+
+def test_a_no_is_no_error_but_keeps_a_script_from_going_on(
+    fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_plugins(failing=FAILING)
+    assert run(["fail", "Abort"]) == 1
+    assert capsys.readouterr() == ("", "Nothing was changed.\n")
 
 
 def test_a_defect_is_named_as_one(fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str]) -> None:

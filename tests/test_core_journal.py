@@ -240,7 +240,7 @@ def test_a_full_disk_is_a_clear_error_and_takes_nothing_back(journal: Journal) -
     journal._all(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(RunFailed, match="disk is full") as caught:
         journal.replan("r1", b"x" * 1_000_000, [part(0)])
-    assert "etl resume" in caught.value.advice
+    assert "Make room there" in caught.value.advice
     assert (journal.plan("r1"), journal.parts("r1")) == ("plan", ())
     journal._all(f"PRAGMA max_page_count = {pages + 1000}")
     journal.replan("r1", b"x" * 1_000_000, [part(0)])

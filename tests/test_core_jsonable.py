@@ -116,6 +116,7 @@ def reports(draw: st.DrawFn) -> RunReport:
         rows_deleted=draw(COUNT),
         bytes_read=draw(COUNT),
         bytes_staged=draw(COUNT),
+        resumable=draw(st.booleans()),
         totals=draw(st.none() | st.just(totals)),
         differences=tuple(draw(st.lists(DIFFERENCES, max_size=2))),
         findings=tuple(draw(st.lists(FINDINGS, max_size=2))),

@@ -222,7 +222,7 @@ def test_a_full_disk_while_writing_says_where_and_what_to_do(full_disk: Path, co
     with pytest.raises(RunFailed, match="No space left on device") as caught:
         pack(full_disk, [lines(range(10))], content, Plain())
     assert str(full_disk) in caught.value.message
-    assert "etl resume" in caught.value.advice
+    assert "Make room there" in caught.value.advice
     assert isinstance(caught.value.__cause__, OSError)
     assert caught.value.__cause__.errno == errno.ENOSPC
 

@@ -137,7 +137,7 @@ def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
 
     with pytest.raises(RunFailed, match="No space left on device") as caught:
         fill()
-    assert "etl resume" in caught.value.advice
+    assert "Make room there" in caught.value.advice
 
 
 def test_a_full_disk_while_joining_is_a_clear_error(tmp_path: Path) -> None:

@@ -102,3 +102,16 @@ def test_the_check_of_the_readme_finds_what_it_is_for(folder: Path) -> None:
     validation = workspace.validate(workspace.job(None, ["late.csv"], {}))
     [finding] = validation.findings
     assert (finding.rule, finding.count, finding.samples[0].line) == ("time_of_day", 1, 3)
+
+
+def test_the_commands_that_are_said_to_be_missing_are_missing() -> None:
+    [listed] = re.findall(r"- Of the commands: (.*?)\.\n", PAGES[0].read_text(encoding="utf-8"), re.DOTALL)
+    known = re.findall(
+        r"^## `etl (.*)`$", (PAGES[0].parent / "docs" / "cli.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    group = ""
+    for words in (name.split() for name in re.findall(r"`([a-z ]+)`", listed)):
+        # "`runs tail` and `export`" are two commands of one group.
+        group = words[0] if len(words) > 1 else group
+        assert " ".join(words) not in known
+        assert len(words) > 1 or f"{group} {words[0]}" not in known

@@ -9,6 +9,7 @@ import click
 
 from etl_framework.cli.group import etl
 from etl_framework.cli.session import Session
+from etl_framework.cli.signals import exit_code, terminable
 from etl_framework.errors import EtlError, ExitCode
 
 
@@ -26,17 +27,18 @@ def run(arguments: Sequence[str]) -> int:
     session = Session(as_json="--json" in arguments)
     stdout = sys.stdout
     try:
-        answer = etl.main(
-            args=list(arguments), prog_name="etl", standalone_mode=False, obj=session, color=session.colour
-        )
+        with terminable():
+            answer = etl.main(
+                args=list(arguments), prog_name="etl", standalone_mode=False, obj=session, color=session.colour
+            )
         return answer if isinstance(answer, int) else ExitCode.DONE
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.Abort as abort:
-        if isinstance(abort.__cause__ or abort.__context__, KeyboardInterrupt):
-            return _interrupted(session)
-        session.complain("aborted", "Nothing was changed.", ExitCode.FAILED)
-        return ExitCode.FAILED
+        # click says so of Ctrl-C as well as of a "no".
+        if isinstance(stop := abort.__cause__ or abort.__context__, KeyboardInterrupt):
+            return _stopped(session, stop)
+        return _declined(session)
     except click.ClickException as error:
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             error.show()
@@ -48,8 +50,8 @@ def run(arguments: Sequence[str]) -> int:
         _debug(session, error)
         session.fail(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        return _interrupted(session)
+    except KeyboardInterrupt as stop:
+        return _stopped(session, stop)
     except SystemExit as exit_:
         # When whoever reads our output has seen enough, as `| head` does, rich leaves like this, and click does so
         # too after it has put another stream in place of the broken one.
@@ -74,8 +76,16 @@ def _debug(session: Session, error: Exception) -> None:
         traceback.print_exception(error)
 
 
-def _interrupted(session: Session) -> int:
-    session.complain(
-        "interrupted", "`etl runs list` shows what is unfinished; `etl resume` goes on.", ExitCode.INTERRUPTED
-    )
-    return ExitCode.INTERRUPTED
+def _stopped(session: Session, stop: KeyboardInterrupt) -> int:
+    """Tell that a signal stopped the command, where there is no run to resume."""
+    session.complain("stopped", "Nothing is left half done; run the command again to begin anew.", exit_code(stop))
+    return exit_code(stop)
+
+
+def _declined(session: Session) -> int:
+    """Tell that whoever was asked did not say yes, which is no error; the exit code keeps scripts from going on."""
+    if session.as_json or session.log_format == "json":
+        session.complain("not confirmed", "Nothing was changed.", ExitCode.FAILED)
+    else:
+        click.echo("Nothing was changed.", err=True)
+    return ExitCode.FAILED

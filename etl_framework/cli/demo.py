@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from etl_framework.cli.group import with_log
-from etl_framework.cli.load import interruptible
 from etl_framework.cli.session import Session, json_option
+from etl_framework.errors import Interrupted
 
 
 @click.command()
@@ -30,8 +30,11 @@ def demo(session: Session, folder: Path) -> None:
     path = write_demo(folder)
     workspace = Workspace.open(path, disabled=session.disabled, use=session.use, state_dir=session.state_dir)
     job = workspace.job("sales", (), {})
-    with interruptible():
+    try:
         report = workspace.load(job, observers=session.observers(), console=session.console)
+    except Interrupted as error:
+        error.advice = f"`etl -c {path} resume` goes on; `etl demo` begins anew."
+        raise
 
     def show() -> None:
         if session.quiet:

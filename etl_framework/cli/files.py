@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etl_framework.cli.group import with_log
-from etl_framework.cli.load import _what, interruptible, job_options
+from etl_framework.cli.load import _what, job_options
 from etl_framework.cli.session import Session, facts, findings, json_option, table
 from etl_framework.errors import ExitCode
 from etl_framework.likeness import alike, differences, in_many_files
@@ -28,8 +28,7 @@ _MOST_GROUPS, _MOST_NAMES, _MOST_FACTS = 20, 3, 20
 def analyze(session: Session, job_or_files: tuple[str, ...], exact: bool, **options: object) -> int:
     """Find out format, columns, types and number of rows of files."""
     workspace = session.workspace()
-    with interruptible():
-        analyses = workspace.analyze(workspace.job(*_what(workspace, job_or_files), options), exact=exact)
+    analyses = workspace.analyze(workspace.job(*_what(workspace, job_or_files), options), exact=exact)
 
     def show() -> None:
         usual, *others = alike(analyses)
@@ -81,9 +80,8 @@ def _show_group(group: tuple[Analysis, ...], usual: Analysis | None = None) -> N
 def validate(session: Session, job_or_files: tuple[str, ...], **options: object) -> int:
     """Check every row of files, and load nothing."""
     workspace = session.workspace()
-    with interruptible():
-        job = workspace.job(*_what(workspace, job_or_files), options)
-        validation = workspace.validate(job, observers=session.observers())
+    job = workspace.job(*_what(workspace, job_or_files), options)
+    validation = workspace.validate(job, observers=session.observers())
 
     def show() -> None:
         findings(validation.findings)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from etl_framework.cli.group import with_log
-from etl_framework.cli.session import Session, facts, findings, json_option, table
+from etl_framework.cli.session import Session, confirm, facts, findings, json_option, table
 from etl_framework.errors import ExitCode
 from etl_framework.terminal import bytes_in_words, seconds_in_words
 
@@ -88,8 +85,7 @@ def load(session: Session, job_or_files: tuple[str, ...], yes: bool, **options: 
     workspace = session.workspace()
     job = workspace.job(*_what(workspace, job_or_files), options)
     _confirm(job, yes)
-    with interruptible():
-        report = workspace.load(job, observers=session.observers(), console=session.console)
+    report = workspace.load(job, observers=session.observers(), console=session.console)
     session.answer("run_report", report, lambda: None)
 
 
@@ -153,9 +149,8 @@ def resume(session: Session, run: str | None, jobs: int | None, executor: str | 
     Without RUN, the one that stopped before its end; with nothing to resume it says so.
     """
     workspace = session.workspace()
-    with interruptible():
-        chosen = executor or (f"threads:{jobs}" if jobs else None)
-        report = workspace.resume(run, executor=chosen, observers=session.observers(), console=session.console)
+    chosen = executor or (f"threads:{jobs}" if jobs else None)
+    report = workspace.resume(run, executor=chosen, observers=session.observers(), console=session.console)
     if report is None:
         session.answer("nothing", {"message": "nothing to resume"}, lambda: click.echo("Nothing to resume."))
     else:
@@ -169,29 +164,9 @@ def _what(workspace: Any, words: tuple[str, ...]) -> tuple[str | None, tuple[str
 
 
 def _confirm(job: Any, yes: bool) -> None:
-    """Ask before rows are removed; without a terminal, insist on ``--yes``."""
-    import sys
-
-    from etl_framework.errors import UsageError
-
-    if yes or job.mode == "append":
+    """Ask before rows are removed."""
+    if job.mode == "append":
         return
     which = {"replace": "every row", "replace-period": f"the rows of {job.period}", "merge": "rows of the same keys"}
     change = f"{which[job.mode]} of {job.table} in {job.target}"
-    if not sys.stdin.isatty():
-        raise UsageError(f"mode {job.mode} replaces {change}", advice="Say --yes to do it unasked.")
-    click.confirm(f"Replace {change}?", abort=True, err=True)
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does: between two whole parts, resumable."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    confirm(f"Replace {change}?", yes=yes, unasked=f"mode {job.mode} replaces {change}")

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
 import click
 
 from etl_framework.cli.group import with_log
-from etl_framework.cli.session import Session, facts, json_option, table
+from etl_framework.cli.session import Session, confirm, facts, json_option, table
+from etl_framework.terminal import bytes_in_words
+
+if TYPE_CHECKING:
+    from etl_framework.pruning import PrunedRun
+
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def _age(_: click.Context, __: click.Parameter, value: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,4})([hdw])", value)
+    if not match:
+        raise click.BadParameter(f"{value!r} is no age: write 12h, 30d or 8w")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 @click.group()
 def runs() -> None:
-    """Show the runs of this state folder."""
+    """Show the runs of this state folder, and remove old ones."""
 
 
 @runs.command("list")
@@ -95,3 +112,68 @@ def show_run(session: Session, run: str | None, log: bool) -> None:
         {"run": record, "report": report, "log": [{"at": at, "event": event} for at, event in entries]},
         show,
     )
+
+
+@runs.command("prune")
+@click.argument("runs", nargs=-1, metavar="[RUN…]")
+@click.option(
+    "--older-than", metavar="AGE", default="30d", show_default=True, callback=_age, help="Least age: 12h, 30d or 8w."
+)
+@click.option("--unfinished", is_flag=True, help="Runs that could be resumed, too.  [default: finished ones only]")
+@click.option("--rejects", is_flag=True, help="Remove reject files, too.  [default: keep them]")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.  [default: remove]")
+@click.option("--yes", is_flag=True, help="Do not ask before removing.  [default: ask on a terminal]")
+@json_option
+@click.pass_obj
+@with_log
+def prune_runs(
+    session: Session,
+    runs: tuple[str, ...],
+    older_than: timedelta,
+    unfinished: bool,
+    rejects: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Remove old runs from the journal and the state folder.
+
+    Without RUN, the finished ones of that age; a RUN that is named goes whatever its age. What a run staged is removed
+    from the warehouse's staging area, and no table changes. A run that turns out to have committed its load stays
+    listed, as done. A run that is under way is never touched.
+    """
+    workspace = session.workspace()
+    chosen = workspace.prunable(*runs, older_than=older_than, unfinished=unfinished)
+
+    def preview() -> None:
+        columns = ["run", "job", "table", "status", "last entry", ""]
+        rows = [
+            (r.run, r.job, r.table, r.status, f"{r.updated:%Y-%m-%d %H:%M:%S}", "unfinished" * r.resumable)
+            for r in chosen
+        ]
+        table("Would be removed" if dry_run else "To be removed", columns, rows)
+
+    if chosen and not session.as_json and not session.quiet:
+        preview()
+    if chosen and not dry_run:
+        what = "1 run" if len(chosen) == 1 else f"{len(chosen):,} runs"
+        lost = " Unfinished ones cannot be resumed then." if any(record.resumable for record in chosen) else ""
+        confirm(f"Remove {what}?{lost}", yes=yes, unasked=f"{what} would be removed")
+    pruned = () if dry_run else workspace.prune(chosen, rejects=rejects)
+    session.answer(
+        "pruned",
+        {"dry_run": dry_run, "chosen": chosen, "pruned": pruned, "bytes": sum(run.bytes for run in pruned)},
+        lambda: _tell_pruned(pruned, nothing=not chosen),
+    )
+
+
+def _tell_pruned(pruned: tuple[PrunedRun, ...], *, nothing: bool) -> None:
+    if nothing:
+        click.echo("Nothing to prune.")
+    for run in pruned:
+        if not run.removed:
+            click.echo(f"{run.run} had committed its load after all: it stays listed, as {run.status}.")
+        if run.rejects:
+            click.echo(f"{run.run}: its reject files stay in {run.rejects}")
+    if pruned:
+        removed = sum(run.removed for run in pruned)
+        click.echo(f"Removed {removed:,} of {len(pruned):,} runs, {bytes_in_words(sum(run.bytes for run in pruned))}.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from etl_framework.errors import EtlError
+from etl_framework.errors import EtlError, UsageError
 from etl_framework.terminal import printable
 
 if TYPE_CHECKING:
@@ -158,6 +158,19 @@ def findings(found: Iterable[Any]) -> None:
             click.echo(f"          {printable(where)}{printable(column)}{value}: {printable(sample.reason)}")
         if finding.advice:
             click.echo(f"          {printable(finding.advice)}")
+
+
+def confirm(question: str, *, yes: bool, unasked: str) -> None:
+    """Ask before something is changed or removed; without a terminal, insist on ``--yes``.
+
+    :param unasked: the sentence that refuses to go on without an answer.
+    :raises UsageError: nobody can be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(unasked, advice="Say --yes to do it unasked.")
+    click.confirm(question, abort=True, err=True)
 
 
 def json_option(command: Any) -> Any:

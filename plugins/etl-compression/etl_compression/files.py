@@ -75,9 +75,9 @@ def compress_files(
     :param progress: called from several threads with a file and how far it is: up to its size while compressing, up
         to twice its size while verifying.
     :returns: one each, in the order of the files.
-    :raises UsageError: no files, an unknown codec or level, or a result that would replace something.
-    :raises InputError: a file is missing, cannot be read or is no regular file; as :class:`SourceChanged`, it
-        changed meanwhile.
+    :raises UsageError: no files, one that is not there, an unknown codec or level, or a result that would replace
+        something.
+    :raises InputError: a file cannot be read or is no regular file; as :class:`SourceChanged`, it changed meanwhile.
     :raises RunFailed: a result could not be written, or did not hold the content.
     """
     if codec not in ("zstd", "gzip"):
@@ -124,6 +124,8 @@ def _examine(source: Path) -> os.stat_result:
             raise InputError(f"{printable(str(source))} is {what}", advice="Name the files themselves.")
         with source.open("rb"):
             return found
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no file {printable(str(source))}", advice="Check the path.") from error
     except (OSError, ValueError) as error:
         raise _unreadable(source, error) from error
 

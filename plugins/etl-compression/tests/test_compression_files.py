@@ -192,8 +192,8 @@ def test_an_input_is_not_replaced_even_with_force(source: Path) -> None:
 
 def test_a_missing_input_is_named_before_anything_is_written(source: Path, tmp_path: Path) -> None:
     error = error_of(run(source, tmp_path / "missing.csv"))
-    assert isinstance(error, InputError)
-    assert "missing.csv cannot be read: No such file or directory" in error.message
+    assert isinstance(error, UsageError)
+    assert f"there is no file {tmp_path / 'missing.csv'}" in error.message
     assert names(source.parent) == ["rows.csv"]
 
 

@@ -138,7 +138,7 @@ class LimitedStream:
             raise SourceChanged(
                 f"{self._source.path} changed after the run began: it ends {self._left:,} bytes before the end of what "
                 "was to be read",
-                advice="Bring the file back as it was and run `etl resume`, or begin anew with `etl load`.",
+                advice="Bring the file back as it was, or begin anew.",
             )
         self._left -= count
         return count

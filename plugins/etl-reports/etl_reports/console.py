@@ -137,7 +137,7 @@ def _print_list(page: Page, title: str, items: Sequence[str], sign: str, style: 
 def _print_next(page: Page, report: RunReport) -> None:
     steps = []
     # What was committed wrongly is not mended by going on.
-    if report.status in (Status.FAILED, Status.INTERRUPTED) and not report.differences:
+    if report.resumable and not report.differences:
         steps.append((f"etl resume {report.run}", "go on where this run stopped"))
     if report.status is Status.REFUSED and report.rows_bad:
         steps.append(("etl load --on-bad-rows quarantine ...", "load the good rows, set the bad ones aside"))

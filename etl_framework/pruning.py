@@ -1,0 +1,163 @@
+"""Pruning: removing runs from the journal and the state folder, but never what tells whether rows were loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING
+
+from etl_framework.errors import Locked, RunFailed, UsageError
+from etl_framework.logs import get_logger
+from etl_framework.pipeline import codec_for
+from etl_framework.protocols import Run
+from etl_framework.superseding import end_unfinished
+from etl_framework.values import Status
+
+if TYPE_CHECKING:
+    from etl_framework.journal import Journal, RunRecord
+    from etl_framework.pipeline import Plan
+    from etl_framework.plugins import Plugins
+    from etl_framework.state import State
+    from etl_framework.values import Event
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrunedRun:
+    """What became of a run that was to be pruned.
+
+    :param run: id.
+    :param status: how it had ended, or was found to have ended.
+    :param removed: False when it turned out that its load had been committed: then the journal keeps it, as
+        finished, and only what it had staged is removed.
+    :param bytes: what was freed in the state folder, the journal aside.
+    :param rejects: folder of its reject files, when there are some and they were left.
+    """
+
+    run: str
+    status: Status
+    removed: bool
+    bytes: int
+    rejects: Path | None
+
+
+def prunable(
+    records: Iterable[RunRecord],
+    *,
+    names: Collection[str],
+    before: datetime,
+    unfinished: bool,
+    idle: Collection[str],
+) -> tuple[RunRecord, ...]:
+    """Choose the runs to prune, those that are finished first.
+
+    :param records: all runs.
+    :param names: ids, whatever their age and state; when empty, all whose last entry is older than ``before``.
+    :param unfinished: whether to choose by age runs that could be resumed, too.
+    :param idle: ids of those that could be resumed while no process works on their job and target.
+    :raises UsageError: there is no run of that name.
+    :raises Locked: a run of that name is under way, or another one of its job and target.
+    """
+    known = {record.run: record for record in records}
+    if missing := [name for name in names if name not in known]:
+        raise UsageError(f"there is no run {missing[0]!r}", advice="`etl runs list` shows every run.")
+    for name in names:
+        if known[name].resumable and name not in idle:
+            raise Locked(
+                f"run {name}, or another one of its job and target, is under way",
+                advice="Wait for it to end, or stop it; `etl runs list` shows it.",
+            )
+
+    def wanted(record: RunRecord) -> bool:
+        if names:
+            return record.run in names
+        return record.updated < before and (not record.resumable or (unfinished and record.run in idle))
+
+    return tuple(sorted(filter(wanted, known.values()), key=lambda record: record.resumable))
+
+
+def prune(run: str, state: State, journal: Journal, load_plugins: Callable[[], Plugins], *, rejects: bool) -> PrunedRun:
+    """Remove one run. Killed in between, it can be pruned again.
+
+    :param load_plugins: called for a run that could be resumed: its warehouse is asked whether the load was committed
+        after all, and to remove what was staged.
+    :param rejects: whether to remove its reject files, too.
+    :raises Locked: the run, or another one of its job and target, is under way.
+    :raises ConnectError: its warehouse cannot be asked; the run stays as it was.
+    :raises RunFailed: files cannot be removed, or another version wrote the run down.
+    """
+    folder = state.run_folder(run)
+    record = journal.record(run)
+    freed = size_of(folder, rejects=rejects)
+    if record.resumable:
+        with state.lock(record.job, record.target):
+            # Somebody may have resumed it meanwhile.
+            if journal.record(run).resumable:
+                _discard(run, folder, journal, load_plugins())
+            status = journal.record(run).status
+        if status is not Status.SUPERSEDED:
+            log.warning("run_kept", run=run, status=status)
+            return PrunedRun(run=run, status=status, removed=False, bytes=freed - size_of(folder), rejects=None)
+    left = _empty(folder, rejects=rejects)
+    journal.forget(run)
+    log.info("run_pruned", run=run, bytes=freed)
+    return PrunedRun(run=run, status=record.status, removed=True, bytes=freed, rejects=left)
+
+
+def size_of(folder: Path, *, rejects: bool = True) -> int:
+    """Bytes of the files in a run's folder, with or without its reject files."""
+    files = (path for path in folder.rglob("*") if rejects or not path.is_relative_to(folder / "rejects"))
+    return sum(path.stat().st_size for path in files if path.is_file())
+
+
+def _discard(run: str, folder: Path, journal: Journal, plugins: Plugins) -> None:
+    plan: Plan = journal.plan(run)
+    plugins.use(plan.job.use)
+    with closing(plugins.connect(plan.job.target)) as warehouse:
+        unfinished = Run(
+            id=run,
+            job=plan.job,
+            sources=plan.sources,
+            columns=plan.survey.columns if plan.survey else plan.job.columns,
+            folder=folder,
+            codec=codec_for(plan.job, warehouse, plugins),
+            emit=_nobody_listens,
+        )
+        end_unfinished(unfinished, journal, warehouse, why="discarded by `etl runs prune`")
+
+
+def _nobody_listens(_: Event) -> None:
+    """Nothing is loaded, so there is no progress."""
+
+
+def _empty(folder: Path, *, rejects: bool) -> Path | None:
+    """Remove a run's folder; the reject files that are left, if any."""
+    kept = folder / "rejects"
+    with _removing(folder):
+        if rejects or not kept.exists():
+            rmtree(folder)
+            return None
+        for path in (*folder.iterdir(), *kept.glob("part-*")):
+            if path.is_dir() and path != kept:
+                rmtree(path)
+            elif path != kept:
+                path.unlink()
+        if any(kept.iterdir()):
+            return kept
+        rmtree(folder)
+        return None
+
+
+@contextmanager
+def _removing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunFailed(
+            f"cannot remove {folder}: {error.strerror}", advice="Allow writing there, then prune the run again."
+        ) from error

@@ -1,0 +1,283 @@
+"""What `etl runs prune` removes, what it asks, and what it never touches."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from etl_framework import Event, Interrupted, Status, Workspace, load
+from etl_framework.cli import run
+from etl_framework.journal import Journal
+from etl_framework.state import State
+
+ROWS = 3_000
+SETTINGS: dict[str, Any] = {"table": "sales", "target": "duckdb:w.duckdb", "part_size": "16KiB", "jobs": 1}
+KILLED_AFTER_THE_COMMIT = """
+import os, signal
+from etl_framework import load
+from etl_framework.journal import Journal
+
+Journal.set_receipt = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+load("sales.csv", table="sales", target="duckdb:w.duckdb", part_size="16KiB", jobs=1)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+    Path("sales.csv").write_text("id,price\n" + "".join(f"{number},{number}.5\n" for number in range(ROWS)))
+    return tmp_path
+
+
+@pytest.fixture
+def etl(folder: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command: exit code, standard output, standard error."""
+
+    def call(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(words)
+        return (code, *capsys.readouterr())
+
+    return call
+
+
+Etl = Callable[..., tuple[int, str, str]]
+
+
+def loaded_run(**settings: Any) -> str:
+    return load("sales.csv", **{**SETTINGS, **settings}).run
+
+
+def interrupted_run(observed: Callable[[Event], None] | None = None, **settings: Any) -> str:
+    """The id of a run that Ctrl-C stopped when its first part was staged."""
+
+    def observe(event: Event) -> None:
+        if event.name == "part_staged":
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as stopped:
+        load("sales.csv", **{**SETTINGS, **settings}, observers=(observed or observe,))
+    assert stopped.value.report is not None
+    return stopped.value.report.run
+
+
+def aged(run: str, days: int) -> str:
+    """Make a run older, by what the journal says of it."""
+    with Workspace.open().state.journal() as journal:
+        journal._write(
+            run, None, ("UPDATE log SET at = datetime(at, ?) || '+00:00' WHERE run = ?", (f"-{days} days", run))
+        )
+    return run
+
+
+def names() -> list[str]:
+    return [record.run for record in Workspace.open().runs()]
+
+
+def folders() -> set[str]:
+    return {path.name for path in Path(".etl/runs").iterdir()}
+
+
+def count() -> int:
+    with duckdb.connect("w.duckdb", read_only=True) as connection:
+        [(number,)] = connection.execute("SELECT count(*) FROM sales").fetchall()
+    return int(number)
+
+
+def test_finished_runs_go_when_they_are_old_and_the_table_stays(etl: Etl) -> None:
+    old, new = aged(loaded_run(), 31), loaded_run(again=True)
+    code, out, err = etl("runs", "prune", "--yes")
+    assert (code, err) == (0, "")
+    assert old in out
+    assert "Removed 1 of 1 runs" in out
+    assert names() == [new]
+    assert folders() == {new}
+    assert count() == 2 * ROWS
+    with Workspace.open().state.journal() as journal:
+        assert journal.log(old) == ()
+
+
+@pytest.mark.parametrize(("older_than", "left"), [("20d", 0), ("3w", 0), ("240h", 0), ("26d", 1), ("4w", 1)])
+def test_the_age_is_said_in_hours_days_or_weeks(etl: Etl, older_than: str, left: int) -> None:
+    aged(loaded_run(), 25)
+    assert etl("runs", "prune", "--older-than", older_than, "--yes")[0] == 0
+    assert len(names()) == left
+
+
+@pytest.mark.parametrize("wrong", ["30", "d", "-1d", "1.5d", "1y", "99999d"])
+def test_an_age_that_is_none_is_a_usage_error(etl: Etl, wrong: str) -> None:
+    code, _, err = etl("runs", "prune", f"--older-than={wrong}", "--yes")
+    assert code == 2
+    assert "12h, 30d or 8w" in err
+
+
+def test_what_was_pruned_is_still_refused_when_it_is_loaded_again(etl: Etl) -> None:
+    name = loaded_run()
+    assert etl("runs", "prune", name, "--yes")[0] == 0
+    assert names() == []
+    assert etl("load", "sales.csv", "--table", "sales", "--target", "duckdb:w.duckdb")[0] == 3
+    assert count() == ROWS
+
+
+def test_an_unfinished_run_is_discarded_only_when_it_is_named_or_asked_for(etl: Etl) -> None:
+    first, second = aged(interrupted_run(), 99), aged(interrupted_run(table="other"), 99)
+    assert "Nothing to prune" in etl("runs", "prune", "--yes")[1]
+    assert len(names()) == 2
+    staged = list(Path(".etl/runs").rglob("staged/*"))
+    assert staged
+    assert etl("runs", "prune", first, "--yes")[0] == 0
+    assert names() == [second]
+    assert etl("runs", "prune", "--unfinished", "--yes")[0] == 0
+    assert names() == []
+    assert folders() == set()
+    assert "Nothing to resume" in etl("resume")[1]
+
+
+def test_what_a_discarded_run_staged_is_removed_through_its_warehouse(etl: Etl) -> None:
+    Path("aside.py").write_text(
+        "from pathlib import Path\n"
+        "import etl_duckdb\n"
+        "from etl_duckdb.warehouse import DuckDBWarehouse\n"
+        "from etl_framework import hookimpl\n"
+        "class Noting(DuckDBWarehouse):\n"
+        "    def discard_staged(self, run):\n"
+        "        Path('discarded').write_text(run.id)\n"
+        "        super().discard_staged(run)\n"
+        "@hookimpl\n"
+        "def etl_connect(url):\n"
+        "    return Noting('duckdb:w.duckdb') if url == 'noting:' else None\n"
+        "@hookimpl\n"
+        "def etl_upload(part, warehouse, run):\n"
+        "    return etl_duckdb.etl_upload(part, warehouse, run)\n"
+    )
+    Path("etl.toml").write_text('plugins = ["aside.py"]\n')
+    name = interrupted_run(target="noting:")
+    assert etl("runs", "prune", name, "--yes")[0] == 0
+    assert Path("discarded").read_text() == name
+
+
+def test_a_run_that_had_committed_after_all_stays_as_done(etl: Etl) -> None:
+    command = [sys.executable, "-c", KILLED_AFTER_THE_COMMIT]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == -signal.SIGKILL
+    [name] = names()
+    code, out, _ = etl("runs", "prune", name, "--yes", "--json")
+    assert code == 0
+    [pruned] = json.loads(out)["pruned"]
+    assert (pruned["run"], pruned["removed"], pruned["status"]) == (name, False, "done")
+    [record] = Workspace.open().runs()
+    assert (record.status, record.resumable) == (Status.DONE, False)
+    assert list(Path(".etl/runs").rglob("staged/*")) == []
+    assert count() == ROWS
+    assert "had committed" not in etl("runs", "prune", name, "--yes")[1]
+    assert names() == []
+
+
+def test_a_run_whose_warehouse_cannot_be_asked_stays_as_it_was(etl: Etl) -> None:
+    name = interrupted_run()
+    Path("w.duckdb").write_text("this is no database" * 1000)
+    assert etl("runs", "prune", name, "--yes")[0] == 5
+    [record] = Workspace.open().to_resume()
+    assert record.run == name
+    assert list(Path(".etl/runs").rglob("staged/*"))
+
+
+def test_a_run_under_way_is_never_touched(etl: Etl) -> None:
+    answers: list[int] = []
+
+    def prune(event: Event) -> None:
+        if event.name == "step_finished" and event.step == "validate":
+            [name] = names()
+            answers.append(etl("runs", "prune", name, "--yes")[0])
+            answers.append(etl("runs", "prune", "--older-than", "0h", "--unfinished", "--yes")[0])
+
+    report = load("sales.csv", **SETTINGS, observers=(prune,))
+    assert answers == [7, 0]
+    assert (report.status, report.rows_loaded) == (Status.DONE, ROWS)
+    assert names() == [report.run]
+
+
+def test_an_unfinished_run_is_left_while_another_of_its_job_and_target_is_under_way(etl: Etl) -> None:
+    name = aged(interrupted_run(), 99)
+    [record] = Workspace.open().runs()
+    with State(Path(".etl")).lock(record.job, record.target):
+        assert etl("runs", "prune", name, "--yes")[0] == 7
+        assert etl("runs", "prune", "--unfinished", "--yes")[0] == 0
+    assert names() == [name]
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_reject_files_are_removed_only_when_asked_for(etl: Etl, removed: bool) -> None:
+    with Path("sales.csv").open("a") as file:
+        file.write("1\n")
+    report = load("sales.csv", **SETTINGS, on_bad_rows="quarantine")
+    assert len(report.rejects) == 2
+    _, out, _ = etl("runs", "prune", report.run, "--yes", *(["--rejects"] if removed else []))
+    assert [Path(path).exists() for path in report.rejects] == [not removed] * 2
+    assert ("reject files stay in" in out) is not removed
+    assert names() == []
+
+
+def test_without_a_terminal_it_refuses_unless_it_is_told_yes(etl: Etl) -> None:
+    name = loaded_run()
+    code, out, err = etl("runs", "prune", name)
+    assert code == 2
+    assert "--yes" in err
+    assert name in out
+    assert names() == [name]
+
+
+class Terminal(io.StringIO):
+    """What a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "code", "left"), [("y\n", 0, 0), ("n\n", 1, 1)])
+def test_on_a_terminal_it_asks(etl: Etl, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, left: int) -> None:
+    name = interrupted_run()
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    answered, _, err = etl("runs", "prune", name)
+    assert answered == code
+    assert "Remove 1 run? Unfinished ones cannot be resumed then." in err
+    assert len(names()) == left
+
+
+def test_a_dry_run_shows_and_removes_nothing(etl: Etl) -> None:
+    name = interrupted_run()
+    code, out, _ = etl("runs", "prune", name, "--dry-run")
+    assert code == 0
+    assert "Would be removed" in out
+    assert name in out
+    document = json.loads(etl("runs", "prune", name, "--dry-run", "--json")[1])
+    assert [record["run"] for record in document["chosen"]] == [name]
+    assert (document["dry_run"], document["pruned"]) == (True, [])
+    assert names() == [name]
+    assert etl("resume")[0] == 0
+
+
+def test_a_run_that_was_killed_while_it_was_pruned_can_be_pruned_again(
+    etl: Etl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = interrupted_run()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "forget", killed)
+        assert etl("runs", "prune", name, "--yes")[0] != 0
+    assert names() == [name]
+    assert etl("runs", "prune", name, "--yes")[0] == 0
+    assert names() == []
+    assert folders() == set()

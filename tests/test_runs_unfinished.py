@@ -1,0 +1,191 @@
+"""Runs that stopped before their end: what is said of them, and what is advised."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl_framework import Event, Interrupted, Status, Workspace, load
+from etl_framework.cli import run
+
+ROWS = 20_000
+SETTINGS: dict[str, Any] = {
+    "table": "sales",
+    "target": "duckdb:w.duckdb",
+    "part_size": "16KiB",
+    "executor": "threads:1",
+}
+KILLED = """
+import os, signal, sys
+from etl_framework import load
+
+def die(event):
+    if event.name == "part_staged":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+settings = dict(target="duckdb:w.duckdb", part_size="16KiB", executor="threads:1")
+load(sys.argv[1], table=sys.argv[2], **settings, observers=(die,))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+    Path("sales.csv").write_text("id,price\n" + "".join(f"{number},{number}.5\n" for number in range(ROWS)))
+    return tmp_path
+
+
+def interrupt_at(name: str) -> Callable[[Event], None]:
+    def observe(event: Event) -> None:
+        if event.name == name:
+            raise KeyboardInterrupt
+
+    return observe
+
+
+def interrupted_run(table: str = "sales", source: str = "sales.csv") -> str:
+    """The id of a run that Ctrl-C stopped when its first part was staged."""
+    with pytest.raises(Interrupted) as stopped:
+        load(source, **{**SETTINGS, "table": table}, observers=(interrupt_at("part_staged"),))
+    assert stopped.value.report is not None
+    return stopped.value.report.run
+
+
+def killed_run(table: str = "sales") -> str:
+    command = [sys.executable, "-c", KILLED, "sales.csv", table]
+    assert subprocess.run(command, check=False, capture_output=True).returncode < 0
+    return Workspace.open().runs()[0].run
+
+
+def document(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> dict[str, Any]:
+    capsys.readouterr()
+    assert run([*words, "--json"]) == code
+    return dict(json.loads(capsys.readouterr().out))
+
+
+# --- what is advised ---
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--target", "nope:there"),
+        ("--executor", "nope:"),
+        ("--compress", "nope"),
+        ("--target", "duckdb:nowhere/at/all/w.duckdb"),
+    ],
+)
+def test_a_run_that_cannot_be_resumed_is_told_to_be_begun_anew(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, str]
+) -> None:
+    assert run(["load", "sales.csv", *words]) != 0
+    out, err = capsys.readouterr()
+    assert "etl resume" not in out + err
+    assert "run `etl load` again" in err
+    [listed] = document(capsys, "runs", "list")["items"]
+    assert listed["resumable"] is False
+    assert run(["runs", "show"]) == 0
+    assert "etl resume" not in capsys.readouterr().out
+
+
+def test_a_run_that_can_be_resumed_is_told_so_by_its_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = interrupted_run()
+    shown = document(capsys, "runs", "show", name)["report"]
+    assert f"`etl resume {name}` goes on" in shown["advice"]
+    assert shown["resumable"] is True
+    assert run(["runs", "show", name]) == 0
+    assert f"etl resume {name}" in capsys.readouterr().out
+
+
+def test_a_report_whose_run_was_superseded_no_longer_advises_to_resume_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = interrupted_run()
+    load("sales.csv", **SETTINGS)
+    assert run(["runs", "show", name]) == 0
+    assert "  etl resume" not in capsys.readouterr().out
+    assert document(capsys, "runs", "show", name)["report"]["resumable"] is False
+
+
+def test_a_second_ctrl_c_while_a_run_ends_still_names_the_run(folder: Path) -> None:
+    def twice(event: Event) -> None:
+        if event.name in ("part_staged", "run_finished"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as stopped:
+        load("sales.csv", **SETTINGS, observers=(twice,))
+    [record] = Workspace.open().to_resume()
+    assert f"etl resume {record.run}" in stopped.value.advice
+
+
+def test_several_runs_that_can_be_resumed_are_listed_with_what_to_do(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [interrupted_run(table="one"), interrupted_run(table="two")]
+    assert run(["resume"]) == 2
+    err = capsys.readouterr().err
+    for name, table in zip(names, ("one", "two"), strict=True):
+        [line] = [line for line in err.splitlines() if name in line]
+        assert f"into {table}, interrupted" in line
+    assert "`etl resume RUN`" in err
+    assert "`etl runs prune RUN`" in err
+
+
+# --- what is listed ---
+
+
+def test_a_killed_run_is_shown_as_interrupted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = killed_run()
+    [listed] = document(capsys, "runs", "list")["items"]
+    assert (listed["run"], listed["status"], listed["resumable"]) == (name, "interrupted", True)
+    assert document(capsys, "runs", "show")["run"]["status"] == "interrupted"
+    assert run(["runs", "list"]) == 0
+    assert "interrupted (resumable)" in capsys.readouterr().out
+
+
+def test_a_run_under_way_is_shown_as_running_and_an_earlier_killed_one_as_interrupted(folder: Path) -> None:
+    killed = killed_run()
+    seen: list[tuple[bool, Status, bool]] = []
+
+    def look(event: Event) -> None:
+        if event.name == "part_packed" and not seen:
+            resumable = {record.run for record in Workspace.open().to_resume()}
+            seen.extend(
+                (record.run == killed, record.status, record.run in resumable) for record in Workspace.open().runs()
+            )
+
+    load("sales.csv", **SETTINGS, observers=(look,))
+    assert seen == [(False, Status.RUNNING, False), (True, Status.INTERRUPTED, False)]
+
+
+# --- what is reported ---
+
+
+def test_the_report_of_an_interrupted_run_counts_what_was_read_and_staged_so_far(folder: Path) -> None:
+    with pytest.raises(Interrupted) as stopped:
+        load("sales.csv", **SETTINGS, observers=(interrupt_at("part_staged"),))
+    report = stopped.value.report
+    assert report is not None
+    workspace = Workspace.open()
+    with workspace.state.journal() as journal:
+        pieces = journal.pieces(report.run)
+        read = sum(outcome.rows for outcome in journal.outcomes(report.run).values())
+    staged = [piece for piece, state in pieces if state == "staged"]
+    assert 0 < len(staged) < report.parts
+    assert report.rows_staged == sum(piece.rows for piece in staged)
+    assert report.bytes_staged == sum(piece.size for piece in staged)
+    assert report.rows_staged <= report.rows_read == read < ROWS
+
+
+def test_the_report_of_a_resumed_run_counts_all_that_is_staged(folder: Path) -> None:
+    interrupted_run()
+    report = Workspace.open().resume()
+    assert report is not None
+    assert report.rows_read == report.rows_staged == report.rows_loaded == ROWS
