@@ -156,6 +156,10 @@ class RunFailed(EtlError):
     """Upload or load failed; the target is as it was."""
 
 
+class UnreadableRun(RunFailed):
+    """The journal's notes of a run were written by another version of etl or of its plugins."""
+
+
 class ReconciliationError(RunFailed):
     """The control totals of the table differ from those of the file; nothing was committed."""
 

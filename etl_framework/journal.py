@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from etl_framework.errors import EtlError, RunFailed
+from etl_framework.errors import EtlError, RunFailed, UnreadableRun
 from etl_framework.values import PackedPart, Part, Status
 
 T = TypeVar("T")
 
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
 CREATE TABLE runs (
     run TEXT PRIMARY KEY,
@@ -253,11 +253,15 @@ class Journal:
 
     def forget_part(self, run: str, part: int) -> None:
         """The part must be read again."""
+        self._write(run, f"part {part} forgotten", *_forgetting(run, part))
+
+    def look_again(self, run: str, plan: object, parts: Iterable[int]) -> None:
+        """Replace a run's plan by one with the same parts, some of which must be read again."""
         self._write(
             run,
-            f"part {part} forgotten",
-            ("DELETE FROM pieces WHERE run = ? AND part = ?", (run, part)),
-            ("UPDATE parts SET state = 'planned', outcome = NULL WHERE run = ? AND part = ?", (run, part)),
+            "sources touched",
+            ("UPDATE runs SET plan = ? WHERE run = ?", (pickle.dumps(plan), run)),
+            *(statement for part in parts for statement in _forgetting(run, part)),
         )
 
     # Pieces
@@ -374,6 +378,13 @@ def _open(path: Path) -> sqlite3.Connection:
     return db
 
 
+def _forgetting(run: str, part: int) -> tuple[tuple[str, tuple[object, ...]], ...]:
+    return (
+        ("DELETE FROM pieces WHERE run = ? AND part = ?", (run, part)),
+        ("UPDATE parts SET state = 'planned', outcome = NULL WHERE run = ? AND part = ?", (run, part)),
+    )
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat()
 
@@ -382,7 +393,7 @@ def _unpickle(data: bytes, run: str) -> Any:
     try:
         return pickle.loads(data)  # noqa: S301 - our own file, readable by its owner only
     except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, EOFError) as error:
-        raise RunFailed(
+        raise UnreadableRun(
             f"run {run} was written down by another version of etl or of its plugins ({error})",
             advice="Finish it with the versions that began it, or begin anew with `etl load`.",
         ) from error

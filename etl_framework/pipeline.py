@@ -35,7 +35,7 @@ from etl_framework.protocols import Run
 from etl_framework.reading import Packing, PartOutcome, PartReader
 from etl_framework.rejects import discard_part_rejects, join_rejects
 from etl_framework.reporting import build_report
-from etl_framework.sources import check_unchanged
+from etl_framework.sources import check_unchanged, look_again
 from etl_framework.state import State, new_run_id
 from etl_framework.superseding import committed_wrongly, supersede
 from etl_framework.survey import Survey, adopt, plan_parts, settle, survey_sources
@@ -197,8 +197,7 @@ class _Attempt:
             # Killed between the commit and what comes after it.
             self._weigh(survey, dict(self._journal.outcomes(self._id)))
             return self._loaded(self._run(survey, codec), warehouse, done)
-        for source in self._plan.sources:
-            check_unchanged(source, thorough=True)
+        survey = self._look_again(survey)
         pass_gate(survey.findings)
         self._refuse_if_there(warehouse)
         survey, staged = self._read(survey, warehouse, executor, codec)
@@ -264,7 +263,7 @@ class _Attempt:
     def _load(self, run: Run, staged: tuple[StagedPart, ...], warehouse: Warehouse) -> Receipt:
         with self._step("load"):
             for source in self._plan.sources:
-                check_unchanged(source, thorough=True)
+                check_unchanged(source)
             assert self._verdict is not None
             supersede(run, self._journal, warehouse)
             # Again, since hours may have passed.
@@ -344,6 +343,18 @@ class _Attempt:
             rejects=self._folder if quarantine else None,
             plugins=self._plugins,
         )
+
+    def _look_again(self, survey: Survey) -> Survey:
+        """Insist on the sources that the run began with; forget what was read of those that were touched meanwhile."""
+        sources = tuple(map(look_again, self._plan.sources))
+        touched = {index for index, source in enumerate(sources) if source != self._plan.sources[index]}
+        if touched:
+            survey = survey.with_sources(sources)
+            self._plan = dataclasses.replace(self._plan, sources=sources, survey=survey)
+            again = [part.number for part in survey.parts if part.source in touched]
+            self._journal.look_again(self._id, self._plan, again)
+            log.info("sources_read_again", run=self._id, sources=[sources[index].path for index in sorted(touched)])
+        return survey
 
     def _replan(self, survey: Survey) -> Survey:
         self._plan = dataclasses.replace(self._plan, survey=survey)

@@ -36,6 +36,7 @@ class Plugins:
     def __init__(self, found: Found | None = None, settings: PluginSettings | None = None) -> None:
         self._found = found or Found()
         self._settings = settings
+        self._registered = False
         self._use: dict[str, str] = {}
         self._connected: list[tuple[Warehouse, Plugin]] = []
         self._event_lock = RLock()
@@ -74,7 +75,7 @@ class Plugins:
         if name in self._found.infos:
             raise broken(info, f"the name is taken by {self._found.infos[name].provider}")
         self._found.add(Plugin(implementation, info))
-        self._settings = None
+        self._registered = True
 
     def require(self, names: Iterable[str]) -> None:
         """Make sure that plugins are there: a missing check must not go unnoticed.
@@ -280,7 +281,7 @@ class Plugins:
             raise HookFailed(f"{whose}, which {hook} answered, failed: {told(error)}") from error
 
     def __reduce__(self) -> tuple[object, ...]:
-        if self._settings is None:
+        if self._settings is None or self._registered:
             raise TypeError("plugins that were registered as objects cannot travel to another process")
         return type(self).load, (replace(self._settings, use=self._use),)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from etl_framework.periods import Period
     from etl_framework.values import Job
 
-__all__ = ["anchored", "check_unchanged", "find_sources", "identify", "table_stem"]
+__all__ = ["anchored", "check_unchanged", "find_sources", "identify", "look_again", "table_stem"]
 
 _DELIMITED = (".csv", ".tsv", ".txt", ".tab", ".psv")
 _COMPRESSED = (".gz", ".zst", ".bz2")
@@ -60,12 +60,42 @@ def identify(path: str | os.PathLike[str]) -> Source:
     return _identify(os.path.normpath(Path(path).absolute()))[0]
 
 
-def check_unchanged(source: Source, *, thorough: bool = False) -> None:
-    """Make sure that a source is what it was when the run began.
+def check_unchanged(source: Source) -> None:
+    """Make sure that nobody touched a source since the run began, or since it was resumed.
 
-    :param thorough: also read its beginning and end, instead of only asking the file system.
-    :raises SourceChanged: it is not, or it is gone.
+    The file system is asked, nothing is read: it tells of any change, also of one that put size and time back.
+
+    :raises SourceChanged: somebody did, or it is gone.
     """
+    now = _same_size_and_time(source)
+    if now.st_ino != source.inode:
+        raise _touched(source, "was replaced by another file of the same size and time")
+    if now.st_ctime_ns != source.changed_ns:
+        raise _touched(source, "was touched, though it has the same size and time")
+
+
+def look_again(source: Source) -> Source:
+    """The source as a resumed run finds it: the same, or one that was touched, or put back as it was.
+
+    What was read of a source that is returned with another identity must be read again: between its beginning and its
+    end anything may have changed.
+
+    :raises SourceChanged: size, time, beginning or end differ, or it is gone.
+    """
+    _same_size_and_time(source)
+    now = identify(source.path)
+    if now.digest != source.digest:
+        raise _changed(source, "has other content, though size and time are the same")
+    return now
+
+
+def table_stem(path: str) -> str:
+    """A table name out of a file's name: ``flights.csv.gz`` gives ``flights``."""
+    name = re.sub(r"\W+", "_", _stem(Path(path).name)).strip("_")
+    return f"t_{name}" if name[:1].isdigit() else name or "data"
+
+
+def _same_size_and_time(source: Source) -> os.stat_result:
     try:
         now = Path(source.path).stat()
     except OSError as error:
@@ -74,16 +104,14 @@ def check_unchanged(source: Source, *, thorough: bool = False) -> None:
         raise _changed(source, f"had {source.size:,} bytes and has {now.st_size:,}")
     if now.st_mtime_ns != source.modified_ns:
         raise _changed(source, "was written to")
-    if now.st_ino != source.inode:
-        raise _changed(source, "was replaced by another file")
-    if thorough and identify(source.path).digest != source.digest:
-        raise _changed(source, "has other content, though size and time are the same")
+    return now
 
 
-def table_stem(path: str) -> str:
-    """A table name out of a file's name: ``flights.csv.gz`` gives ``flights``."""
-    name = re.sub(r"\W+", "_", _stem(Path(path).name)).strip("_")
-    return f"t_{name}" if name[:1].isdigit() else name or "data"
+def _touched(source: Source, what: str) -> SourceChanged:
+    return SourceChanged(
+        f"{source.path} changed after the run began: it {what}",
+        advice="If it is what is meant to be loaded, `etl resume` reads it again; else begin anew with `etl load`.",
+    )
 
 
 def _changed(source: Source, what: str) -> SourceChanged:
@@ -111,6 +139,7 @@ def _identify(path: str) -> tuple[Source, int]:
         path=path,
         size=state.st_size,
         modified_ns=state.st_mtime_ns,
+        changed_ns=state.st_ctime_ns,
         inode=state.st_ino,
         digest=digest.hexdigest(),
     )

@@ -6,7 +6,7 @@ import dataclasses
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
-from etl_framework.errors import RunFailed
+from etl_framework.errors import UnreadableRun
 from etl_framework.logs import get_logger
 from etl_framework.totals import TotalsAccumulator, compare
 from etl_framework.values import Status
@@ -45,7 +45,7 @@ def _ended(other: Run, by: str, journal: Journal, warehouse: Warehouse) -> tuple
         return Status.SUPERSEDED, f"superseded by run {by}"
     try:
         differences = _differences(other.id, receipt, journal)
-    except (KeyError, RunFailed) as error:
+    except (KeyError, UnreadableRun) as error:
         return Status.FAILED, f"the load was committed, but what the sources held is no longer known ({error})"
     return (Status.FAILED, committed_wrongly(differences)) if differences else (Status.DONE, "")
 
@@ -59,7 +59,7 @@ def _differences(run: str, receipt: Receipt, journal: Journal) -> tuple[Differen
     """Where the committed rows are not those of the run's sources.
 
     :raises KeyError: not every part is known.
-    :raises RunFailed: another version wrote the run down.
+    :raises UnreadableRun: another version wrote the run down.
     """
     plan: Plan = journal.plan(run)
     outcomes = journal.outcomes(run)
@@ -72,7 +72,7 @@ def _differences(run: str, receipt: Receipt, journal: Journal) -> tuple[Differen
 def _receipt(other: Run, journal: Journal, warehouse: Warehouse) -> Receipt | None:
     try:
         receipt: Receipt | None = journal.receipt(other.id)
-    except RunFailed:
+    except UnreadableRun:
         receipt = None  # another version wrote it down: the ledger knows
     return receipt or warehouse.find_load(other)
 
@@ -80,6 +80,6 @@ def _receipt(other: Run, journal: Journal, warehouse: Warehouse) -> Receipt | No
 def _shares_sources(other: str, run: Run, journal: Journal) -> bool:
     try:
         theirs: Plan = journal.plan(other)
-    except RunFailed:
+    except UnreadableRun:
         return True  # another version wrote it down, so that it cannot be resumed anyway
     return not {source.path for source in theirs.sources}.isdisjoint(source.path for source in run.sources)

@@ -66,6 +66,13 @@ class Survey:
             findings=(*self.findings, *findings),
         )
 
+    def with_sources(self, sources: Iterable[Source]) -> Survey:
+        """The same, of files that were touched meanwhile."""
+        analyses = zip(self.analyses, sources, strict=True)
+        return dataclasses.replace(
+            self, analyses=tuple(dataclasses.replace(analysis, source=source) for analysis, source in analyses)
+        )
+
     def cut_exactly(self, source: int) -> Survey:
         """The same, with the cuts of one source made by reading everything before each."""
         return dataclasses.replace(self, exact=self.exact | {source}, parts=())

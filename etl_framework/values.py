@@ -155,6 +155,7 @@ class Source:
     :param path: absolute path.
     :param size: bytes.
     :param modified_ns: time of the last change, in nanoseconds since 1970.
+    :param changed_ns: time at which content or metadata last changed (POSIX ``ctime``), which nobody can put back.
     :param inode: the file system's number of the file.
     :param digest: xxh3-128 of the size and of the first and last 64 KiB, in hexadecimal.
     """
@@ -162,6 +163,7 @@ class Source:
     path: str
     size: int
     modified_ns: int
+    changed_ns: int
     inode: int
     digest: str
 

@@ -12,7 +12,7 @@ ID, DAY = (Column(name=name, type=ColumnType.parse(kind)) for name, kind in (("i
 
 
 def analysis(name: str, delimiter: str = "comma", columns: tuple[Column, ...] = (ID, DAY), **facts: str) -> Analysis:
-    source = Source(path=f"/data/{name}", size=10, modified_ns=0, inode=1, digest=name)
+    source = Source(path=f"/data/{name}", size=10, modified_ns=0, changed_ns=0, inode=1, digest=name)
     told = (Fact(label=label, value=value) for label, value in {"delimiter": delimiter, **facts}.items())
     return Analysis(source=source, format=None, columns=columns, rows=2, facts=tuple(told))  # type: ignore[arg-type]
 

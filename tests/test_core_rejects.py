@@ -14,7 +14,7 @@ from etl_framework.rejects import PartRejects, discard_part_rejects, join_reject
 
 
 def source(name: str) -> Source:
-    return Source(path=f"/data/{name}", size=1000, modified_ns=0, inode=1, digest="d")
+    return Source(path=f"/data/{name}", size=1000, modified_ns=0, changed_ns=0, inode=1, digest="d")
 
 
 def part(number: int, of: int = 0) -> Part:

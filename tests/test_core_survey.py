@@ -64,7 +64,7 @@ def column(name: str, type_: str, **more: bool | str) -> Column:
 def analysis(
     name: str, *columns: Column, size: int = 100, rows: int = 10, findings: Sequence[Finding] = ()
 ) -> Analysis:
-    source = Source(path=f"/data/{name}", size=size, modified_ns=0, inode=0, digest=name)
+    source = Source(path=f"/data/{name}", size=size, modified_ns=0, changed_ns=0, inode=0, digest=name)
     return Analysis(source=source, format=Even(), columns=columns, rows=rows, findings=tuple(findings))
 
 

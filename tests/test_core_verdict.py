@@ -98,7 +98,7 @@ def survey(sources: Sequence[int], findings: Sequence[Finding] = ()) -> Survey:
     """A survey of parts that belong to these sources."""
 
     def analysis(name: str) -> Analysis:
-        source = Source(path=name, size=100, modified_ns=0, inode=0, digest="")
+        source = Source(path=name, size=100, modified_ns=0, changed_ns=0, inode=0, digest="")
         return Analysis(source=source, format=None, columns=COLUMNS, rows=0)  # type: ignore[arg-type]
 
     return Survey(

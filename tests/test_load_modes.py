@@ -16,6 +16,7 @@ from etl_framework import (
     Interrupted,
     Locked,
     Refused,
+    RunFailed,
     RunReport,
     SourceChanged,
     Status,
@@ -25,6 +26,7 @@ from etl_framework import (
     resume,
     validate,
 )
+from etl_framework.journal import Journal
 from etl_framework.state import State
 
 HEADER = "day,id,amount\n"
@@ -273,6 +275,27 @@ def test_a_new_run_takes_the_place_of_an_interrupted_one(run: Load) -> None:
     run("a.csv")
     assert len(rows()) == 3
     assert resume() is None
+    assert len(rows()) == 3
+
+
+def test_a_journal_that_cannot_be_read_does_not_end_another_run(run: Load) -> None:
+    write("a.csv", january(1, 2, 3))
+    with pytest.raises(Interrupted) as stopped:
+        run("a.csv", observers=(interrupt_before_the_load,))
+    assert stopped.value.report is not None
+    interrupted, plan = stopped.value.report.run, Journal.plan
+
+    def fails_for_the_other(journal: Journal, name: str) -> object:
+        if name == interrupted:
+            raise RunFailed("cannot use the journal: disk I/O error")
+        return plan(journal, name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "plan", fails_for_the_other)
+        with pytest.raises(RunFailed, match="disk I/O error"):
+            run("a.csv")
+    report = resume(interrupted)
+    assert report is not None
     assert len(rows()) == 3
 
 

@@ -48,7 +48,7 @@ HEADER = "from etl_framework import *\n"
 NOTHING = HEADER + "@hookimpl\ndef etl_event(event): pass\n"
 
 JOB = Job(name="sales", patterns=("sales.csv",), table=TableName.parse("sales"), target="mem:", compress="zstd")
-SOURCE = Source(path="/data/sales.csv", size=1, modified_ns=0, inode=1, digest="0")
+SOURCE = Source(path="/data/sales.csv", size=1, modified_ns=0, changed_ns=0, inode=1, digest="0")
 PACKED = PackedPart(part=0, piece=0, path=Path("0.bin"), name="0", size=1, digest="0", rows=1)
 STAGED = StagedPart(part=0, piece=0, name="0", size=1, digest="0", rows=1)
 RECEIPT = Receipt(rows=1, deleted=0, query_id="q", totals=Totals(rows=1, columns=()))
@@ -341,6 +341,16 @@ def test_objects_of_a_file_s_classes_can_be_pickled(fake_plugins: FakePlugins, t
     again, other = pickle.loads(state)
     assert names(again) == ["checks"]
     assert other.name == "even"
+
+
+def test_registering_an_object_keeps_who_is_to_answer(fake_plugins: FakePlugins) -> None:
+    codec = "class Codec:\n    name = {0!r}\n    suffix = ''\n    def compressor(self): pass\n    reader = compressor\n"
+    source = HEADER + codec + "@hookimpl\ndef etl_compress(): return Codec()\n"
+    fake_plugins(one=source.format("one"), two=source.format("two"))
+    plugins = Plugins.load(PluginSettings(use={"compress": "two"}))
+    plugins.register(plugin("etl_event", lambda: None), name="team")
+    plugins.use({"compress": "one"})
+    assert plugins.codec(JOB, "mem:").name == "two"
 
 
 def test_registered_objects_cannot_travel_to_another_process(fake_plugins: FakePlugins) -> None:

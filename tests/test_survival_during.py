@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,6 +44,11 @@ def no_table() -> bool:
 def ids() -> list[int]:
     with duckdb.connect("w.duckdb") as connection:
         return [number for (number,) in connection.execute("SELECT id FROM sales ORDER BY id").fetchall()]
+
+
+def loaded() -> list[tuple[int, float]]:
+    with duckdb.connect("w.duckdb") as connection:
+        return connection.execute("SELECT id, price FROM sales ORDER BY id").fetchall()
 
 
 def once(when: Callable[[Event], bool], do: Callable[[], object]) -> Callable[[Event], None]:
@@ -113,6 +119,46 @@ def test_a_source_that_is_brought_back_as_it_was_is_loaded_by_resume(source: Pat
         load(source, **SETTINGS, observers=(once(INSTANTS[instant], lambda: cut_short(source)),))
     source.write_bytes(before)
     os.utime(source, (1, 1))
+    report = resume()
+    assert report is not None
+    assert (report.status, report.rows_loaded) == (Status.DONE, ROWS)
+    assert ids() == list(range(ROWS))
+
+
+def corrected_within(path: Path) -> None:
+    """One price, beyond the beginning that identifies a file and long read, with the time put back."""
+    at = path.read_bytes().index(b".5", 70_000)
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b".7")
+    os.utime(path, (1, 1))
+
+
+@pytest.mark.parametrize("instant", INSTANTS)
+def test_a_change_within_that_puts_the_time_back_is_noticed_and_resume_loads_what_is_there(
+    source: Path, instant: str
+) -> None:
+    with pytest.raises(SourceChanged, match="was touched") as caught:
+        load(source, **SETTINGS, observers=(once(INSTANTS[instant], lambda: corrected_within(source)),))
+    assert "reads it again" in caught.value.advice
+    assert no_table()
+    report = resume()
+    assert report is not None
+    assert report.status is Status.DONE
+    lines = source.read_text().splitlines()[1:]
+    assert loaded() == [(int(number), float(price)) for number, price in (line.split(",") for line in lines)]
+
+
+def test_a_source_restored_from_a_backup_is_loaded_by_resume(source: Path) -> None:
+    backup = source.with_name("backup")
+    shutil.copy2(source, backup)
+
+    def lose() -> None:
+        source.unlink()
+        shutil.copy2(backup, source)
+
+    with pytest.raises(SourceChanged):
+        load(source, **SETTINGS, observers=(once(INSTANTS["between parts"], lose),))
     report = resume()
     assert report is not None
     assert (report.status, report.rows_loaded) == (Status.DONE, ROWS)

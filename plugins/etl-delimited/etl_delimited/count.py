@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # Small enough for the cache, large enough that threads seldom wait for each other.
 _BLOCK_BYTES = 2 << 20
 _LEAST_BYTES = 16 << 20
-_RANGES_PER_WORKER = 2
 
 
 def count_rows(source: Source, dialect: Dialect, width: int, workers: int) -> int:
@@ -41,7 +40,8 @@ def count_rows(source: Source, dialect: Dialect, width: int, workers: int) -> in
     counter = _Counter(source, dialect, keep_blank=width == 1)
     if dialect.compression is not None:
         return counter.count_all()
-    range_bytes = max(source.size // (workers * _RANGES_PER_WORKER), _LEAST_BYTES)
+    # One range each: what a worker sets up for a range costs more than waiting for the slowest.
+    range_bytes = max(-(-source.size // workers), _LEAST_BYTES)
     ranges = split_likely(source, dialect, width, range_bytes)
     outcomes = _side_by_side(counter, ranges, workers)
     total, in_quotes = 0, False

@@ -36,7 +36,12 @@ Analyze = Callable[..., Analysis]
 def source(path: Path) -> Source:
     status = path.stat()
     return Source(
-        path=str(path), size=status.st_size, modified_ns=status.st_mtime_ns, inode=status.st_ino, digest="0" * 32
+        path=str(path),
+        size=status.st_size,
+        modified_ns=status.st_mtime_ns,
+        changed_ns=status.st_ctime_ns,
+        inode=status.st_ino,
+        digest="0" * 32,
     )
 
 

@@ -50,7 +50,7 @@ class Reading:
     ):
         path = folder / "data.csv"
         path.write_bytes(content)
-        source = Source(path=str(path), size=len(content), modified_ns=0, inode=0, digest="")
+        source = Source(path=str(path), size=len(content), modified_ns=0, changed_ns=0, inode=0, digest="")
         form = DelimitedFormat(dialect=Dialect(**{"header": False, **dialect}), header=tuple(c.name for c in cols))
         self.rows: list[tuple[object, ...]] = []
         self.data = b""
@@ -259,7 +259,7 @@ def test_half_a_unit_at_the_end_of_utf_16_is_a_bad_row(read):
 def test_a_field_that_the_run_does_not_load_must_be_text_too(tmp_path):
     path = tmp_path / "data.csv"
     path.write_bytes(b"1,a\n2,\xff\n")
-    source = Source(path=str(path), size=8, modified_ns=0, inode=0, digest="")
+    source = Source(path=str(path), size=8, modified_ns=0, changed_ns=0, inode=0, digest="")
     form = DelimitedFormat(dialect=Dialect(header=False), header=("c0", "c1"))
     part = Part(source=0, number=0, start=0, end=8)
     block = next(iter(form.read(source, part, columns("bigint"), WHOLE)))
@@ -478,7 +478,7 @@ def test_null_values_are_not_bad_wherever_a_block_goes_the_long_way(read):
 def test_positions_of_good_rows_are_right_beside_bad_ones(tmp_path):
     path = tmp_path / "data.csv"
     path.write_bytes(b"1,a\nx,b\n2,c\n")
-    source = Source(path=str(path), size=12, modified_ns=0, inode=0, digest="")
+    source = Source(path=str(path), size=12, modified_ns=0, changed_ns=0, inode=0, digest="")
     form = DelimitedFormat(dialect=Dialect(header=False), header=("c0", "c1"))
     part = Part(source=0, number=3, start=0, end=12)
     block = next(iter(form.read(source, part, columns("bigint", "varchar"), WHOLE)))

@@ -30,7 +30,7 @@ content = escapes | st.text(alphabet='a,b"\n', max_size=300)
 
 def source_of(path: Path, data: bytes) -> Source:
     path.write_bytes(data)
-    return Source(path=str(path), size=len(data), modified_ns=0, inode=0, digest="")
+    return Source(path=str(path), size=len(data), modified_ns=0, changed_ns=0, inode=0, digest="")
 
 
 def rows_of(text: str, dialect: Dialect) -> list[list[str]]:

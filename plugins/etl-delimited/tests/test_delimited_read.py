@@ -58,7 +58,7 @@ class File:
         path.write_bytes(content)
         self.content = content
         self.columns = cols
-        self.source = Source(path=str(path), size=len(content), modified_ns=0, inode=0, digest="")
+        self.source = Source(path=str(path), size=len(content), modified_ns=0, changed_ns=0, inode=0, digest="")
         self.dialect = Dialect(**{"header": False, **dialect})
         self.format = DelimitedFormat(dialect=self.dialect, header=tuple(c.name for c in cols))
 

@@ -26,7 +26,7 @@ fields = st.text(alphabet='ab,"\n\r', max_size=8)
 
 def source_of(path: Path, data: bytes) -> Source:
     path.write_bytes(data)
-    return Source(path=str(path), size=len(data), modified_ns=0, inode=0, digest="")
+    return Source(path=str(path), size=len(data), modified_ns=0, changed_ns=0, inode=0, digest="")
 
 
 def boundaries_of(text: str, dialect: Dialect) -> set[int]:

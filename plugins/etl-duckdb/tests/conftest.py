@@ -56,6 +56,11 @@ def batch_of(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> pa.Rec
     return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
 
 
+def source_of(number: int) -> Source:
+    digest = f"{number:032x}"
+    return Source(path=f"/data/{number}.csv", size=1, modified_ns=0, changed_ns=0, inode=number, digest=digest)
+
+
 @dataclasses.dataclass
 class Bench:
     """A warehouse and what it takes to load into it.
@@ -85,7 +90,7 @@ class Bench:
             job=Job(
                 name="job", patterns=("*.csv",), table=TableName.parse(table), target="duckdb:w", mode=Mode(mode), **job
             ),
-            sources=(Source(path=f"/data/{number}.csv", size=1, modified_ns=0, inode=number, digest=f"{number:032x}"),),
+            sources=(source_of(number),),
             columns=tuple(columns),
             folder=self.folder / f"run-{number:04}",
             codec=Plain(),

@@ -51,7 +51,7 @@ DONE = RunReport(
     status=Status.DONE,
     started=datetime(2024, 2, 1, 12, tzinfo=UTC),
     finished=datetime(2024, 2, 1, 12, 0, 2, tzinfo=UTC),
-    sources=(Source(path="/data/a.tsv", size=31_200_000, modified_ns=0, inode=1, digest="d"),),
+    sources=(Source(path="/data/a.tsv", size=31_200_000, modified_ns=0, changed_ns=0, inode=1, digest="d"),),
     columns=(),
     parts=3,
     rows_read=1000,
