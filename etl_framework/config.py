@@ -89,6 +89,7 @@ def resolve_job(config: Config, name: str | None = None, overrides: Mapping[str,
         required_plugins=tuple(dict.fromkeys((*config.required_plugins, *chosen.value("required_plugins")))),
         use=chosen.use(),
         sections=chosen.sections(),
+        configured=name is not None,
     )
     _check_together(job, chosen)
     return job

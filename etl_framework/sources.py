@@ -215,6 +215,13 @@ def _require_months(pattern: str, period: Period | None, found: list[Match]) -> 
 
 
 def _nothing_found(pattern: str, period: Period | None) -> UsageError:
+    if os.path.lexists(pattern) and Path(pattern).is_dir():
+        suffixes = f"{', '.join(_DELIMITED[:-1])} or {_DELIMITED[-1]}"
+        return UsageError(
+            f"the folder {pattern} holds no delimited file",
+            advice=f"It stands for its files that end in {suffixes}, plain or compressed. Others match a pattern, such "
+            "as */*; --recursive looks into subfolders.",
+        )
     folder = fixed_folder(pattern)
     during = f" for {period}" if period else ""
     if not Path(folder).is_dir():

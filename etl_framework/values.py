@@ -114,6 +114,7 @@ class Job:
     :param required_plugins: names of plugins without which the job must not run.
     :param use: who is to answer where several plugins could: the plugin's name by question (``analyze``, …).
     :param sections: the plugins' own configuration, by section name (``format``, ``checks``, …).
+    :param configured: whether it stands in ``etl.toml``; bare files have only ``[defaults]``.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Job:
     required_plugins: tuple[str, ...] = ()
     use: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, object] = field(default_factory=dict)
+    configured: bool = True
 
     def section(self, name: str) -> Mapping[str, object]:
         """A plugin's own configuration: the table ``[jobs.NAME.<name>]`` as read, empty when absent."""

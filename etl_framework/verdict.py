@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Validator
     from etl_framework.reading import PartOutcome
     from etl_framework.survey import Survey
-    from etl_framework.values import Job
+    from etl_framework.values import Job, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +104,13 @@ def _in_short(finding: Finding) -> str:
     if sample.file and Path(sample.file).name in finding.message:
         return finding.message
     where = f"{sample.file}:{sample.line}" if sample.line else sample.file
-    shown = ": ".join(filter(None, (where, sample.reason)))
+    shown = ": ".join(filter(None, (where, sample.reason or _value_of(sample))))
     return f"{finding.message} (first: {shown})" if where else finding.message
+
+
+def _value_of(sample: Sample) -> str:
+    value = "" if sample.value is None else f"= {sample.value!r}"
+    return " ".join(filter(None, (sample.column and repr(sample.column), value)))
 
 
 def _bad_rows(job: Job, tally: BadRowTally, good: int) -> Iterable[Finding]:

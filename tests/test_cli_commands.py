@@ -259,11 +259,11 @@ def test_an_analysis_of_many_files_tells_what_is_alike_once(etl: Etl) -> None:
 
 def test_findings_of_many_files_are_told_once(etl: Etl) -> None:
     for number in range(40):
-        Path(f"many{number}.csv").write_text("id,day\n1,2024-01-01\n" if number < 25 else "other\n1\n")
+        Path(f"many{number}.csv").write_text("id,day\n1,2024-01-01\n" if number % 4 else "other\n1\n")
     answer = etl("validate", "many*.csv")
     assert answer.code == 3
-    assert "15 files have other columns than many0.csv: many25.csv (missing: id, day; extra: other)" in answer.out
-    assert "and 7 more" in answer.out
+    assert "10 files have other columns than many1.csv: many0.csv (missing: id, day; extra: other), " in answer.out
+    assert "and 2 more" in answer.out
     assert len(answer.out.splitlines()) < 10
 
 
@@ -500,7 +500,6 @@ SUCCEEDS = {
     "resume": (),
     "runs list": (),
     "runs show": (),
-    "runs prune": ("--yes",),
     "analyze": ("t.csv",),
     "validate": ("t.csv",),
     "config init": (),
@@ -517,14 +516,13 @@ FAILS = {
     "plan": (("missing.csv",), 2),
     "resume": (("nope",), 2),
     "runs show": (("nope",), 2),
-    "runs prune": (("nope",), 2),
     "analyze": (("missing.csv",), 2),
     "validate": (("bad.csv",), 3),
     "config init": (("nowhere/etl.toml",), 2),
     "config show": (("nope",), 2),
     "plugins info": (("nope",), 2),
     "demo": (("--folder", "."), 2),
-    "compress": (("missing.csv",), 2),
+    "compress": (("missing.csv",), 3),
 }
 
 

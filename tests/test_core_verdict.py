@@ -285,6 +285,14 @@ def test_an_error_is_refused_with_its_first_place_and_its_advice() -> None:
     assert caught.value.advice == "Mend it."
 
 
+def test_a_place_without_a_reason_is_told_with_its_value() -> None:
+    with pytest.raises(Refused) as caught:
+        pass_gate([error("a", Sample(file="a.csv", line=7, column="n", value="x")), error("b", Sample(file="a.csv"))])
+    assert (
+        caught.value.message == "refused at the gate: a is wrong (first: a.csv:7: 'n' = 'x'); b is wrong (first: a.csv)"
+    )
+
+
 def test_a_place_that_the_message_names_is_not_named_once_more() -> None:
     told = replace(error("a"), message="x.csv is empty", samples=(Sample(file="/data/x.csv"),))
     with pytest.raises(Refused) as caught:

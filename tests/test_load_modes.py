@@ -353,3 +353,12 @@ def test_the_report_of_a_load_refused_for_its_files_holds_all_that_differ(run: L
     assert caught.value.report
     (finding,) = caught.value.report.findings
     assert [Path(sample.file or "").name for sample in finding.samples] == others
+
+
+def test_what_a_refused_bare_file_is_advised_to_configure_makes_it_load(run: Load) -> None:
+    file = write("a.csv", "# made by hand\n" + january(7, 8, 9))
+    with pytest.raises(Refused) as caught:
+        run(file)
+    assert "Set skip_lines = 1 in [defaults.format] of etl.toml" in caught.value.advice
+    write("etl.toml", "[defaults.format]\nskip_lines = 1\n")
+    assert run(file).rows_loaded == 3

@@ -226,10 +226,14 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         found(tmp_path, "nowhere/*.csv")
 
 
-def test_an_empty_folder_holds_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("held", [(), ("empty/readme.md",), ("empty/sub/x.csv",)])
+def test_a_folder_without_delimited_files_is_said_to_hold_none(tmp_path: Path, held: tuple[str, ...]) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="nothing matches"):
+    make(tmp_path, *held)
+    with pytest.raises(UsageError, match=r"the folder .*empty holds no delimited file") as caught:
         found(tmp_path, "empty")
+    assert ".csv, .tsv, .txt, .tab or .psv" in caught.value.advice
+    assert "Similar names" not in caught.value.advice
 
 
 @pytest.mark.parametrize(
@@ -275,16 +279,17 @@ def test_a_file_that_may_not_be_read_is_named(
             found(public_folder, "x.csv")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_may_not_be_listed_is_named(tmp_path: Path) -> None:
-    make(tmp_path, "closed/x.csv")
-    (tmp_path / "closed").chmod(0)
+def test_a_folder_that_may_not_be_listed_is_named(
+    public_folder: Path, unprivileged: Callable[[], AbstractContextManager[None]]
+) -> None:
+    make(public_folder, "closed/x.csv")
+    (public_folder / "closed").chmod(0)
     try:
         for pattern in ("closed/x.csv", "closed/*.csv", "closed"):
-            with pytest.raises(InputError, match=r"cannot list .*closed: Permission denied"):
-                found(tmp_path, pattern)
+            with unprivileged(), pytest.raises(InputError, match=r"cannot list .*closed: Permission denied"):
+                found(public_folder, pattern)
     finally:
-        (tmp_path / "closed").chmod(0o700)
+        (public_folder / "closed").chmod(0o700)
 
 
 def test_a_source_is_recognised_by_its_size_and_both_its_ends(tmp_path: Path) -> None:

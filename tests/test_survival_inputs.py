@@ -168,6 +168,28 @@ def test_a_missing_file_is_a_usage_error_that_names_it(folder: Path) -> None:
     assert outcome.document["kind"] == "error"
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_a_file_whose_name_is_no_text_is_loaded_like_any_other(folder: Path, suffix: str) -> None:
+    import gzip
+
+    content = b"a,b\n" + b"1,2\n" * 9 + b"3\n"
+    name = os.fsdecode(b"caf\xe9" + suffix.encode())
+    try:
+        Path(name).write_bytes(content if suffix == ".csv" else gzip.compress(content))
+    except OSError:
+        pytest.skip("this file system takes only names that are text")
+    words = ["--target", "duckdb:w.duckdb", "--table", "t", "--on-bad-rows", "quarantine", "--max-bad-rows", "1"]
+    outcome = etl("load", name, *words, "--json")
+    assert outcome.code == 0, outcome.error
+    assert (rows(), outcome.document["sources"][0]["path"]) == ([(1, 2)] * 9, str(folder / name))
+    assert Path(outcome.document["rejects"][0]).read_bytes() == b"3\n"
+    again = etl("load", name, *words, "--json")
+    assert again.code == 3, again.error
+    assert "already holds caf\\udce9" + suffix in again.error
+    with duckdb.connect("w.duckdb", read_only=True) as connection:
+        assert connection.execute("SELECT files[1] FROM _etl_loads").fetchall()[0][0].endswith("caf\\udce9" + suffix)
+
+
 def test_a_truncated_compressed_file_is_refused(folder: Path) -> None:
     import gzip
 

@@ -155,7 +155,8 @@ def findings(found: Iterable[Any]) -> None:
             where = f"{sample.file}:{sample.line}" if sample.line else str(sample.file)
             column = f" {sample.column!r}" if sample.column else ""
             value = f" = {printable(str(sample.value), limit=80)!r}" if sample.value is not None else ""
-            click.echo(f"          {printable(where)}{printable(column)}{value}: {printable(sample.reason)}")
+            reason = f": {printable(sample.reason)}" if sample.reason else ""
+            click.echo(f"          {printable(where)}{printable(column)}{value}{reason}")
         if finding.advice:
             click.echo(f"          {printable(finding.advice)}")
 

@@ -16,9 +16,10 @@ from etl_delimited.dialect import Dialect
 from etl_delimited.format import DelimitedFormat
 from etl_delimited.header import column_names, guess_header, header_doubt, numbered
 from etl_delimited.infer import Inferred, fits, infer, is_null
+from etl_delimited.preamble import delimiter_line, lines_before_records, named_delimiter, preamble
 from etl_delimited.sample import HEAD_BYTES, Head, read_head, windows
 from etl_delimited.schema import named_columns, schema
-from etl_delimited.settings import FormatSettings, format_settings
+from etl_delimited.settings import SECTION, FormatSettings, addressed, format_settings
 from etl_delimited.sniff import Supposition, sniff
 from etl_delimited.survey import Piece, Survey, line_ends, quotes_are_sound, survey, whole_records
 from etl_framework import Analysis, Column, ColumnType, Finding, InputError, Kind, Sample, Severity
@@ -43,10 +44,19 @@ def analyze(source: Source, job: Job) -> Analysis | None:
     :raises InputError: the source cannot be read, is binary, or is not compressed as its name says.
     :raises UsageError: the job's section ``format`` is wrong.
     """
-    settings = format_settings(job)
+    analysis = _analysis(source, job)
+    if analysis is None:
+        return None
+    findings = (replace(finding, advice=addressed(finding.advice, job)) for finding in analysis.findings)
+    return replace(analysis, findings=tuple(findings))
+
+
+def _analysis(source: Source, job: Job) -> Analysis | None:
+    declared = format_settings(job)
     size = HEAD_BYTES
-    while (head := read_head(source, settings, size)) is not None:
-        analyzer = _Analyzer(source, job, settings, head)
+    while (head := read_head(source, declared, size)) is not None:
+        settings, told = _with_named_delimiter(source, declared, head)
+        analyzer = _Analyzer(source, job, settings, head, told)
         start = analyzer.skipped()
         if head.whole and not head.text[start:].strip("\r\n\ufeff"):
             return analyzer.empty()
@@ -55,14 +65,14 @@ def analyze(source: Source, job: Job) -> Analysis | None:
         if head.whole and not records:
             raise InputError(
                 f"a quote opens in the first record of {source.path} and is never closed",
-                advice='Declare quote = "none" in [jobs.NAME.format] if quotes mean nothing there.',
+                advice=addressed(f'Declare quote = "none" in {SECTION} if quotes mean nothing there.', job),
             )
         if head.whole or records > 1 or (records and size >= _ENOUGH_HEAD_BYTES):
-            return analyzer.analysis(outline)
+            return analyzer.without_preamble(outline) or analyzer.analysis(outline)
         if size > settings.max_record_mib << 20:
             raise InputError(
                 f"the first record of {source.path} does not end within {settings.max_record_mib} MiB",
-                advice="Check the quote character, or set max_record_mib in [jobs.NAME.format].",
+                advice=addressed(f"Check the quote character, or set max_record_mib in {SECTION}.", job),
             )
         size *= 8
     return None
@@ -102,8 +112,10 @@ class _Fields:
 
 
 class _Analyzer:
-    def __init__(self, source: Source, job: Job, settings: FormatSettings, head: Head) -> None:
-        self._source, self._job, self._settings, self._head = source, job, settings, head
+    def __init__(
+        self, source: Source, job: Job, settings: FormatSettings, head: Head, told: tuple[Finding, ...] = ()
+    ) -> None:
+        self._source, self._job, self._settings, self._head, self._told = source, job, settings, head, told
         self._path = source.path
 
     def skipped(self) -> int:
@@ -130,6 +142,17 @@ class _Analyzer:
             found = self._with_better_quotes(text, found)
         return _Outline(start, start + found.cells.first_end, found)
 
+    def without_preamble(self, outline: _Outline) -> Analysis | None:
+        """The analysis as it is once the lines before the header are skipped; None when there are none."""
+        text, skipped = self._head.text, self._settings.skip_lines
+        lines = 0 if self._settings.header is False else lines_before_records(text, outline.start, outline.found)
+        if not lines:
+            return None
+        settings = self._settings.model_copy(update={"skip_lines": lines})
+        told = (*self._told, preamble(self._path, text, skipped, lines))
+        analyzer = _Analyzer(self._source, self._job, settings, self._head, told)
+        return analyzer.analysis(analyzer.outline(analyzer.skipped()))
+
     def analysis(self, outline: _Outline) -> Analysis:
         """The analysis of a source with at least one record."""
         found = outline.found
@@ -152,6 +175,7 @@ class _Analyzer:
             data_start=self._offset(outline.rest if fields.header else outline.start),
         )
         findings = (
+            *self._told,
             *self._head.encoding.findings,
             *quote_findings(self._path, self._head.text[outline.start :], found, self._settings),
             *quotes,
@@ -310,6 +334,17 @@ class _Analyzer:
             facts=facts(dialect, columns),
             findings=tuple(findings),
         )
+
+
+def _with_named_delimiter(
+    source: Source, settings: FormatSettings, head: Head
+) -> tuple[FormatSettings, tuple[Finding, ...]]:
+    """The settings with what a first line such as ``sep=;`` says, and that it says so."""
+    named = None if settings.skip_lines else named_delimiter(head.text)
+    if named is None or named in (settings.quote, settings.escape):
+        return settings, ()
+    update = {"skip_lines": 1, "delimiter": settings.delimiter or named}
+    return settings.model_copy(update=update), (delimiter_line(source.path, named),)
 
 
 def _utf8(text: str) -> bytes:

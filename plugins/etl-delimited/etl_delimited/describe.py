@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -125,8 +126,10 @@ def other_width(path: str, text: str, start: int, found: Supposition, width: int
     cells = found.cells
     names = len(cells.records[0])
     usual = next((at for at, record in enumerate(cells.records) if len(record) == width), 0)
-    lines = len(text[: start + cells.starts[usual]].splitlines())
-    hint = f" If the header is on line {lines + 1}, declare skip_lines = {lines}." if usual else ""
+    lines = len(re.findall(r"\r\n|\n|\r", text[: start + cells.starts[usual]]))
+    hint = (
+        f" If the header is on line {lines + 1}, declare skip_lines = {lines} in [jobs.NAME.format]." if usual else ""
+    )
     return Finding(
         rule="header_mismatch",
         severity=Severity.ERROR,

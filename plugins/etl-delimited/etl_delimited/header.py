@@ -52,11 +52,11 @@ def guess_header(
         # One name alone could be a value by chance.
         return Guess(True, certain=2 * len(met) > len(wanted) or for_it > against)
     if for_it or against:
-        return Guess(for_it > against or (for_it == against and _all_names(first)), certain=not (for_it and against))
-    if _all_names(first):
+        return Guess(for_it > against or (for_it == against and all_names(first)), certain=not (for_it and against))
+    if all_names(first):
         return Guess(len(set(names)) == len(names) and not any(seen_again), certain=False)
     alone = not any(column.known for column in inferred)
-    return Guess(False, certain=any(seen_again) or (alone and any(map(_is_value, names))))
+    return Guess(False, certain=any(seen_again) or (alone and any(map(is_value, names))))
 
 
 def _speaks(text: str, column: Inferred, settings: FormatSettings) -> bool | None:
@@ -69,12 +69,13 @@ def _speaks(text: str, column: Inferred, settings: FormatSettings) -> bool | Non
     return not fits(text, column, settings)
 
 
-def _is_value(text: str) -> bool:
+def is_value(text: str) -> bool:
     """Whether a text begins as numbers, dates and times do, and names do not."""
     return text[:1].isdigit() or text[:1] in ("-", ".")
 
 
-def _all_names(first: Sequence[str]) -> bool:
+def all_names(first: Sequence[str]) -> bool:
+    """Whether all texts could be names of columns."""
     return all(_NAME_LIKE.fullmatch(name.strip()) for name in first)
 
 

@@ -69,5 +69,5 @@ class LineReader:
     def _too_long(self) -> InputError:
         return InputError(
             f"{self._path}: a line after byte {self.offset} is longer than a record may be: {self._limit >> 20} MiB",
-            advice="Raise max_record_mib in [jobs.NAME.format] if records are that long.",
+            advice="Raise max_record_mib in [jobs.NAME.format] or [defaults.format] if records are that long.",
         )

@@ -258,7 +258,7 @@ class RecordBuffer:
 
     def _too_long(self) -> InputError:
         limit = self.dialect.max_record_bytes >> 20
-        advice = "Raise max_record_mib in [jobs.NAME.format] if records are that long."
+        advice = "Raise max_record_mib in [jobs.NAME.format] or [defaults.format] if records are that long."
         if self.dialect.quote is not None:
             advice = f'Most likely a quote is never closed: repair it, or set quote = "none". {advice}'
         return InputError(

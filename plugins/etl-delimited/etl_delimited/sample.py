@@ -114,7 +114,7 @@ def _decompressed(source: Source, compression: str, size: int) -> tuple[bytes, i
     import pyarrow as pa
 
     try:
-        with pa.OSFile(source.path) as file, pa.CompressedInputStream(file, compression) as stream:
+        with pa.OSFile(os.fsencode(source.path)) as file, pa.CompressedInputStream(file, compression) as stream:
             data = stream.read(size + 1)
             return data, source.size if len(data) <= size else file.tell()
     except OSError as error:

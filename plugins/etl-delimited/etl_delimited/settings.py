@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from etl_framework import Job
 
+SECTION = "[jobs.NAME.format]"
+
 Encoding = Literal["auto", "utf-8", "utf-16", "latin-1", "cp1252"]
 
 DELIMITER_NAMES = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ", "\\t": "\t", "\\x01": "\x01"}
@@ -105,12 +107,19 @@ def format_settings(job: Job) -> FormatSettings:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(["format", *map(str, first["loc"][:1])])
-        raise UsageError(_message(job.name, first), advice=_advice(first), key=key) from error
+        raise UsageError(_message(job, first), advice=_advice(first), key=key) from error
 
 
-def _message(job: str, problem: ErrorDetails) -> str:
+def addressed(advice: str, job: Job) -> str:
+    """An advice that names :data:`SECTION`, with the section of the job's own instead."""
+    section = f"[jobs.{job.name}.format]" if job.configured else "[defaults.format] of etl.toml"
+    return advice.replace(SECTION, section)
+
+
+def _message(job: Job, problem: ErrorDetails) -> str:
     key = ".".join(str(part) for part in problem["loc"][:1])
-    where = f"[jobs.{job}.format] {key}".rstrip()
+    section = f"[jobs.{job.name}.format]" if job.configured else "[defaults.format]"
+    where = f"{section} {key}".rstrip()
     if problem["type"] == "extra_forbidden":
         return f"{where} is not a setting of delimited files"
     shown = f" = {problem['input']!r}" if key else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bz2 import BZ2Decompressor
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -159,7 +160,7 @@ class DecompressedStream:
         try:
             # Arrow's own message for a file that does not open lacks the reason.
             Path(path).open("rb").close()
-            self._file = pa.OSFile(path)
+            self._file = pa.OSFile(os.fsencode(path))
         except OSError as error:
             raise unreadable(path, error) from error
         if self._file.size() == 0:

@@ -317,12 +317,80 @@ def test_empty_repeated_and_padded_names_become_unique(analyzed: Analyze) -> Non
 
 
 def test_a_header_over_rows_of_another_width_says_where_it_may_be(analyzed: Analyze) -> None:
-    text = "Report of May\n\nid,name,price\n1,a,2\n2,b,3\n"
+    text = "Report of May\n\nid,name,price\nx,a,y\nz,b,w\n"
     asked = finding(analyzed(text), "header_mismatch")
     assert asked.severity is Severity.ERROR
     assert "skip_lines = 2" in asked.advice
     found = analyzed(text, skip_lines=2)
     assert (names(found), found.rows, dialect(found).data_start) == (["id", "name", "price"], 2, 29)
+
+
+@pytest.mark.parametrize(
+    ("before", "lines"),
+    [
+        ("Report of May\n", 1),
+        ("Report of May\n\n", 2),
+        ("Report of May\nby A, B, C, D\n\n", 3),
+        ("Report,,\n", 1),
+        ("# made by hand\n# in May, 2024\n", 2),
+        ("# on 1, 2, 3\n", 1),
+        ("\ufeff# made by hand\n", 1),
+    ],
+)
+def test_lines_before_the_header_are_an_error_that_says_how_many_to_skip(
+    analyzed: Analyze, before: str, lines: int
+) -> None:
+    text = before + "id,name,price\n" + "1,a,2.5\n2,b,\n" * 20
+    found = analyzed(text)
+    (asked,) = [finding for finding in found.findings if finding.severity is not Severity.INFO]
+    assert (asked.rule, asked.severity) == ("preamble", Severity.ERROR)
+    assert f"Set skip_lines = {lines} in [jobs.sales.format]" in asked.advice
+    skipped = analyzed(text, skip_lines=lines)
+    assert (names(skipped), skipped.rows) == (["id", "name", "price"], 40)
+    assert (names(found), types(found)) == (names(skipped), types(skipped))
+    assert "preamble" not in {finding.rule for finding in skipped.findings}
+
+
+def test_comments_before_data_without_a_header_are_to_be_skipped_too(analyzed: Analyze) -> None:
+    found = analyzed("// from the sensor\n" + "1,2,3\n4,5,6\n" * 9)
+    assert "skip_lines = 1" in finding(found, "preamble").advice
+    assert names(found) == ["column_1", "column_2", "column_3"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#id,name,n\nabc,x,NA\ndef,y,7\nghi,z,8\n",
+        "#id,name\nabc,x\ndef,y\n",
+        "id,name,n\n1,,\n2,x,3\n",
+        ",,total\nx,y,z\nu,v,w\n",
+        "#only\n#tags\n#here\n",
+    ],
+)
+def test_what_may_be_a_header_or_data_is_no_line_to_skip(analyzed: Analyze, text: str) -> None:
+    assert "preamble" not in {finding.rule for finding in analyzed(text).findings}
+
+
+@pytest.mark.parametrize("sign", [";", ",", "|", "\t", "^"])
+@pytest.mark.parametrize(("written", "end"), [("sep={}", "\n"), ('"sep={}"', "\r\n"), ("SEP={}", "\r\n")])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_first_line_that_names_the_delimiter_is_followed_and_passed_over(
+    analyzed: Analyze, sign: str, written: str, end: str, encoding: str
+) -> None:
+    lines = [written.format(sign), *(sign.join(row) for row in (["id", "price"], ["1", "2,5"], ["2", "3,5"]))]
+    found = analyzed("".join(line + end for line in lines).encode(encoding))
+    assert (dialect(found).delimiter, names(found)[:2], found.rows) == (sign, ["id", "price"], 2)
+    assert finding(found, "delimiter_line").severity is Severity.INFO
+
+
+def test_a_declared_delimiter_is_stronger_than_one_that_the_first_line_names(analyzed: Analyze) -> None:
+    found = analyzed("sep=;\na,b\n1,2\n", delimiter=",")
+    assert (dialect(found).delimiter, names(found)) == (",", ["a", "b"])
+
+
+def test_advice_for_a_bare_file_names_the_section_that_holds_for_it(analyzed: Analyze) -> None:
+    advice = finding(analyzed("Report\nid,n\n1,2\n3,4\n5,6\n", job={"configured": False}), "preamble").advice
+    assert "in [defaults.format] of etl.toml" in advice
 
 
 def test_a_blank_line_after_the_header_of_one_column_is_data(analyzed: Analyze) -> None:

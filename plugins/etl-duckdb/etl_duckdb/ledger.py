@@ -66,7 +66,8 @@ def values(run: Run, table: Place, receipt: Receipt, parts: int) -> tuple[Any, .
         period.first if period else None,
         period.last if period else None,
         sorted(source.digest for source in run.sources),
-        [source.path for source in run.sources],
+        # A file's name may be any bytes, a text in DuckDB may not.
+        [source.path.encode("utf-8", "backslashreplace").decode() for source in run.sources],
         parts,
         receipt.rows,
         receipt.deleted,
