@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import duckdb
@@ -25,6 +25,9 @@ import pytest
 from etl_framework import Status
 from etl_framework.cli import run
 from etl_framework.cli.group import etl as program
+
+if TYPE_CHECKING:
+    from conftest import FakePlugins
 
 GOOD = "id,name,day\n1,x,2024-01-01\n2,y,2024-01-02\n"
 BAD = "id,name,day\n" + "1,x,2024-01-01\n" * 20 + "2,y\n"
@@ -654,6 +657,36 @@ def test_with_a_log_for_programs_progress_and_errors_break_no_line_of_it(etl: Et
     assert (failure["event"], failure["level"]) == ("command_failed", "error")
     assert failure["message"].startswith("nothing matches ")
     assert failure["advice"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--bogus"],
+        ["--log-level", "loud"],
+        ["lod", "t.csv"],
+        ["load", "t.csv", "--bogus"],
+        ["load", "t.csv", "--mode", "rows"],
+        ["runs"],
+        ["--disable-plugin", "nobody", "load", "t.csv"],
+        ["--debug", "load", "nope.csv"],
+    ],
+)
+def test_with_a_log_for_programs_every_mistake_is_a_line_of_it(etl: Etl, words: list[str]) -> None:
+    for option in (["--log-format", "json"], ["--log-format=json"]):
+        answer = etl(*option, *words)
+        assert answer.code == 2
+        told = [json.loads(line) for line in answer.err.splitlines()]
+        assert [line["event"] for line in told if line["event"] != "traceback"] == ["command_failed"]
+
+
+def test_with_a_log_for_programs_a_broken_plugin_is_a_line_of_it(etl: Etl, fake_plugins: FakePlugins) -> None:
+    fake_plugins(broken="import nothing_of_the_kind")
+    answer = etl("--log-format", "json", "--help")
+    assert answer.code == 0
+    [told] = map(json.loads, answer.err.splitlines())
+    assert (told["event"], told["level"]) == ("command_warning", "warning")
+    assert "plugin broken is broken" in told["message"]
 
 
 @pytest.mark.parametrize(("wanted", "coloured"), [("1", False), ("", True)])
