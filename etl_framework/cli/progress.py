@@ -95,6 +95,8 @@ class Lines:
                 case "survey_changed":
                     self._tally.begin(self._tally.total)
                     self._print(f"{event.step}: begun anew: {event.message}")
+                case "load_waits" | "load_proceeds" | "load_again":
+                    self._print(f"{event.step}: {event.message}")
 
     def _print(self, line: str) -> None:
         self._printed = time.monotonic()
@@ -142,6 +144,14 @@ class Bars:
                     self._clear_parts()
                     self._tally.begin(self._tally.total)
                     self._progress.console.print(printable(f"{event.step}: begun anew: {event.message}"), markup=False)
+                case "load_waits" | "load_again":
+                    self._say(event.message)
+                case "load_proceeds":
+                    self._say("")
+
+    def _say(self, words: str) -> None:
+        if self._step is not None:
+            self._progress.update(self._step, words=printable(words))
 
     def _begin_step(self, event: Event) -> None:
         self._progress.start()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import zip_longest
@@ -23,24 +25,29 @@ if TYPE_CHECKING:
     from etl_framework import Run, StagedPart, Totals
 
 _STAGED_VIEW = "_etl_staged"
-_LOADING = Lock()
+_LOADING: defaultdict[str, Lock] = defaultdict(Lock)
+"""Held by the load that is under way, for each database file."""
 
 
 @contextmanager
 def one_at_a_time(database: Database, run: Run) -> Iterator[None]:
-    """Be the only load of this process.
+    """Be the only load of this process into the database.
 
     DuckDB keeps other processes from an open file, but transactions of one process overlap without seeing each other:
     the ledger could not tell them of one another.
     """
-    if not _LOADING.acquire(blocking=False):
-        run.emit(Event(name="load_waits", run=run.id, step="load", message="another load of this process goes first"))
-        while not _LOADING.acquire(timeout=0.1):
+    # One file may have several names.
+    loading = _LOADING[os.path.realpath(database.address.path)]
+    if not loading.acquire(blocking=False):
+        message = "another load of this process into the database goes first"
+        run.emit(Event(name="load_waits", run=run.id, step="load", message=message))
+        while not loading.acquire(timeout=0.1):
             database.go_on()
+        run.emit(Event(name="load_proceeds", run=run.id, step="load", message="the other load has ended"))
     try:
         yield
     finally:
-        _LOADING.release()
+        loading.release()
 
 
 def load(database: Database, planned: Plan, parts: Sequence[StagedPart]) -> Receipt:
