@@ -87,7 +87,7 @@ def _checks(workspace: Workspace) -> Iterator[CheckResult]:
             subject=f"plugin {info.name}",
             ok=not info.error,
             detail=info.error or f"{info.provider}{' (disabled)' * info.disabled}",
-            advice=f"Repair it, or go on with `etl --disable-plugin {info.name} …`." if info.error else "",
+            advice=f"Repair it, or leave it out with --disable-plugin {info.name}." if info.error else "",
             exit_code=ExitCode.PLUGIN,
         )
     yield from _who_answers(workspace, surveyed)

@@ -10,6 +10,7 @@ import logging
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -435,6 +436,16 @@ def test_one_plugin_is_shown(etl: Etl) -> None:
 
 
 # --- demo ---
+
+
+def test_the_demo_s_commands_can_be_copied_from_any_folder(etl: Etl) -> None:
+    answer = etl("demo", "--folder", "my demo")
+    hints = answer.out[answer.out.index("Look around:") :].splitlines()[2:]
+    assert len({hint.index(what) for hint, what in zip(hints, ("what", "this", "your own"), strict=True)}) == 1
+    for hint in hints[:2]:
+        command = re.split(r"  +", hint.strip())[0]
+        assert command.startswith("etl -c 'my demo/etl.toml' ")
+        assert etl(*shlex.split(command)[1:]).code == 0
 
 
 def test_the_demo_loads_what_its_files_hold_however_often_it_runs(etl: Etl) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -73,9 +74,10 @@ def _run(arguments: Sequence[str], session: Session) -> int:
         return _interrupted(session)
     except Exception as error:
         _debug(session, error)
+        again = shlex.join(["etl", "--debug", *(word for word in arguments if word != "--debug")])
         session.complain(
             f"internal error: {type(error).__name__}: {error}",
-            "This is a defect. Run again with `etl --debug …` for the traceback, and please report it.",
+            f"This is a defect. `{again}` shows the traceback; please report it.",
             ExitCode.FAILED,
         )
         return ExitCode.FAILED

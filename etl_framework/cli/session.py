@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Emit
 
 
+_UNLIMITED = 1_000_000
+"""Cells, more than any line needs."""
+
+
 @dataclass
 class Session:
     """One call of the command line.
@@ -153,7 +157,7 @@ def table(
     console = Console(file=sys.stdout, highlight=False)
     if not console.is_terminal:
         # A program may read it: nothing is folded away for a screen that is not there.
-        console.width = 10_000
+        console.width = max(console.measure(drawn, options=console.options.update(width=_UNLIMITED)).maximum, 1)
     console.print(drawn)
 
 

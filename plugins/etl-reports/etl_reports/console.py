@@ -136,11 +136,11 @@ def _print_list(page: Page, title: str, items: Sequence[str], sign: str, style: 
 
 def _print_next(page: Page, report: RunReport) -> None:
     steps = []
-    # What was committed wrongly is not mended by going on.
-    if report.status in (Status.FAILED, Status.INTERRUPTED) and not report.differences:
+    # What was committed wrongly is not mended by going on, and what did not come to parts has nothing to go on with.
+    if report.status in (Status.FAILED, Status.INTERRUPTED) and report.parts and not report.differences:
         steps.append((f"etl resume {report.run}", "go on where this run stopped"))
-    if report.status is Status.REFUSED and report.rows_bad:
-        steps.append(("etl load --on-bad-rows quarantine ...", "load the good rows, set the bad ones aside"))
+    if report.status is Status.REFUSED and report.rows_bad and not report.rejects:
+        steps.append(("add --on-bad-rows quarantine", "load the good rows, set the bad ones aside"))
     if not report.replayed:
         steps.append((f"etl runs show {report.run}", "see this report again"))
     if steps:
