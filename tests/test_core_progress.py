@@ -103,7 +103,7 @@ def test_a_run_that_begins_anew_says_why_and_counts_from_nothing(
     lines(far(1, 100, 1))
     err = capsys.readouterr().err.splitlines()
     assert err[2] == r"validate: begun anew: n is no bigint: '\x1b[31m'"
-    assert err[3].startswith("validate: 100 B of 1.00 kB, 1 rows")
+    assert err[3].startswith("validate: 100 B of 1.00 kB, 1 row,")
 
 
 def test_lines_say_what_a_load_waits_for_and_why_it_is_tried_again(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import click
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, json_option, table
 from etl_framework.errors import UsageError
-from etl_framework.terminal import printable
+from etl_framework.terminal import counted, printable
 
 if TYPE_CHECKING:
     from etl_framework.config import Config, Setting
@@ -62,7 +62,7 @@ def validate_config(session: Session) -> None:
     jobs = list(workspace.config.jobs)
 
     def show() -> None:
-        click.echo(f"{path or 'There is no etl.toml here'}: {len(jobs)} jobs, nothing wrong.")
+        click.echo(f"{path or 'There is no etl.toml here'}: {counted(len(jobs), 'job')}, nothing wrong.")
 
     session.answer("config", {"path": path, "jobs": jobs, "targets": list(workspace.config.targets)}, show)
 

@@ -120,7 +120,7 @@ def test_what_was_loaded_where_is_told() -> None:
     assert re.search(r"run +20240201T120000-7f3a \(attempt 2\)", output)
     assert re.search(r"ended +2024-02-01 12:00:02 UTC", output)
     assert re.search(r"sources +a.tsv \(31.2 MB\)", output)
-    assert re.search(r"query +01b2", output)
+    assert re.search(r"loaded by +01b2", output)
 
 
 def test_many_sources_are_summed_up() -> None:
@@ -136,7 +136,7 @@ def test_many_sources_are_summed_up() -> None:
     [
         (
             replace(NOTHING_LOADED, status=Status.REFUSED, rows_bad=1),
-            "REFUSED  nothing was loaded into FACT_LENDING: 1 of 1,000 rows are bad",
+            "REFUSED  nothing was loaded into FACT_LENDING: 1 bad row of 1,000",
         ),
         (replace(NOTHING_LOADED, status=Status.FAILED), "FAILED  nothing was loaded into FACT_LENDING"),
         (replace(NOTHING_LOADED, status=Status.INTERRUPTED), "INTERRUPTED  nothing was loaded into FACT_LENDING"),
