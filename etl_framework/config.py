@@ -20,7 +20,7 @@ from etl_framework.config_starter import STARTER
 from etl_framework.errors import UsageError
 from etl_framework.source_patterns import anchored, check_pattern
 from etl_framework.sources import table_stem
-from etl_framework.values import Job, Mode
+from etl_framework.values import Job, Mode, OnBadRows
 
 __all__ = [
     "STARTER",
@@ -260,6 +260,12 @@ def _check_together(job: Job, chosen: Layers) -> None:
         raise mode.error("replace-period needs date_column", advice="Set date_column to the column with a row's day.")
     if job.mode is Mode.REPLACE_PERIOD and job.period is None:
         raise mode.error("replace-period needs a period", advice="Give --period 2024-01, or --from and --to.")
+    # Who says abort in a stronger place means it, whatever a weaker one says of quarantines.
+    if job.on_bad_rows is OnBadRows.ABORT and chosen.is_given("max_bad_rows", at_least_as_strong_as="on_bad_rows"):
+        raise chosen.origin("max_bad_rows").error(
+            "bad rows stop the load, so no number of them is set aside",
+            advice='Add --on-bad-rows quarantine (on_bad_rows = "quarantine" in etl.toml), or leave the limit out.',
+        )
     days = {column.name: column.type for column in job.columns}
     day = days.get(job.date_column or "")
     if day is not None and day.kind not in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}:

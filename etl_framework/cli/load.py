@@ -62,7 +62,9 @@ def load_options(command: Any) -> Any:
             help="Refuse the load, or set bad rows aside.  [default: abort]",
         ),
         click.option(
-            "--max-bad-rows", metavar="N|N%", help="Most rows to set aside, or their share.  [default: no limit]"
+            "--max-bad-rows",
+            metavar="N|N%",
+            help="Most rows that --on-bad-rows quarantine may set aside, or their share.  [default: no limit]",
         ),
         click.option("--compress", metavar="CODEC", help="zstd, gzip or none.  [default: the warehouse's]"),
         click.option("--compress-level", type=int, help="Level of the codec.  [default: the codec's]"),
