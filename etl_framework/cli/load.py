@@ -64,7 +64,7 @@ def load_options(command: Any) -> Any:
         click.option(
             "--max-bad-rows",
             metavar="N|N%",
-            help="Most rows that --on-bad-rows quarantine may set aside, or their share.  [default: no limit]",
+            help="Most rows to quarantine, or their share.  [default: no limit]",
         ),
         click.option("--compress", metavar="CODEC", help="zstd, gzip or none.  [default: the warehouse's]"),
         click.option("--compress-level", type=int, help="Level of the codec.  [default: the codec's]"),
