@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from etl_framework.checks import insist_on_checks
 from etl_framework.config import Config, load_config, resolve_job, who_answers
+from etl_framework.config_models import JobSettings, similar
 from etl_framework.errors import UsageError
 from etl_framework.plugins import Plugins, PluginSettings
 from etl_framework.sources import find_sources
@@ -177,14 +178,21 @@ class Workspace:
         )
 
 
+_KEYWORDS = (*(key for key in JobSettings.model_fields if key != "use"), "from_", "to", "again")
+
+
 def _counted(analysis: Analysis, workers: int, plugins: Plugins) -> Analysis:
     with plugins.blaming(analysis.format, "etl_analyze"):
         rows = analysis.format.count_rows(analysis.source, workers)
     return dataclasses.replace(analysis, rows=rows, rows_exact=True)
 
 
+Files: TypeAlias = Path | str | Iterable[Path | str]
+"""A path or pattern, or several of them."""
+
+
 def load(
-    *files: Path | str,
+    *files: Files,
     job: str | None = None,
     config: Path | str | None = None,
     state_dir: Path | str | None = None,
@@ -197,7 +205,7 @@ def load(
     >>> report.rows_loaded, report.reconciled  # doctest: +SKIP
     (336776, True)
 
-    :param files: paths or patterns; none loads ``job``, or the configuration's only job.
+    :param files: paths or patterns, or lists of them; none loads ``job``, or the configuration's only job.
     :param job: name of a job in the configuration.
     :param config: path of ``etl.toml``; None for the one in the current folder, if there is one.
     :param state_dir: the folder for journal, locks and rejects; None for ``.etl`` beside the configuration.
@@ -205,6 +213,7 @@ def load(
     :param options: the settings of a job, by their names in ``etl.toml``: ``target``, ``table``, ``mode``, ``period``,
         ``columns``, ``on_bad_rows``, ``max_bad_rows``, ``compress``, ``jobs``, ``executor``, ``again``, …
     :returns: the outcome: rows and bytes as counts, durations in seconds, control totals, findings.
+    :raises TypeError: there is no such setting.
     :raises UsageError: the settings are wrong or do not go together.
     :raises Refused: the gate refused; ``error.report.findings`` says why.
     :raises InputError: a source cannot be read, or changed during the run.
@@ -215,7 +224,7 @@ def load(
     :raises RunFailed: upload, load or reconciliation failed; the table is as it was.
     """
     workspace = Workspace.open(config, state_dir=state_dir)
-    return workspace.load(workspace.job(job, files, options), observers=observers)
+    return workspace.load(_job("load", workspace, job, files, options), observers=observers)
 
 
 def resume(
@@ -232,20 +241,18 @@ def resume(
     return Workspace.open(config, state_dir=state_dir).resume(run)
 
 
-def validate(
-    *files: Path | str, job: str | None = None, config: Path | str | None = None, **options: object
-) -> Validation:
+def validate(*files: Files, job: str | None = None, config: Path | str | None = None, **options: object) -> Validation:
     """Check files, or the sources of a job, as ``etl validate`` does; nothing is loaded.
 
     :returns: counts, control totals and findings.
     :raises EtlError: as :func:`load`; bad data is no error here but a finding.
     """
     workspace = Workspace.open(config)
-    return workspace.validate(workspace.job(job, files, options))
+    return workspace.validate(_job("validate", workspace, job, files, options))
 
 
 def analyze(
-    *files: Path | str, job: str | None = None, config: Path | str | None = None, exact: bool = False, **options: object
+    *files: Files, job: str | None = None, config: Path | str | None = None, exact: bool = False, **options: object
 ) -> tuple[Analysis, ...]:
     """Find out format, columns and number of rows of files, as ``etl analyze`` does.
 
@@ -254,4 +261,26 @@ def analyze(
     :raises EtlError: a file cannot be read, or a plugin is broken.
     """
     workspace = Workspace.open(config)
-    return workspace.analyze(workspace.job(job, files, options), exact=exact)
+    return workspace.analyze(_job("analyze", workspace, job, files, options), exact=exact)
+
+
+def _job(
+    function: str, workspace: Workspace, name: str | None, files: Iterable[Files], options: dict[str, object]
+) -> Job:
+    """The job that keywords ask for; what is wrong with them is said as Python says it."""
+    for key in options:
+        if key not in _KEYWORDS:
+            guess = similar(key, list(_KEYWORDS))
+            meant = f". Did you mean {guess[0]!r}?" if guess else f"; there are {', '.join(_KEYWORDS)}"
+            raise TypeError(f"{function}() got an unexpected keyword argument {key!r}{meant}")
+    given = list(files)
+    paths = [path for item in given for path in ((item,) if isinstance(item, str | Path) else item)]
+    if given and not paths:
+        raise UsageError(f"{function}() was given an empty list of files", advice="Give files, or leave the list out.")
+    try:
+        return workspace.job(name, paths, options)
+    except UsageError as error:
+        option, colon, said = error.message.partition(": ")
+        if colon and option.startswith("--"):
+            error.message = f"{option[2:].replace('-', '_')}: {said}"
+        raise
