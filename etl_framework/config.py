@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from etl_framework.columns import Column, Kind, TableName
@@ -27,6 +27,7 @@ __all__ = [
     "Config",
     "Setting",
     "explain",
+    "explain_defaults",
     "load_config",
     "name_or_files",
     "resolve_job",
@@ -123,6 +124,19 @@ def explain(
     if chosen.rank("jobs") <= chosen.rank("executor"):
         origins["executor"] = chosen.origin("jobs").label
     return tuple(Setting(key=key, value=_plain(value), origin=origins[key]) for key, value in values.items())
+
+
+def explain_defaults(config: Config) -> tuple[Setting, ...]:
+    """What holds for a file that no job names, but for what the file itself decides: source and table.
+
+    :raises UsageError: the defaults do not go together.
+    """
+    later = {} if Layers.collect(config, None, {}).value("period") else {"period": "2000-01"}
+    return tuple(
+        replace(setting, value=None, origin="default") if setting.key in later else setting
+        for setting in explain(config, None, {"files": ("FILE",), **later})
+        if setting.key not in ("source", "table")
+    )
 
 
 def stand_ins(config: Config, name: str) -> dict[str, object]:

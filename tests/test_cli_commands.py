@@ -360,6 +360,20 @@ def test_a_job_whose_period_comes_with_the_command_is_valid_and_shown(etl: Etl) 
     assert not settings["period"]["value"]
 
 
+def test_without_jobs_the_defaults_are_shown_with_where_they_come_from(
+    etl: Etl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETL_COMPRESS", "zstd")
+    bare = etl("config", "show")
+    assert re.search(r"^ *on_bad_rows +abort +default *$", bare.out, re.MULTILINE)
+    assert re.search(r"^ *compress +zstd +ETL_COMPRESS *$", bare.out, re.MULTILINE)
+    Path("etl.toml").write_text('[defaults]\nmode = "replace-period"\ndate_column = "day"\n')
+    settings = {setting["key"]: setting for setting in etl("config", "show", "--json").document["defaults"]}
+    assert settings["mode"] == {"key": "mode", "value": "replace-period", "origin": "etl.toml:2"}
+    assert settings["period"]["value"] is None
+    assert not settings.keys() & {"source", "table"}
+
+
 def test_a_wrong_configuration_is_named_with_its_line(etl: Etl) -> None:
     Path("etl.toml").write_text(PERIODIC + 'moode = "append"\n')
     for words in (["config", "validate"], ["config", "show"]):
