@@ -328,7 +328,7 @@ def test_a_starter_configuration_is_written_valid_and_explained(etl: Etl) -> Non
     assert etl("config", "validate", "--json").document["jobs"] == ["sales"]
     valid = etl("config", "validate")
     assert valid.code == 0
-    assert "1 jobs, nothing wrong" in valid.out
+    assert "1 job, nothing wrong" in valid.out
     shown = etl("config", "show")
     assert shown.code == 0
     assert "job sales" in shown.out
