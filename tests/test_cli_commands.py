@@ -290,7 +290,7 @@ def test_a_file_with_bad_rows_is_not_valid(etl: Etl) -> None:
     answer = etl("validate", "bad.csv")
     assert answer.code == 3
     assert "bad.csv:22" in answer.out
-    assert "not valid: 20 good rows, 1 bad rows" in answer.out
+    assert "not valid: 20 good rows, 1 bad row " in answer.out
     document = etl("validate", "bad.csv", "--json").document
     assert document["bad_rows"] == 1
     assert_untouched()
