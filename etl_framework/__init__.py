@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Validator as Validator
     from etl_framework.protocols import Warehouse as Warehouse
     from etl_framework.terminal import bytes_in_words as bytes_in_words
+    from etl_framework.terminal import counted as counted
     from etl_framework.terminal import printable as printable
     from etl_framework.terminal import seconds_in_words as seconds_in_words
     from etl_framework.totals import ColumnTotals as ColumnTotals
@@ -104,7 +105,7 @@ _MODULES = {
     "checks": "RowCheck row_check",
     "plugins": "Plugins PluginInfo PluginSettings",
     "jsonable": "dumps report_from_json to_jsonable",
-    "terminal": "bytes_in_words printable seconds_in_words",
+    "terminal": "bytes_in_words counted printable seconds_in_words",
     "columns": "Column ColumnType Kind TableName quote INTEGERS FLOATS NUMBERS",
     "ledger": "refuse_repeat",
     "periods": "Period",

@@ -8,10 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from etl_framework.checks import insist_on_checks
 from etl_framework.config import Config, load_config, resolve_job, who_answers
+from etl_framework.config_models import JobSettings, similar
 from etl_framework.errors import UsageError
 from etl_framework.plugins import Plugins, PluginSettings
 from etl_framework.sources import find_sources
@@ -234,6 +235,9 @@ class Workspace:
         )
 
 
+_KEYWORDS = (*(key for key in JobSettings.model_fields if key != "use"), "from_", "to", "again")
+
+
 def _in_a_line(record: RunRecord) -> str:
     begun = f"{record.started:%Y-%m-%d %H:%M:%S}"
     return f"{record.run}  {record.job} into {record.table}, {record.status}, begun {begun} UTC"
@@ -245,8 +249,12 @@ def _counted(analysis: Analysis, workers: int, plugins: Plugins) -> Analysis:
     return dataclasses.replace(analysis, rows=rows, rows_exact=True)
 
 
+Files: TypeAlias = Path | str | Iterable[Path | str]
+"""A path or pattern, or several of them."""
+
+
 def load(
-    *files: Path | str,
+    *files: Files,
     job: str | None = None,
     config: Path | str | None = None,
     state_dir: Path | str | None = None,
@@ -259,7 +267,7 @@ def load(
     >>> report.rows_loaded, report.reconciled  # doctest: +SKIP
     (336776, True)
 
-    :param files: paths or patterns; none loads ``job``, or the configuration's only job.
+    :param files: paths or patterns, or lists of them; none loads ``job``, or the configuration's only job.
     :param job: name of a job in the configuration.
     :param config: path of ``etl.toml``; None for the one in the current folder, if there is one.
     :param state_dir: the folder for journal, locks and rejects; None for ``.etl`` beside the configuration.
@@ -267,6 +275,7 @@ def load(
     :param options: the settings of a job, by their names in ``etl.toml``: ``target``, ``table``, ``mode``, ``period``,
         ``columns``, ``on_bad_rows``, ``max_bad_rows``, ``compress``, ``jobs``, ``executor``, ``again``, …
     :returns: the outcome: rows and bytes as counts, durations in seconds, control totals, findings.
+    :raises TypeError: there is no such setting.
     :raises UsageError: the settings are wrong or do not go together.
     :raises Refused: the gate refused; ``error.report.findings`` says why.
     :raises InputError: a source cannot be read, or changed during the run.
@@ -277,7 +286,7 @@ def load(
     :raises RunFailed: upload, load or reconciliation failed; the table is as it was.
     """
     workspace = Workspace.open(config, state_dir=state_dir)
-    return workspace.load(workspace.job(job, files, options), observers=observers)
+    return workspace.load(_job("load", workspace, job, files, options), observers=observers)
 
 
 def resume(
@@ -294,20 +303,18 @@ def resume(
     return Workspace.open(config, state_dir=state_dir).resume(run)
 
 
-def validate(
-    *files: Path | str, job: str | None = None, config: Path | str | None = None, **options: object
-) -> Validation:
+def validate(*files: Files, job: str | None = None, config: Path | str | None = None, **options: object) -> Validation:
     """Check files, or the sources of a job, as ``etl validate`` does; nothing is loaded.
 
     :returns: counts, control totals and findings.
     :raises EtlError: as :func:`load`; bad data is no error here but a finding.
     """
     workspace = Workspace.open(config)
-    return workspace.validate(workspace.job(job, files, options))
+    return workspace.validate(_job("validate", workspace, job, files, options))
 
 
 def analyze(
-    *files: Path | str, job: str | None = None, config: Path | str | None = None, exact: bool = False, **options: object
+    *files: Files, job: str | None = None, config: Path | str | None = None, exact: bool = False, **options: object
 ) -> tuple[Analysis, ...]:
     """Find out format, columns and number of rows of files, as ``etl analyze`` does.
 
@@ -316,4 +323,26 @@ def analyze(
     :raises EtlError: a file cannot be read, or a plugin is broken.
     """
     workspace = Workspace.open(config)
-    return workspace.analyze(workspace.job(job, files, options), exact=exact)
+    return workspace.analyze(_job("analyze", workspace, job, files, options), exact=exact)
+
+
+def _job(
+    function: str, workspace: Workspace, name: str | None, files: Iterable[Files], options: dict[str, object]
+) -> Job:
+    """The job that keywords ask for; what is wrong with them is said as Python says it."""
+    for key in options:
+        if key not in _KEYWORDS:
+            guess = similar(key, list(_KEYWORDS))
+            meant = f". Did you mean {guess[0]!r}?" if guess else f"; there are {', '.join(_KEYWORDS)}"
+            raise TypeError(f"{function}() got an unexpected keyword argument {key!r}{meant}")
+    given = list(files)
+    paths = [path for item in given for path in ((item,) if isinstance(item, str | Path) else item)]
+    if given and not paths:
+        raise UsageError(f"{function}() was given an empty list of files", advice="Give files, or leave the list out.")
+    try:
+        return workspace.job(name, paths, options)
+    except UsageError as error:
+        option, colon, said = error.message.partition(": ")
+        if colon and option.startswith("--"):
+            error.message = f"{option[2:].replace('-', '_')}: {said}"
+        raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from etl_framework.columns import Column, Kind, TableName
@@ -20,13 +20,14 @@ from etl_framework.config_starter import STARTER
 from etl_framework.errors import UsageError
 from etl_framework.source_patterns import anchored, check_pattern
 from etl_framework.sources import table_stem
-from etl_framework.values import Job, Mode
+from etl_framework.values import Job, Mode, OnBadRows
 
 __all__ = [
     "STARTER",
     "Config",
     "Setting",
     "explain",
+    "explain_defaults",
     "load_config",
     "name_or_files",
     "resolve_job",
@@ -124,6 +125,19 @@ def explain(
     if chosen.rank("jobs") <= chosen.rank("executor"):
         origins["executor"] = chosen.origin("jobs").label
     return tuple(Setting(key=key, value=_plain(value), origin=origins[key]) for key, value in values.items())
+
+
+def explain_defaults(config: Config) -> tuple[Setting, ...]:
+    """What holds for a file that no job names, but for what the file itself decides: source and table.
+
+    :raises UsageError: the defaults do not go together.
+    """
+    later = {} if Layers.collect(config, None, {}).value("period") else {"period": "2000-01"}
+    return tuple(
+        replace(setting, value=None, origin="default") if setting.key in later else setting
+        for setting in explain(config, None, {"files": ("FILE",), **later})
+        if setting.key not in ("source", "table")
+    )
 
 
 def stand_ins(config: Config, name: str) -> dict[str, object]:
@@ -261,6 +275,12 @@ def _check_together(job: Job, chosen: Layers) -> None:
         raise mode.error("replace-period needs date_column", advice="Set date_column to the column with a row's day.")
     if job.mode is Mode.REPLACE_PERIOD and job.period is None:
         raise mode.error("replace-period needs a period", advice="Give --period 2024-01, or --from and --to.")
+    # Who says abort in a stronger place means it, whatever a weaker one says of quarantines.
+    if job.on_bad_rows is OnBadRows.ABORT and chosen.is_given("max_bad_rows", at_least_as_strong_as="on_bad_rows"):
+        raise chosen.origin("max_bad_rows").error(
+            "bad rows stop the load, so no number of them is set aside",
+            advice='Add --on-bad-rows quarantine (on_bad_rows = "quarantine" in etl.toml), or leave the limit out.',
+        )
     days = {column.name: column.type for column in job.columns}
     day = days.get(job.date_column or "")
     if day is not None and day.kind not in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}:

@@ -77,6 +77,10 @@ class Layers:
                 return rank
         return len(self.layers)
 
+    def is_given(self, key: str, *, at_least_as_strong_as: str) -> bool:
+        """Whether a setting was given, and in no weaker a place than another one."""
+        return self.rank(key) < len(self.layers) and self.rank(key) <= self.rank(at_least_as_strong_as)
+
     def value(self, key: str) -> Any:
         """A setting, or its built-in default."""
         rank = self.rank(key)

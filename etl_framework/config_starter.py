@@ -27,7 +27,7 @@ mode = "append"                           # append, replace, replace-period (nee
 # keys = ["sale_id"]
 # check = "file"                          # where quality is checked: file, warehouse, both, none
 # gate = "before-load"                    # before-upload: no byte leaves before everything is checked
-# on_bad_rows = "abort"                   # quarantine: load the good rows, keep the bad ones in a file
+# on_bad_rows = "quarantine"              # load the good rows, keep the bad ones in a file; default: abort
 # max_bad_rows = "1%"                     # most bad rows that a quarantine takes: a number or a share
 
 # Without this table, types are inferred from a sample and verified on every row.

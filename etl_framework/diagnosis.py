@@ -18,7 +18,7 @@ from etl_framework.config_check import problems
 from etl_framework.errors import EtlError, ExitCode, PluginError
 from etl_framework.executors import usable_cores
 from etl_framework.plugins import Plugins
-from etl_framework.terminal import bytes_in_words
+from etl_framework.terminal import bytes_in_words, counted
 
 if TYPE_CHECKING:
     from etl_framework.api import Workspace
@@ -75,7 +75,7 @@ def _checks(workspace: Workspace) -> Iterator[CheckResult]:
     yield CheckResult(subject="python", ok=True, detail=f"{platform.python_version()} on {platform.platform()}")
     cores = usable_cores()
     yield CheckResult(
-        subject="cores", ok=True, detail=f"{cores} usable; {recommended_workers(cores)} workers recommended"
+        subject="cores", ok=True, detail=f"{cores} usable; {counted(recommended_workers(cores), 'worker')} recommended"
     )
     if (memory := _memory()) is not None:
         yield CheckResult(subject="memory", ok=True, detail=bytes_in_words(memory))
@@ -87,7 +87,7 @@ def _checks(workspace: Workspace) -> Iterator[CheckResult]:
             subject=f"plugin {info.name}",
             ok=not info.error,
             detail=info.error or f"{info.provider}{' (disabled)' * info.disabled}",
-            advice=f"Repair it, or go on with `etl --disable-plugin {info.name} …`." if info.error else "",
+            advice=f"Repair it, or leave it out with --disable-plugin {info.name}." if info.error else "",
             exit_code=ExitCode.PLUGIN,
         )
     yield from _who_answers(workspace, surveyed)
@@ -112,7 +112,9 @@ def _configuration(workspace: Workspace, plugins: Plugins) -> Iterator[CheckResu
     if path is None:
         yield CheckResult(subject="configuration", ok=True, detail="no etl.toml here: only bare files can be loaded")
     elif not wrong:
-        yield CheckResult(subject="configuration", ok=True, detail=f"{path}: {len(workspace.config.jobs)} jobs")
+        yield CheckResult(
+            subject="configuration", ok=True, detail=f"{path}: {counted(len(workspace.config.jobs), 'job')}"
+        )
 
 
 def _state(folder: Path) -> CheckResult:

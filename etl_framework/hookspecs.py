@@ -32,8 +32,9 @@ def etl_connect(url: str) -> Warehouse | None:
     """Connect to a warehouse.
 
     Called once per run and for every command that looks into a warehouse. One may answer; it is then asked for
-    ``etl_upload`` and ``etl_load``, too. A check of the configuration asks with the scheme alone, such as ``duckdb:``:
-    without an address, nothing is connected to.
+    ``etl_upload`` and ``etl_load``, too. A check of the configuration asks with the scheme alone, such as ``duckdb:``,
+    and with scheme and options, such as ``duckdb:?threads=4``: without an address, nothing is connected to, and a wrong
+    option is told before the missing address.
 
     :param url: the target's URL; its scheme tells whose it is.
     :returns: the connection, or None when the scheme is not this plugin's.

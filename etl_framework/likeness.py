@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from etl_framework.checks import MOST_SAMPLES
+from etl_framework.terminal import counted
 from etl_framework.values import Fact
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _as_one(findings: list[Finding]) -> Finding:
     return dataclasses.replace(
         first,
         count=sum(finding.count for finding in findings),
-        message=f"{first.message} (and the like in {others:,} more file{'s' * (others != 1)})",
+        message=f"{first.message} (and the like in {counted(others, 'more file')})",
         samples=tuple(sample for finding in findings for sample in finding.samples)[:MOST_SAMPLES],
     )
 

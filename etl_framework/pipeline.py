@@ -114,7 +114,7 @@ def resume(
                 why = f" ({record.error})" if record.error else ""
                 raise UsageError(f"run {run} has ended: {record.status}{why}", advice="Begin anew with `etl load`.")
             plan: Plan = journal.plan(run)
-            _require_same(plan, plugins)
+            _require_same(run, plan, plugins)
             plugins.use(plan.job.use)
             if executor:
                 plan = dataclasses.replace(plan, job=dataclasses.replace(plan.job, executor=executor))
@@ -122,7 +122,7 @@ def resume(
             return _Attempt(run, plan, plugins, state, journal, observers, console=console).carry_out()
 
 
-def _require_same(plan: Plan, plugins: Plugins) -> None:
+def _require_same(run: str, plan: Plan, plugins: Plugins) -> None:
     """Insist on the plugins that the run began with: a check must have seen all parts, or none.
 
     :raises PluginError: others are there, or some are not.
@@ -131,7 +131,7 @@ def _require_same(plan: Plan, plugins: Plugins) -> None:
     if new := sorted(set(_names(plugins)) - set(plan.plugins)):
         raise PluginError(
             f"the run began without {', '.join(new)}, which would see only the rest of it",
-            advice=f"Go on without: etl {' '.join(f'--disable-plugin {name}' for name in new)} resume …",
+            advice=f"Go on without: etl {' '.join(f'--disable-plugin {name}' for name in new)} resume {run}",
         )
 
 

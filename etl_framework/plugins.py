@@ -12,7 +12,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from etl_framework.discovery import Found, Plugin, PluginInfo, PluginSettings, broken, is_answer, search, told
-from etl_framework.errors import ConnectError, HookFailed, Locked, NoPluginError, PluginError, UsageError
+from etl_framework.errors import ConnectError, EtlError, HookFailed, Locked, NoPluginError, PluginError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -124,18 +124,25 @@ class Plugins:
         return warehouse
 
     def insist_on_target(self, url: str) -> None:
-        """Make sure that somebody connects to targets of the URL's kind, without connecting to this one.
+        """Make sure that somebody connects to targets of the URL's kind with its options, but not to this one.
 
         :raises NoPluginError: nobody does.
         :raises PluginError: several would, and none is named.
+        :raises EtlError: an option of the URL is wrong.
         """
-        scheme, colon, _ = url.partition(":")
+        scheme, colon, address = url.partition(":")
         asked = self._candidates("etl_connect")
-        theirs = [plugin for plugin in asked if _knows_target(plugin, scheme + colon)]
+        without_address = {plugin: _connected_to(plugin, scheme + colon) for plugin in asked}
+        theirs = [plugin for plugin, answer in without_address.items() if answer]
         if len(theirs) > 1:
             raise self._several("etl_connect", _connects(url), theirs)
         if not theirs:
             raise self._nobody("etl_connect", _connects(url), _OTHER_TARGET, asked)
+        _, mark, options = address.partition("?")
+        answer = _connected_to(theirs[0], scheme + colon + mark + options) if options else True
+        # What is said about the missing address is not about the options.
+        if isinstance(answer, EtlError) and str(answer) != str(without_address[theirs[0]]):
+            raise answer
 
     def executor(self, url: str) -> Executor:
         """Make what runs the parts: ``etl_executor``."""
@@ -395,13 +402,13 @@ def _connects(url: str) -> str:
     return f"connects to a target {scheme + colon!r}" + ("" if colon else ", which has no scheme such as 'name:'")
 
 
-def _knows_target(plugin: Plugin, scheme: str) -> bool:
-    """Whether a plugin takes a URL without an address for its own: it says what is missing, or connects."""
+def _connected_to(plugin: Plugin, url: str) -> bool | EtlError:
+    """Whether a plugin takes a URL without an address for its own: it connects, or says what is wrong."""
     try:
         with plugin.blamed("etl_connect"):
-            answers = plugin.call("etl_connect", {"url": scheme})
-    except (UsageError, ConnectError, Locked):
-        return True
+            answers = plugin.call("etl_connect", {"url": url})
+    except (UsageError, ConnectError, Locked) as error:
+        return error
     _close(answers)
     return bool(answers)
 

@@ -35,6 +35,15 @@ def _holds(encoding: str, character: str) -> bool:
     return True
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number of things: ``1 row``, ``12,000 rows``.
+
+    :param one: the word for one of them.
+    :param several: the word for any other number of them; by default with an s at its end.
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 def bytes_in_words(number: float) -> str:
     """A number of bytes, three digits in decimal units: ``31.2 MB``."""
     if abs(number) < 1000:

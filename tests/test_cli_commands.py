@@ -10,13 +10,14 @@ import logging
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import duckdb
@@ -25,6 +26,9 @@ import pytest
 from etl_framework import Status
 from etl_framework.cli import run
 from etl_framework.cli.group import etl as program
+
+if TYPE_CHECKING:
+    from conftest import FakePlugins
 
 GOOD = "id,name,day\n1,x,2024-01-01\n2,y,2024-01-02\n"
 BAD = "id,name,day\n" + "1,x,2024-01-01\n" * 20 + "2,y\n"
@@ -287,7 +291,7 @@ def test_a_file_with_bad_rows_is_not_valid(etl: Etl) -> None:
     answer = etl("validate", "bad.csv")
     assert answer.code == 3
     assert "bad.csv:22" in answer.out
-    assert "not valid: 20 good rows, 1 bad rows" in answer.out
+    assert "not valid: 20 good rows, 1 bad row " in answer.out
     document = etl("validate", "bad.csv", "--json").document
     assert document["bad_rows"] == 1
     assert_untouched()
@@ -325,7 +329,7 @@ def test_a_starter_configuration_is_written_valid_and_explained(etl: Etl) -> Non
     assert etl("config", "validate", "--json").document["jobs"] == ["sales"]
     valid = etl("config", "validate")
     assert valid.code == 0
-    assert "1 jobs, nothing wrong" in valid.out
+    assert "1 job, nothing wrong" in valid.out
     shown = etl("config", "show")
     assert shown.code == 0
     assert "job sales" in shown.out
@@ -355,6 +359,20 @@ def test_a_job_whose_period_comes_with_the_command_is_valid_and_shown(etl: Etl) 
     assert "etl.toml" in settings["mode"]["origin"]
     # A period that nobody gave is not made up.
     assert not settings["period"]["value"]
+
+
+def test_without_jobs_the_defaults_are_shown_with_where_they_come_from(
+    etl: Etl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETL_COMPRESS", "zstd")
+    bare = etl("config", "show")
+    assert re.search(r"^ *on_bad_rows +abort +default *$", bare.out, re.MULTILINE)
+    assert re.search(r"^ *compress +zstd +ETL_COMPRESS *$", bare.out, re.MULTILINE)
+    Path("etl.toml").write_text('[defaults]\nmode = "replace-period"\ndate_column = "day"\n')
+    settings = {setting["key"]: setting for setting in etl("config", "show", "--json").document["defaults"]}
+    assert settings["mode"] == {"key": "mode", "value": "replace-period", "origin": "etl.toml:2"}
+    assert settings["period"]["value"] is None
+    assert not settings.keys() & {"source", "table"}
 
 
 def test_a_wrong_configuration_is_named_with_its_line(etl: Etl) -> None:
@@ -433,6 +451,16 @@ def test_one_plugin_is_shown(etl: Etl) -> None:
 
 
 # --- demo ---
+
+
+def test_the_demo_s_commands_can_be_copied_from_any_folder(etl: Etl) -> None:
+    answer = etl("demo", "--folder", "my demo")
+    hints = answer.out[answer.out.index("Look around:") :].splitlines()[2:]
+    assert len({hint.index(what) for hint, what in zip(hints, ("what", "this", "your own"), strict=True)}) == 1
+    for hint in hints[:2]:
+        command = re.split(r"  +", hint.strip())[0]
+        assert command.startswith("etl -c 'my demo/etl.toml' ")
+        assert etl(*shlex.split(command)[1:]).code == 0
 
 
 def test_the_demo_loads_what_its_files_hold_however_often_it_runs(etl: Etl) -> None:
@@ -655,6 +683,36 @@ def test_with_a_log_for_programs_progress_and_errors_break_no_line_of_it(etl: Et
     assert (failure["event"], failure["level"]) == ("command_failed", "error")
     assert failure["message"].startswith("nothing matches ")
     assert failure["advice"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--bogus"],
+        ["--log-level", "loud"],
+        ["lod", "t.csv"],
+        ["load", "t.csv", "--bogus"],
+        ["load", "t.csv", "--mode", "rows"],
+        ["runs"],
+        ["--disable-plugin", "nobody", "load", "t.csv"],
+        ["--debug", "load", "nope.csv"],
+    ],
+)
+def test_with_a_log_for_programs_every_mistake_is_a_line_of_it(etl: Etl, words: list[str]) -> None:
+    for option in (["--log-format", "json"], ["--log-format=json"]):
+        answer = etl(*option, *words)
+        assert answer.code == 2
+        told = [json.loads(line) for line in answer.err.splitlines()]
+        assert [line["event"] for line in told if line["event"] != "traceback"] == ["command_failed"]
+
+
+def test_with_a_log_for_programs_a_broken_plugin_is_a_line_of_it(etl: Etl, fake_plugins: FakePlugins) -> None:
+    fake_plugins(broken="import nothing_of_the_kind")
+    answer = etl("--log-format", "json", "--help")
+    assert answer.code == 0
+    [told] = map(json.loads, answer.err.splitlines())
+    assert (told["event"], told["level"]) == ("command_warning", "warning")
+    assert "plugin broken is broken" in told["message"]
 
 
 @pytest.mark.parametrize(("wanted", "coloured"), [("1", False), ("", True)])

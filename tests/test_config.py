@@ -108,8 +108,8 @@ def test_what_nobody_says_is_the_default_of_the_job(tmp_path: Path) -> None:
         ('part_size = "64MiB"', "part_bytes", 64 << 20),
         ('part_size = "1.5 GB"', "part_bytes", 1_500_000_000),
         ("block_size = 4096", "block_bytes", 4096),
-        ('max_bad_rows = "5%"', "max_bad_rows", Allowance(share=0.05)),
-        ("max_bad_rows = 7", "max_bad_rows", Allowance(rows=7)),
+        ('on_bad_rows = "quarantine"\nmax_bad_rows = "5%"', "max_bad_rows", Allowance(share=0.05)),
+        ('on_bad_rows = "quarantine"\nmax_bad_rows = 7', "max_bad_rows", Allowance(rows=7)),
         ("period = 2024-02-29", "period", Period(date(2024, 2, 29), date(2024, 2, 29))),
         ('period = "2024-01..2024-02"', "period", Period(date(2024, 1, 1), date(2024, 2, 29))),
         ('check = "both"', "check", Check.BOTH),
@@ -267,14 +267,15 @@ def test_a_password_in_a_url_from_outside_is_refused_as_well(tmp_path: Path) -> 
 
 
 def layered(folder: Path, *places: str) -> tuple[Config, dict[str, object]]:
-    """A configuration that sets ``on_bad_rows`` and ``max_bad_rows`` in the given places."""
+    """A configuration that sets ``max_bad_rows`` in the given places, and options that quarantine bad rows."""
     (folder / "home/.config/etl").mkdir(parents=True)
     user = "[defaults]\nmax_bad_rows = 1\n" if "user" in places else ""
     (folder / "home/.config/etl/config.toml").write_text(user)
     text = "[defaults]\nmax_bad_rows = 2\n" if "defaults" in places else ""
     text += job_text("max_bad_rows = 3" if "job" in places else "")
     environment = {"ETL_MAX_BAD_ROWS": "4"} if "environment" in places else {}
-    return configured(folder, text, **environment), {"max_bad_rows": "5"} if "flag" in places else {}
+    overrides = {"max_bad_rows": "5"} if "flag" in places else {}
+    return configured(folder, text, **environment), {"on_bad_rows": "quarantine", **overrides}
 
 
 def test_the_stronger_place_wins(tmp_path: Path) -> None:
@@ -454,6 +455,32 @@ def test_a_job_without_source_or_table_is_named_with_its_line(tmp_path: Path, mi
 def test_settings_that_do_not_go_together_are_refused(tmp_path: Path, settings: str, said: str) -> None:
     with pytest.raises(ConfigError, match=rf"etl\.toml:4: .*{said}"):
         resolve_job(configured(tmp_path, job_text(settings)))
+
+
+@pytest.mark.parametrize(
+    ("toml", "options", "place"),
+    [
+        (job_text("max_bad_rows = 1"), {}, "etl.toml:4: jobs.sales.max_bad_rows: "),
+        ("[defaults]\nmax_bad_rows = 1\n" + job_text(), {}, "etl.toml:2: defaults.max_bad_rows: "),
+        (job_text(), {"max_bad_rows": "1%"}, "--max-bad-rows: "),
+        (job_text('on_bad_rows = "abort"'), {"max_bad_rows": "1%"}, "--max-bad-rows: "),
+    ],
+)
+def test_a_limit_of_a_quarantine_without_a_quarantine_is_refused(
+    tmp_path: Path, toml: str, options: dict[str, object], place: str
+) -> None:
+    config = configured(tmp_path, toml)
+    with pytest.raises(UsageError) as caught:
+        resolve_job(config, "sales", options)
+    assert place in caught.value.message
+    assert isinstance(caught.value, ConfigError) == ("etl.toml" in place)
+    assert "--on-bad-rows quarantine" in caught.value.advice
+    assert resolve_job(config, "sales", {**options, "on_bad_rows": "quarantine"}).max_bad_rows != Allowance()
+
+
+def test_a_limit_of_a_quarantine_is_no_hindrance_to_who_wants_none_this_time(tmp_path: Path) -> None:
+    config = configured(tmp_path, job_text('on_bad_rows = "quarantine"\nmax_bad_rows = 1'))
+    assert resolve_job(config, "sales", {"on_bad_rows": "abort"}).on_bad_rows is OnBadRows.ABORT
 
 
 def test_the_ends_of_a_period_go_together(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ def found(folder: Path, text: str, plugins: Plugins | None = None, **environment
         ('executor = "dask://x"', 4, "jobs.sales.executor: no plugin understands the executor", ExitCode.PLUGIN),
         ('executor = "threads:many"', 4, "jobs.sales.executor: executor 'threads:many'", ExitCode.USAGE),
         ('target = "nowhere:x"', 4, "jobs.sales.target: no plugin connects to a target 'nowhere:'", ExitCode.PLUGIN),
+        ('target = "duckdb:x.duckdb?bogus=1"', 4, "jobs.sales.target: target 'duckdb:' has no option", ExitCode.USAGE),
+        ('target = "duckdb:x.duckdb?memory_limit=foo"', 4, "jobs.sales.target: memory_limit 'foo'", ExitCode.USAGE),
         ('use = { load = "me" }', 4, "use.load names 'me', but no usable plugin", ExitCode.PLUGIN),
         ('required_plugins = "team"', 4, "jobs.sales.required_plugins: the plugin 'team' is required", ExitCode.PLUGIN),
         ('check = "warehouse"', 4, "jobs.sales.check: check = warehouse", ExitCode.USAGE),
@@ -55,6 +57,11 @@ def test_a_setting_that_no_plugin_understands_is_named_with_file_line_and_key(
     assert error.message.startswith(f"{tmp_path}/etl.toml:{line}: {said}")
     assert error.exit_code == code
     assert error.advice
+
+
+def test_right_options_of_a_target_are_right_and_connect_to_nothing(tmp_path: Path) -> None:
+    assert found(tmp_path, JOB + 'target = "duckdb:sub/x.duckdb?memory_limit=1GB&threads=2"') == ()
+    assert [path.name for path in tmp_path.iterdir()] == ["etl.toml"]
 
 
 def test_what_a_named_target_says_is_named_where_the_target_is_declared(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -261,13 +260,3 @@ def test_disabling_a_broken_plugin_silences_its_warning(
     assert run(["--disable-plugin", "sick", "--help"]) == 0
     assert run(["--disable-plugin", "sick", "fail", "Refused"]) == 3
     assert "sick" not in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["plugins", "list"], ["plugins", "list", "--json"]])
-def test_a_reader_that_has_seen_enough_is_no_failure(arguments: list[str]) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    command = [sys.executable, "-c", "from etl_framework.cli import main; main()", *arguments]
-    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
-    os.close(writer)
-    assert (done.returncode, done.stderr) == (0, "")

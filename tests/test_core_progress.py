@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -102,7 +103,19 @@ def test_a_run_that_begins_anew_says_why_and_counts_from_nothing(
     lines(far(1, 100, 1))
     err = capsys.readouterr().err.splitlines()
     assert err[2] == r"validate: begun anew: n is no bigint: '\x1b[31m'"
-    assert err[3].startswith("validate: 100 B of 1.00 kB, 1 rows")
+    assert err[3].startswith("validate: 100 B of 1.00 kB, 1 row,")
+
+
+def test_lines_say_what_a_load_waits_for_and_why_it_is_tried_again(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+    lines(event("load_waits", step="load", message="another load goes first"))
+    lines(event("load_proceeds", step="load", message="it has ended"))
+    lines(event("load_again", step="load", message="more memory \x1b[31m"))
+    assert capsys.readouterr().err.splitlines() == [
+        "load: another load goes first",
+        "load: it has ended",
+        r"load: more memory \x1b[31m",
+    ]
 
 
 def test_without_a_terminal_progress_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -207,6 +220,28 @@ def test_beginning_anew_takes_the_bars_of_the_parts_away(terminal: Terminal) -> 
     bars(event("step_finished"))
     shown = terminal.close()
     assert r"validate: begun anew: [red]cut anew[/nonsense] \x1b]0;title\x07" in ANSI.sub("", shown)
+
+
+def test_the_bar_of_a_load_says_what_it_waits_for_until_it_proceeds(terminal: Terminal) -> None:
+    bars = terminal.bars()
+    bars(event("step_started", step="load"))
+    said = []
+    for name, message in (("load_waits", "another goes first"), ("load_proceeds", "it ended"), ("load_again", "\x1b")):
+        bars(event(name, step="load", message=message))
+        bars._progress.refresh()
+        said += [task.fields["words"] for task in bars._progress.tasks]
+    bars(event("step_finished", step="load"))
+    assert said == ["another goes first", "", r"\x1b"]
+    assert "another goes first" in ANSI.sub("", terminal.close())
+
+
+def test_every_event_is_told_of_where_events_are_described() -> None:
+    root = Path(__file__).parents[1]
+    sources = [*root.glob("etl_framework/**/*.py"), *root.glob("plugins/*/etl_*/**/*.py")]
+    told = re.compile(r"""(?:Event\(\s*name=|_emit\(\s*|_event\(\s*)"(\w+)["]""")
+    emitted = {name for path in sources for name in told.findall(path.read_text(encoding="utf-8"))}
+    assert {"run_started", "load_waits", "part_packed"} <= emitted
+    assert emitted == set(re.findall(r"``([a-z]+_[a-z]+)``", (Event.__doc__ or "").partition(":param run:")[0]))
 
 
 def test_many_threads_may_report_at_once(terminal: Terminal) -> None:

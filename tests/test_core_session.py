@@ -95,6 +95,13 @@ def test_a_table_that_no_terminal_shows_is_not_cut_to_a_width(capsys: pytest.Cap
     assert "\x1b" not in out
 
 
+def test_a_table_that_no_terminal_shows_is_as_wide_as_its_longest_text(capsys: pytest.CaptureFixture[str]) -> None:
+    table("", ["run", "error"], [("r1", "a word " * 3_000 + "end"), ("r2", "")])
+    lines = capsys.readouterr().out.splitlines()
+    assert "a word " * 3_000 + "end" in lines[3]
+    assert len([line for line in lines if line.strip()]) == 4
+
+
 def test_a_table_without_rows_shows_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
     table("", ["name", "rows"], [])
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_framework import bytes_in_words, printable, seconds_in_words
+from etl_framework import bytes_in_words, counted, printable, seconds_in_words
 
 
 @given(st.text(st.characters()), st.none() | st.integers(1, 30), st.sampled_from(["utf-8", "ascii", "cp1252"]))
@@ -75,3 +75,8 @@ def test_sizes_have_three_digits(number: int, words: str) -> None:
 )
 def test_durations_never_show_sixty(seconds: float, words: str) -> None:
     assert seconds_in_words(seconds) == words
+
+
+def test_one_is_counted_as_one() -> None:
+    assert [counted(number, "row") for number in (0, 1, 2, 12_000)] == ["0 rows", "1 row", "2 rows", "12,000 rows"]
+    assert [counted(number, "row lies", "rows lie") for number in (1, 2)] == ["1 row lies", "2 rows lie"]

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from etl_framework.cli.demo import demo
+
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 
@@ -80,3 +82,8 @@ def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     missing = [page.name for page in PAGES if page.parent.name == "docs" and f"]({page.name})" not in index]
     assert missing == ["index.md"]
+
+
+def test_what_the_demo_writes_into_a_checkout_is_ignored_by_git() -> None:
+    [folder] = [parameter for parameter in demo.params if parameter.name == "folder"]
+    assert f"/{folder.default}/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -10,12 +11,13 @@ import click
 from etl_framework.cli.group import etl
 from etl_framework.cli.session import Session
 from etl_framework.cli.signals import exit_code, terminable
+from etl_framework.cli.streams import lasting_streams
 from etl_framework.errors import EtlError, ExitCode
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and leave with its exit code: the only place where errors become messages."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    """Run one command and leave with its exit code."""
+    sys.exit(_run_to_the_end(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -23,9 +25,27 @@ def run(arguments: Sequence[str]) -> int:
 
     :returns: its exit code.
     """
-    # Known before the options are parsed, so that a mistake among them is told as JSON, too.
-    session = Session(as_json="--json" in arguments)
-    stdout = sys.stdout
+    return _run(arguments, Session.told_by(arguments))
+
+
+def _run_to_the_end(arguments: Sequence[str]) -> int:
+    """Run one command; whoever reads its output may leave, or the output's disk be full, without breaking it off."""
+    session = Session.told_by(arguments)
+    with lasting_streams() as output:
+        code = _run(arguments, session)
+        sys.stdout.flush()
+        # A reader that has seen enough, as `| head` has, is no failure.
+        if output is None or output.failure is None or isinstance(output.failure, BrokenPipeError):
+            return code
+        session.say(
+            f"cannot write to stdout: {output.failure.strerror}",
+            "Nothing but the output is lost: make room where it goes, and ask again.",
+        )
+        return code or ExitCode.FAILED
+
+
+def _run(arguments: Sequence[str], session: Session) -> int:
+    """Run one command: the only place where errors become messages."""
     try:
         with terminable():
             answer = etl.main(
@@ -40,11 +60,13 @@ def run(arguments: Sequence[str]) -> int:
             return _stopped(session, stop)
         return _declined(session)
     except click.ClickException as error:
-        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        if isinstance(error, click.exceptions.NoArgsIsHelpError) and session.log_format != "json":
             error.show()
             return ExitCode.USAGE
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "etl"
-        session.complain(error.format_message(), f"`{command} --help` shows what there is.", ExitCode.USAGE)
+        missing = isinstance(error, click.exceptions.NoArgsIsHelpError)
+        message = f"{command} needs a command" if missing else error.format_message()
+        session.complain(message, f"`{command} --help` shows what there is.", ExitCode.USAGE)
         return ExitCode.USAGE
     except EtlError as error:
         _debug(session, error)
@@ -52,17 +74,12 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt as stop:
         return _stopped(session, stop)
-    except SystemExit as exit_:
-        # When whoever reads our output has seen enough, as `| head` does, rich leaves like this, and click does so
-        # too after it has put another stream in place of the broken one.
-        if isinstance(exit_.__context__, BrokenPipeError) or sys.stdout is not stdout:
-            return ExitCode.DONE
-        raise
     except Exception as error:
         _debug(session, error)
+        again = shlex.join(["etl", "--debug", *(word for word in arguments if word != "--debug")])
         session.complain(
             f"internal error: {type(error).__name__}: {error}",
-            "This is a defect. Run again with `etl --debug …` for the traceback, and please report it.",
+            f"This is a defect. `{again}` shows the traceback; please report it.",
             ExitCode.FAILED,
         )
         return ExitCode.FAILED
@@ -70,9 +87,13 @@ def run(arguments: Sequence[str]) -> int:
 
 def _debug(session: Session, error: Exception) -> None:
     """Show where an error comes from, before it is told as ever."""
-    if session.debug:
-        import traceback
+    if not session.debug:
+        return
+    import traceback
 
+    if session.log_format == "json":
+        session.log().error("traceback", exception="".join(traceback.format_exception(error)))
+    else:
         traceback.print_exception(error)
 
 

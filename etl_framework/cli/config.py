@@ -11,7 +11,7 @@ import click
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, json_option, table
 from etl_framework.errors import UsageError
-from etl_framework.terminal import printable
+from etl_framework.terminal import counted, printable
 
 if TYPE_CHECKING:
     from etl_framework.config import Config, Setting
@@ -62,7 +62,7 @@ def validate_config(session: Session) -> None:
     jobs = list(workspace.config.jobs)
 
     def show() -> None:
-        click.echo(f"{path or 'There is no etl.toml here'}: {len(jobs)} jobs, nothing wrong.")
+        click.echo(f"{path or 'There is no etl.toml here'}: {counted(len(jobs), 'job')}, nothing wrong.")
 
     session.answer("config", {"path": path, "jobs": jobs, "targets": list(workspace.config.targets)}, show)
 
@@ -73,15 +73,22 @@ def validate_config(session: Session) -> None:
 @click.pass_obj
 @with_log
 def show(session: Session, job: str | None) -> None:
-    """Show every setting of JOB with its value and where it comes from; by default, of every job."""
+    """Show every setting of JOB with its value and where it comes from; by default, of every job.
+
+    Where there is no job, what holds for any file is shown.
+    """
+    from etl_framework.config import explain_defaults
+
     workspace = session.workspace()
     names = [job] if job else list(workspace.config.jobs)
     explained = {name: _explained(workspace.config, name) for name in names}
+    defaults = () if names else explain_defaults(workspace.config)
     answer = {
         "path": workspace.config.path,
         "state_dir": workspace.config.state_dir,
         "targets": {name: target.url for name, target in workspace.config.targets.items()},
         "jobs": explained,
+        "defaults": defaults,
     }
 
     def show_settings() -> None:
@@ -90,13 +97,19 @@ def show(session: Session, job: str | None) -> None:
         for name, target in workspace.config.targets.items():
             click.echo(f"target         {printable(name)} = {printable(target.url)}")
         for name, settings in explained.items():
-            table(
-                f"job {name}",
-                ["setting", "value", "from"],
-                [(setting.key, _shown(setting.value), setting.origin) for setting in settings],
-            )
+            _show_settings(f"job {name}", settings)
+        if defaults:
+            _show_settings("any file", defaults)
 
     session.answer("config", answer, show_settings)
+
+
+def _show_settings(title: str, settings: tuple[Setting, ...]) -> None:
+    table(
+        title,
+        ["setting", "value", "from"],
+        [(setting.key, _shown(setting.value), setting.origin) for setting in settings],
+    )
 
 
 def _explained(config: Config, name: str) -> tuple[Setting, ...]:

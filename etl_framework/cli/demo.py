@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
 from etl_framework.cli.group import with_log
-from etl_framework.cli.session import Session, json_option
+from etl_framework.cli.session import Session, facts, json_option
 from etl_framework.errors import Interrupted
+from etl_framework.terminal import printable
 
 
 @click.command()
@@ -33,15 +35,19 @@ def demo(session: Session, folder: Path) -> None:
     try:
         report = workspace.load(job, observers=session.observers(), console=session.console)
     except Interrupted as error:
-        error.advice = f"`etl -c {path} resume` goes on; `etl demo` begins anew."
+        error.advice = f"`{shlex.join(['etl', '-c', str(path)])} resume` goes on; `etl demo` begins anew."
         raise
 
     def show() -> None:
         if session.quiet:
             return
-        click.echo(f"\nThe data, its etl.toml and the warehouse are in {folder}. Look around:\n")
-        click.echo(f"  etl -c {path} plan sales          what a load would do")
-        click.echo(f"  etl -c {path} runs show           this report again")
-        click.echo("  etl load YOUR_FILE.csv            your own data")
+        click.echo(f"\nThe data, its etl.toml and the warehouse are in {printable(str(folder))}. Look around:\n")
+        project = shlex.join(["etl", "-c", str(path)])
+        commands = [
+            (f"{project} plan sales", "what a load would do"),
+            (f"{project} runs show", "this report again"),
+            ("etl load YOUR_FILE.csv", "your own data"),
+        ]
+        facts([(f"  {printable(command)}", what) for command, what in commands])
 
     session.answer("run_report", report, show)

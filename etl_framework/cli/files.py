@@ -11,7 +11,7 @@ from etl_framework.cli.load import _what, job_options
 from etl_framework.cli.session import Session, facts, findings, json_option, table
 from etl_framework.errors import ExitCode
 from etl_framework.likeness import alike, differences, in_many_files
-from etl_framework.terminal import bytes_in_words, printable, seconds_in_words
+from etl_framework.terminal import bytes_in_words, counted, printable, seconds_in_words
 
 if TYPE_CHECKING:
     from etl_framework.values import Analysis
@@ -36,7 +36,9 @@ def analyze(session: Session, job_or_files: tuple[str, ...], exact: bool, **opti
         for group in others[:_MOST_GROUPS]:
             _show_group(group, usual[0])
         if rest := others[_MOST_GROUPS:]:
-            click.echo(f"and {sum(map(len, rest)):,} files of {len(rest):,} more kinds: --json tells all")
+            click.echo(
+                f"and {counted(sum(map(len, rest)), 'file')} of {counted(len(rest), 'more kind')}: --json tells all"
+            )
 
     session.answer("analysis", analyses, show)
     failed = any(finding.severity == "error" for analysis in analyses for finding in analysis.findings)
@@ -53,7 +55,7 @@ def _show_group(group: tuple[Analysis, ...], usual: Analysis | None = None) -> N
     told = list(first.facts) if usual is None else list(differences(usual, first))
     shown = [(fact.label, fact.value) for fact in told[:_MOST_FACTS]]
     if len(told) > _MOST_FACTS:
-        shown.append(("…", f"and {len(told) - _MOST_FACTS:,} more differences"))
+        shown.append(("…", f"and {counted(len(told) - _MOST_FACTS, 'more difference')}"))
     rows = sum(analysis.rows for analysis in group)
     exact = all(analysis.rows_exact for analysis in group)
     facts(
@@ -88,8 +90,8 @@ def validate(session: Session, job_or_files: tuple[str, ...], **options: object)
         verdict = click.style("valid", fg="green") if validation.passed else click.style("not valid", fg="red")
         speed = validation.bytes / max(validation.seconds, 1e-9)
         click.echo(
-            f"{verdict}: {validation.rows:,} good rows, {validation.bad_rows:,} bad rows "
-            f"in {len(validation.sources):,} files, {bytes_in_words(validation.bytes)} "
+            f"{verdict}: {counted(validation.rows, 'good row')}, {counted(validation.bad_rows, 'bad row')} "
+            f"in {counted(len(validation.sources), 'file')}, {bytes_in_words(validation.bytes)} "
             f"in {seconds_in_words(validation.seconds)} ({bytes_in_words(speed)}/s)"
         )
 

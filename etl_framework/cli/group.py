@@ -9,7 +9,6 @@ import click
 
 from etl_framework.cli.session import Session
 from etl_framework.errors import EtlError
-from etl_framework.terminal import printable
 
 COMMANDS = {
     "load": "load:load",
@@ -69,13 +68,13 @@ def _from_plugins(ctx: click.Context) -> dict[str, click.Command]:
             surveyed = Plugins.survey(PluginSettings(disabled=disabled))
             ctx.meta["etl.commands"] = {name: command for name, (command, _) in surveyed.commands(COMMANDS).items()}
         except EtlError as error:
-            click.echo(f"warning: {printable(error.message)}", err=True)
+            ctx.ensure_object(Session).warn(error.message)
             ctx.meta["etl.commands"] = {}
             ctx.meta["etl.commands.error"] = error
         else:
             for info in surveyed.infos:
                 if info.error:
-                    click.echo(f"warning: plugin {info.name} is broken: see `etl plugins list`", err=True)
+                    ctx.ensure_object(Session).warn(f"plugin {info.name} is broken: see `etl plugins list`")
     commands: dict[str, click.Command] = ctx.meta["etl.commands"]
     return commands
 

@@ -9,7 +9,7 @@ import click
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, confirm, facts, findings, json_option, table
 from etl_framework.errors import ExitCode
-from etl_framework.terminal import bytes_in_words, seconds_in_words
+from etl_framework.terminal import bytes_in_words, counted, seconds_in_words
 
 _MOST_PARTS = 50
 
@@ -59,7 +59,9 @@ def load_options(command: Any) -> Any:
             help="Refuse the load, or set bad rows aside.  [default: abort]",
         ),
         click.option(
-            "--max-bad-rows", metavar="N|N%", help="Most rows to set aside, or their share.  [default: no limit]"
+            "--max-bad-rows",
+            metavar="N|N%",
+            help="Most rows to quarantine, or their share.  [default: no limit]",
         ),
         click.option("--compress", metavar="CODEC", help="zstd, gzip or none.  [default: the warehouse's]"),
         click.option("--compress-level", type=int, help="Level of the codec.  [default: the codec's]"),
@@ -101,13 +103,14 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
     planned = workspace.plan(workspace.job(*_what(workspace, job_or_files), options))
 
     def show() -> None:
+        rows = counted(planned.rows, "row")
         facts(
             [
                 ("job", planned.job),
                 ("target", planned.target),
                 ("table", planned.table + ("" if planned.table_exists else " (will be created)")),
                 ("mode", planned.mode + (f", period {planned.period}" if planned.period else "")),
-                ("sources", f"{len(planned.sources):,}, {bytes_in_words(planned.bytes)}, about {planned.rows:,} rows"),
+                ("sources", f"{counted(len(planned.sources), 'file')}, {bytes_in_words(planned.bytes)}, about {rows}"),
                 ("parts", f"{len(planned.parts):,} on {planned.executor} ({planned.workers} at a time)"),
                 ("staged", f"about {bytes_in_words(planned.staged_bytes)} ({planned.codec})"),
                 ("up to the gate", f"about {seconds_in_words(planned.seconds)}" if planned.seconds else "unknown"),
@@ -124,7 +127,7 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
             right=frozenset({"part", "from byte", "to byte", "size"}),
         )
         if len(planned.parts) > _MOST_PARTS:
-            click.echo(f"and {len(planned.parts) - _MOST_PARTS:,} more parts: --json tells all\n")
+            click.echo(f"and {counted(len(planned.parts) - _MOST_PARTS, 'more part')}: --json tells all\n")
         click.echo("SQL")
         for statement in planned.statements:
             click.echo(f"  {statement}")

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from etl_framework.terminal import bytes_in_words, printable, seconds_in_words
+from etl_framework.terminal import bytes_in_words, counted, printable, seconds_in_words
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -66,7 +66,7 @@ class Tally:
         done, speed = self.bytes, self.bytes / self.seconds
         left = f", {seconds_in_words((self.total - done) / speed)} left" if speed and done < self.total else ""
         return (
-            f"{bytes_in_words(done)} of {bytes_in_words(self.total)}, {self.rows:,} rows, "
+            f"{bytes_in_words(done)} of {bytes_in_words(self.total)}, {counted(self.rows, 'row')}, "
             f"{bytes_in_words(speed)}/s, {self.rows / self.seconds:,.0f} rows/s{left}"
         )
 
@@ -95,6 +95,8 @@ class Lines:
                 case "survey_changed":
                     self._tally.begin(self._tally.total)
                     self._print(f"{event.step}: begun anew: {event.message}")
+                case "load_waits" | "load_proceeds" | "load_again":
+                    self._print(f"{event.step}: {event.message}")
 
     def _print(self, line: str) -> None:
         self._printed = time.monotonic()
@@ -142,6 +144,14 @@ class Bars:
                     self._clear_parts()
                     self._tally.begin(self._tally.total)
                     self._progress.console.print(printable(f"{event.step}: begun anew: {event.message}"), markup=False)
+                case "load_waits" | "load_again":
+                    self._say(event.message)
+                case "load_proceeds":
+                    self._say("")
+
+    def _say(self, words: str) -> None:
+        if self._step is not None:
+            self._progress.update(self._step, words=printable(words))
 
     def _begin_step(self, event: Event) -> None:
         self._progress.start()
@@ -166,7 +176,9 @@ class Bars:
         self._tally.add(event)
         if event.part not in self._parts:
             self._parts[event.part] = self._progress.add_task(f"  part {event.part}", total=event.total_bytes, words="")
-        self._progress.update(self._parts[event.part], completed=event.bytes or 0, words=f"{event.rows or 0:,} rows")
+        self._progress.update(
+            self._parts[event.part], completed=event.bytes or 0, words=counted(event.rows or 0, "row")
+        )
         if self._step is not None:
             speed = f"{bytes_in_words(self._tally.bytes / self._tally.seconds)}/s"
             rows = f"{self._tally.rows / self._tally.seconds:,.0f} rows/s"

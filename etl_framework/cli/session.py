@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,10 @@ from etl_framework.terminal import printable
 if TYPE_CHECKING:
     from etl_framework.api import Workspace
     from etl_framework.protocols import Emit
+
+
+_UNLIMITED = 1_000_000
+"""Cells, more than any line needs."""
 
 
 @dataclass
@@ -41,6 +46,13 @@ class Session:
     debug: bool = False
     as_json: bool = False
     log_format: str = "console"
+
+    @classmethod
+    def told_by(cls, arguments: Sequence[str]) -> Session:
+        """A session that knows how to speak before the options are parsed: a mistake among them is told so, too."""
+        options = list(takewhile(lambda word: word != "--", arguments))
+        logs_json = "--log-format=json" in options or ("--log-format", "json") in pairwise(options)
+        return cls(as_json="--json" in options, log_format="json" if logs_json else "console")
 
     @property
     def colour(self) -> bool | None:
@@ -81,7 +93,7 @@ class Session:
             self.complain(error.message, error.advice, error.exit_code)
         else:
             self.answer("run_report", error.report, lambda: None)
-            self._say(error.message, error.advice)
+            self.say(error.message, error.advice)
 
     def complain(self, message: str, advice: str, code: int) -> None:
         """Print an error that belongs to no run."""
@@ -94,21 +106,33 @@ class Session:
                 "exit_code": int(code),
             }
             click.echo(json.dumps(document, indent=2))
-        self._say(message, advice)
+        self.say(message, advice)
 
-    def _say(self, message: str, advice: str) -> None:
+    def say(self, message: str, advice: str) -> None:
+        """Say on standard error what failed and what to do."""
         if self.log_format == "json":
-            from etl_framework.cli.log import configure
-            from etl_framework.logs import get_logger
-
-            configure("json", "error")
-            get_logger().error("command_failed", message=message, advice=advice)
+            self.log().error("command_failed", message=message, advice=advice)
             return
         lines = [printable(line) for line in message.splitlines() or [""]]
         click.secho("error: ", fg="red", bold=True, nl=False, err=True, color=self.colour)
         click.echo("\n  ".join(lines), err=True)
         for line in advice.splitlines():
             click.echo(f"  {printable(line)}", err=True)
+
+    def warn(self, message: str) -> None:
+        """Say on standard error what is odd, without more ado."""
+        if self.log_format == "json":
+            self.log().warning("command_warning", message=message)
+        else:
+            click.echo(f"warning: {printable(message)}", err=True)
+
+    def log(self) -> Any:
+        """The log as JSON lines, for what is said before or beside the log that the options ask for."""
+        from etl_framework.cli.log import configure
+        from etl_framework.logs import get_logger
+
+        configure("json", "warning")
+        return get_logger()
 
 
 def table(
@@ -133,7 +157,7 @@ def table(
     console = Console(file=sys.stdout, highlight=False)
     if not console.is_terminal:
         # A program may read it: nothing is folded away for a screen that is not there.
-        console.width = 10_000
+        console.width = max(console.measure(drawn, options=console.options.update(width=_UNLIMITED)).maximum, 1)
     console.print(drawn)
 
 

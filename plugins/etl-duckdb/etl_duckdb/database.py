@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from threading import current_thread, main_thread
+from threading import Event, current_thread, main_thread
 from typing import TypeVar
 
 import duckdb
@@ -109,15 +109,30 @@ class Database:
         """
         if current_thread() is not main_thread():
             return work()
-        self._stopping = False
+        try:
+            return self._watched(work)
+        finally:
+            self._stopping = False
+
+    def _watched(self, work: Callable[[], T]) -> T:
+        begin = Event()
+
+        def begun() -> T:
+            begin.wait()
+            self.go_on()
+            return work()
+
         with ThreadPoolExecutor(1, thread_name_prefix="duckdb") as pool:
             future: Future[T] | None = None
             try:
-                future = pool.submit(work)
+                future = pool.submit(begun)
+                # Not before its future is known, without which it could not be interrupted.
+                begin.set()
                 first_completed([future])
                 return future.result()
             except BaseException:
                 self._stopping = True
+                begin.set()
                 while future is not None and not future.done():
                     with suppress(KeyboardInterrupt):
                         if self._connection is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import zip_longest
@@ -16,31 +18,36 @@ from etl_duckdb.plan import Plan
 from etl_duckdb.sql import Condition, Statement
 from etl_duckdb.staging import StagedRows
 from etl_duckdb.table import differences
-from etl_framework import Event, Mode, Receipt, ReconciliationError, Refused, reconcile, refuse_repeat
+from etl_framework import Event, Mode, Receipt, ReconciliationError, Refused, counted, reconcile, refuse_repeat
 
 if TYPE_CHECKING:
     from etl_duckdb.database import Database
     from etl_framework import Run, StagedPart, Totals
 
 _STAGED_VIEW = "_etl_staged"
-_LOADING = Lock()
+_LOADING: defaultdict[str, Lock] = defaultdict(Lock)
+"""Held by the load that is under way, for each database file."""
 
 
 @contextmanager
 def one_at_a_time(database: Database, run: Run) -> Iterator[None]:
-    """Be the only load of this process.
+    """Be the only load of this process into the database.
 
     DuckDB keeps other processes from an open file, but transactions of one process overlap without seeing each other:
     the ledger could not tell them of one another.
     """
-    if not _LOADING.acquire(blocking=False):
-        run.emit(Event(name="load_waits", run=run.id, step="load", message="another load of this process goes first"))
-        while not _LOADING.acquire(timeout=0.1):
+    # One file may have several names.
+    loading = _LOADING[os.path.realpath(database.address.path)]
+    if not loading.acquire(blocking=False):
+        message = "another load of this process into the database goes first"
+        run.emit(Event(name="load_waits", run=run.id, step="load", message=message))
+        while not loading.acquire(timeout=0.1):
             database.go_on()
+        run.emit(Event(name="load_proceeds", run=run.id, step="load", message="the other load has ended"))
     try:
         yield
     finally:
-        _LOADING.release()
+        loading.release()
 
 
 def load(database: Database, planned: Plan, parts: Sequence[StagedPart]) -> Receipt:
@@ -144,7 +151,8 @@ class _Transaction:
         staged = sum(part.rows for part in self._parts)
         if not staged == rows == found.rows:
             raise ReconciliationError(
-                f"{staged} rows were staged, {rows} inserted and {found.rows} found in table {self._plan.place}",
+                f"{counted(staged, 'row was', 'rows were')} staged, {rows:,} inserted and {found.rows:,} found "
+                f"in table {self._plan.place}",
                 advice="Nothing was committed. Resume; if it happens again, please report this as a defect.",
             )
         if run.totals is not None:
@@ -160,8 +168,8 @@ class _Transaction:
         if strays := self._number(sql.count(table, outside)):
             run = self._plan.run
             raise Refused(
-                f"{strays} rows of the sources lie outside of the period {run.job.period} by column "
-                f"{run.job.date_column!r}, or have no date",
+                f"{counted(strays, 'row of the sources lies', 'rows of the sources lie')} outside of the period "
+                f"{run.job.period} by column {run.job.date_column!r}, or without a date",
                 advice="Nothing was committed. Widen the period, correct the dates, or choose another mode.",
             )
 
@@ -173,11 +181,12 @@ class _Transaction:
         without_key, shared = self._plan.key_checks()
         if missing := self._number(without_key):
             raise Refused(
-                f"{missing} rows of the sources have no value in a key column ({names})",
+                f"{counted(missing, 'row of the sources has', 'rows of the sources have')} no value "
+                f"in a key column ({names})",
                 advice="Nothing was committed. Give every row its keys, or choose other keys.",
             )
         if found := self._send(shared):
-            shown = "; ".join(f"{', '.join(map(str, key))} in {count} rows" for *key, count in found)
+            shown = "; ".join(f"{', '.join(map(str, key))} in {counted(count, 'row')}" for *key, count in found)
             raise Refused(
                 f"rows of the sources share a key ({names}): {shown}",
                 advice="Nothing was committed. Remove the duplicates, or choose keys that tell the rows apart.",

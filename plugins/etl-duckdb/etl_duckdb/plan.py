@@ -126,7 +126,8 @@ class Plan:
         if self.table is None:
             yield Statement(f"CREATE SCHEMA IF NOT EXISTS {self.place.schema_sql}")
             yield sql.create_table(self.place.sql, self.run.columns)
-        yield Statement(f"CREATE SCHEMA IF NOT EXISTS {self.ledger.schema_sql}")
+        if self.table is not None or self.ledger.schema_sql != self.place.schema_sql:
+            yield Statement(f"CREATE SCHEMA IF NOT EXISTS {self.ledger.schema_sql}")
         yield ledger.create(self.ledger)
 
     def remove(self) -> Statement | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etl_duckdb.sql import stream_name
-from etl_framework import RunFailed, StagedPart
+from etl_framework import RunFailed, StagedPart, counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -131,7 +131,7 @@ class StagedRows:
                 rows += batch.num_rows
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=self._schema)
         if rows != part.rows:
-            raise ValueError(f"it holds {rows} rows instead of {part.rows}")
+            raise ValueError(f"it holds {counted(rows, 'row')} instead of {part.rows:,}")
 
     @contextmanager
     def _open(self, path: Path) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING
 
-from etl_framework import Column, ColumnType, Kind, TableName, UsageError, quote
+from etl_framework import Column, ColumnType, Kind, TableName, UsageError, counted, quote
 
 if TYPE_CHECKING:
     import duckdb
@@ -178,8 +178,8 @@ def differences(columns: Sequence[Column], table: Table | None, totals: Totals |
             )
         elif target.required and nulls.get(column.name):
             yield (
-                f"Column {column.name!r} has no value in {nulls[column.name]} rows of the sources, but must have one "
-                f"in the table."
+                f"Column {column.name!r} has no value in {counted(nulls[column.name], 'row')} of the sources, "
+                f"but must have one in the table."
             )
     given = {fold(column.name) for column in columns}
     for name, target in table.columns.items():

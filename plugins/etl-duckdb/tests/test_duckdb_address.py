@@ -39,6 +39,8 @@ def test_options_follow_the_path():
         ("duckdb::memory:", "nothing that is loaded would survive"),
         ("duckdb::memory:shared?threads=2", "nothing that is loaded would survive"),
         ("duckdb:w?thread=2", "no option 'thread'"),
+        ("duckdb:?thread=2", "no option 'thread'"),
+        ("duckdb:w?threads=2&threads=3", "has an option twice"),
         ("duckdb:w?threads=0", "no number of threads"),
         ("duckdb:w?threads=2;drop", "no number of threads"),
         ("duckdb:w?memory_limit=lots", "is no size"),

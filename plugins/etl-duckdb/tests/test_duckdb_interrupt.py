@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,15 @@ def test_errors_and_answers_pass_through(database: Database) -> None:
     with pytest.raises(RuntimeError, match="something else"):
         database.interruptible(fail)
     assert database.interruptible(lambda: 7) == 7
+
+
+def test_an_interruption_ends_with_the_work_that_it_interrupted(database: Database) -> None:
+    def work() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        database.open().execute(ENDLESS).fetchall()
+
+    with pytest.raises(KeyboardInterrupt):
+        database.interruptible(work)
+    # In another thread, whose work is not watched.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: database.interruptible(database.go_on)).result()

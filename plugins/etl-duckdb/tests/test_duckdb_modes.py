@@ -69,7 +69,7 @@ def test_replace_period_refuses_rows_that_a_second_load_would_double(bench, colu
     bench.connect()
     shape = columns(d="date")
     bench.load(shape, [(date(2024, 1, 3),)])
-    with pytest.raises(Refused, match="1 rows of the sources lie outside of the period 2024-01"):
+    with pytest.raises(Refused, match="1 row of the sources lies outside of the period 2024-01"):
         bench.load(shape, [(date(2024, 1, 4),), (stray,)], mode="replace-period", period=JANUARY, date_column="d")
     assert bench.query("from t") == [(date(2024, 1, 3),)]
 
@@ -113,7 +113,7 @@ def test_merge_replaces_rows_of_the_same_keys_and_adds_the_others(bench, columns
     ("rows", "complaint"),
     [
         ([(1, "a"), (2, "b"), (1, "c")], r"share a key \(k\): 1 in 2 rows"),
-        ([(1, "a"), (None, "b")], r"1 rows of the sources have no value in a key column \(k\)"),
+        ([(1, "a"), (None, "b")], r"1 row of the sources has no value in a key column \(k\)"),
     ],
 )
 def test_merge_refuses_keys_that_do_not_tell_rows_apart(bench, columns, rows, complaint):

@@ -54,7 +54,7 @@ def test_missing_values_where_the_table_wants_some_are_told_beforehand(bench, co
     run = bench.run(shape)
     assert warehouse.differences(run) == ()
     (reason,) = warehouse.differences(bench.with_totals(run, [batch(shape, [(None,), (1,)])]))
-    assert "no value in 1 rows" in reason
+    assert "no value in 1 row " in reason
 
 
 def test_a_missing_table_has_no_differences(bench, columns):
@@ -147,3 +147,10 @@ def test_the_statements_shown_are_the_statements_sent(bench, columns):
     assert removal.endswith("-- 2024-02-01, 2024-02-29")
     bench.load(shape, [])
     assert not any('CREATE TABLE "w"."main"."t"' in s for s in warehouse.statements(bench.run(shape, **job)))
+
+
+def test_every_statement_of_a_plan_is_told_once(bench, columns):
+    told = bench.connect().statements(bench.run(columns(a="bigint")))
+    assert [line for line in told if line.startswith("CREATE SCHEMA")] == ['CREATE SCHEMA IF NOT EXISTS "main"']
+    elsewhere = bench.connect().statements(bench.run(columns(a="bigint"), table="other.t"))
+    assert len([line for line in elsewhere if line.startswith("CREATE SCHEMA")]) == 2

@@ -7,6 +7,7 @@ from threading import Event, Thread
 
 import etl_duckdb
 import pytest
+from etl_duckdb.load import one_at_a_time
 
 from etl_framework import Mode, Refused
 
@@ -97,5 +98,50 @@ def test_of_two_loads_of_one_process_at_the_same_time_the_second_is_refused(benc
     assert etl_duckdb.etl_load(*staged(codec=Meanwhile(begin_the_second))).rows == 3
     rival.join()
     assert [type(outcome) for outcome in outcomes] == [Refused]
-    assert [event.name for event in events] == ["load_waits"]
+    assert [event.name for event in events] == ["load_waits", "load_proceeds"]
     assert bench.query("select count(*) from t") == [(3 + there,)]
+
+
+def test_loads_into_two_databases_of_one_process_do_not_wait_for_each_other(tmp_path, bench, columns, staged):
+    bench.connect()
+    (tmp_path / "other").mkdir()
+    other = dataclasses.replace(bench, folder=tmp_path / "other")
+    elsewhere = other.connect()
+    outcomes = []
+
+    def load_elsewhere():
+        rival = Thread(
+            target=lambda: outcomes.append(other.load(columns(a="bigint"), [(1,), (2,)], warehouse=elsewhere))
+        )
+        rival.start()
+        # It would wait for ever for the load that waits for it.
+        rival.join(timeout=20)
+
+    assert etl_duckdb.etl_load(*staged(codec=Meanwhile(load_elsewhere))).rows == 3
+    assert [receipt.rows for receipt in outcomes] == [2]
+
+
+def test_a_database_is_one_whatever_it_is_called(tmp_path, bench, columns, staged):
+    bench.connect()
+    (tmp_path / "alias").symlink_to(bench.folder, target_is_directory=True)
+    under_way = Event()
+    events = []
+    alias = dataclasses.replace(bench, folder=tmp_path / "alias")
+    shape = columns(a="bigint")
+
+    def second():
+        warehouse = alias.connect()
+        run = dataclasses.replace(alias.run(shape), emit=lambda event: (events.append(event.name), under_way.set()))
+        try:
+            with one_at_a_time(warehouse._database, run):
+                pass
+        finally:
+            under_way.set()
+            warehouse.close()
+
+    rival = Thread(target=second)
+    with one_at_a_time(bench.opened[0]._database, bench.run(shape)):
+        rival.start()
+        under_way.wait()
+    rival.join()
+    assert events == ["load_waits", "load_proceeds"]

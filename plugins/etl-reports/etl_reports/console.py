@@ -8,7 +8,7 @@ from rich import box
 from rich.panel import Panel
 from rich.text import Text
 
-from etl_framework import RunReport, Status, bytes_in_words, seconds_in_words
+from etl_framework import RunReport, Status, bytes_in_words, counted, seconds_in_words
 from etl_reports.control_totals import print_control_totals
 from etl_reports.findings import print_findings
 from etl_reports.page import Page
@@ -61,25 +61,21 @@ def _print_headline(page: Page, report: RunReport) -> None:
 def _outcome(report: RunReport) -> str:
     if report.status is Status.DONE:
         replaced = f", {report.rows_deleted:,} replaced or removed" if report.rows_deleted else ""
-        loaded = _rows(report.rows_loaded)
+        loaded = counted(report.rows_loaded, "row")
         return f"{loaded} loaded into {report.table} in {seconds_in_words(report.seconds)}{replaced}"
     if report.status is Status.REFUSED:
-        bad = f": {report.rows_bad:,} of {report.rows_read:,} rows are bad" if report.rows_bad else ""
+        bad = f": {counted(report.rows_bad, 'bad row')} of {report.rows_read:,}" if report.rows_bad else ""
         return f"nothing was loaded into {report.table}{bad}"
     if report.status in (Status.FAILED, Status.INTERRUPTED) and not report.rows_loaded:
         return f"nothing was loaded into {report.table}"
     return report.table
 
 
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
-
-
 def _speed(report: RunReport) -> list[str]:
     """What was read and how fast, in pieces."""
     pieces = []
     if report.rows_read:
-        pieces.append(f"{_rows(report.rows_read)} read")
+        pieces.append(f"{counted(report.rows_read, 'row')} read")
     if report.bytes_read:
         pieces.append(bytes_in_words(report.bytes_read))
     if report.bytes_read and report.seconds:
@@ -100,11 +96,11 @@ def _print_facts(page: Page, report: RunReport) -> None:
         *(("sources" if index == 0 else "", line) for index, line in enumerate(_source_lines(report))),
     ]
     if report.query_id:
-        facts.append(("query", report.query_id))
+        facts.append(("loaded by", report.query_id))
     if report.rows_quarantined:
-        facts.append(("set aside", f"{report.rows_quarantined:,} bad rows"))
+        facts.append(("set aside", counted(report.rows_quarantined, "bad row")))
     if report.bytes_staged:
-        facts.append(("staged", f"{report.parts:,} parts, {bytes_in_words(report.bytes_staged)}"))
+        facts.append(("staged", f"{counted(report.parts, 'part')}, {bytes_in_words(report.bytes_staged)}"))
     page.print()
     page.pairs([(page.text((label, "dim")), page.text(value)) for label, value in facts])
 
@@ -139,8 +135,8 @@ def _print_next(page: Page, report: RunReport) -> None:
     # What was committed wrongly is not mended by going on.
     if report.resumable and not report.differences:
         steps.append((f"etl resume {report.run}", "go on where this run stopped"))
-    if report.status is Status.REFUSED and report.rows_bad:
-        steps.append(("etl load --on-bad-rows quarantine ...", "load the good rows, set the bad ones aside"))
+    if report.status is Status.REFUSED and report.rows_bad and not report.rejects:
+        steps.append(("add --on-bad-rows quarantine", "load the good rows, set the bad ones aside"))
     if not report.replayed:
         steps.append((f"etl runs show {report.run}", "see this report again"))
     if steps:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from etl_framework import ColumnTotals, Totals
+from etl_framework import ColumnTotals, Totals, counted
 
 if TYPE_CHECKING:
     from etl_framework import RunReport
@@ -66,7 +66,7 @@ def _print_table(page: Page, report: RunReport, totals: Totals, compared: bool) 
         table.add_row(*([mark] if compared else []), *cells)
     page.print(table, indent=2)
     if len(order) > len(rows):
-        page.print(page.text((f"and {len(order) - len(rows):,} more columns", "dim")), indent=2)
+        page.print(page.text((f"and {counted(len(order) - len(rows), 'more column')}", "dim")), indent=2)
 
 
 def _row(page: Page, column: ColumnTotals, wrong: frozenset[str]) -> _Row:

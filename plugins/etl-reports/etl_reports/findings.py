@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from etl_framework import Finding, Sample, Severity
+from etl_framework import Finding, Sample, Severity, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ def print_findings(page: Page, report: RunReport) -> None:
     for finding in ordered[:MOST_FINDINGS]:
         _print_finding(page, finding, where)
     if len(ordered) > MOST_FINDINGS:
-        page.print(page.text((f"and {len(ordered) - MOST_FINDINGS:,} more findings", "dim")), indent=2)
+        page.print(page.text((f"and {counted(len(ordered) - MOST_FINDINGS, 'more finding')}", "dim")), indent=2)
 
 
 def _print_finding(page: Page, finding: Finding, where: Callable[[Sample], str]) -> None:

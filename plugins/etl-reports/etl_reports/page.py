@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 MAX_WIDTH = 120
+_UNLIMITED = 1_000_000
 INDENT = 2
 
 
@@ -30,7 +31,8 @@ class Page:
 
     def __init__(self, stream: TextIO) -> None:
         self._console = Console(file=stream, markup=False, highlight=False, emoji=False, force_jupyter=False)
-        self._console.width = min(self._console.width, MAX_WIDTH)
+        # A program may read what no terminal shows: nothing is folded away for a width that is not there.
+        self._console.width = min(self._console.width, MAX_WIDTH) if self._console.is_terminal else _UNLIMITED
         self._stream = stream
         self._encoding = stream.encoding or "utf-8"
         self.rich_signs = _holds(self._encoding, "✓✗→·…█▏╭─╰")
@@ -41,7 +43,7 @@ class Page:
 
     @property
     def width(self) -> int:
-        """Terminal cells per line."""
+        """Cells per line: of a terminal; more than any line needs elsewhere."""
         return self._console.width
 
     def safe(self, value: object, limit: int | None = None) -> str:
@@ -70,7 +72,7 @@ class Page:
             self._console.print(padded, overflow="fold")
             return
         with self._console.capture() as captured:
-            self._console.print(padded, overflow="fold")
+            self._console.print(padded, overflow="fold", width=max(self._console.measure(padded).maximum, 1))
         # The blanks that fill up lines are noise in a log.
         self._stream.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 

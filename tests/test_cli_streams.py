@@ -1,0 +1,115 @@
+"""What a command does when whoever reads its output has left, has no room, or was never there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl_framework import Status
+from etl_framework.api import Workspace
+
+PROGRAM = [sys.executable, "-c", "from etl_framework.cli import main; main()"]
+ANSWERS = (
+    ["--help"],
+    ["--version"],
+    ["load", "--help"],
+    ["plugins", "list"],
+    ["plugins", "list", "--json"],
+    ["analyze", "t.csv"],
+    ["runs", "list"],
+    ["load", "t.csv"],
+    ["load", "t.csv", "--json"],
+)
+FULL = "cannot write to stdout: No space left on device"
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Run the command line as a process of its own in a folder that holds ``t.csv``."""
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text("a,b\n1,x\n2,y\n")
+
+    def run(words: list[str], **streams: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*PROGRAM, *words], text=True, check=False, **streams)
+
+    return run
+
+
+def assert_loaded() -> None:
+    [record] = Workspace.open().runs()
+    assert record.status is Status.DONE
+
+
+@pytest.mark.parametrize("words", ANSWERS, ids=" ".join)
+def test_a_reader_that_has_seen_enough_is_no_failure(program: Program, words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = program(["-q", *words] if "--json" in words else words, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert done.returncode == 0
+    assert not [line for line in done.stderr.splitlines() if not line.startswith(("analyze:", "validate:", "load:"))]
+    if words[0] == "load" and "--help" not in words:
+        assert_loaded()
+
+
+def test_a_reader_that_has_seen_enough_does_not_make_a_failure_good(program: Program) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = program(["load", "nope.csv", "--json"], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: nothing matches ")
+
+
+@pytest.mark.parametrize("words", ANSWERS, ids=" ".join)
+def test_output_that_has_no_room_is_told_once(program: Program, words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = program(words, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    assert done.stderr.count("error: ") == 1
+    assert f"error: {FULL}\n" in done.stderr
+    assert "Traceback" not in done.stderr
+    if words[0] == "load" and "--help" not in words:
+        assert_loaded()
+
+
+def test_output_that_has_no_room_is_told_to_programs_as_json(program: Program) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = program(["--log-format", "json", "load", "t.csv"], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    [told] = map(json.loads, done.stderr.splitlines())
+    assert told["message"] == FULL
+
+
+def test_a_failure_keeps_its_exit_code_although_the_output_has_no_room(program: Program) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = program(["load", "nope.csv", "--json"], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    assert "nothing matches" in done.stderr
+    assert FULL in done.stderr
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_stream_that_was_closed_is_written_to_no_file(program: Program, closed: int) -> None:
+    shell = ["sh", "-c", f'exec "$@" {closed}>&-', "sh", *PROGRAM, "load", "t.csv"]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "problem" not in done.stderr
+    assert_loaded()
+
+
+def test_standard_error_without_room_stops_no_load(program: Program) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = program(["-v", "load", "t.csv"], stdout=subprocess.PIPE, stderr=full)
+    assert done.returncode == 0
+    assert "2 rows loaded into t" in done.stdout
