@@ -528,6 +528,7 @@ SUCCEEDS = {
     "resume": (),
     "runs list": (),
     "runs show": (),
+    "runs prune": (),
     "analyze": ("t.csv",),
     "validate": ("t.csv",),
     "config init": (),
@@ -544,13 +545,14 @@ FAILS = {
     "plan": (("missing.csv",), 2),
     "resume": (("nope",), 2),
     "runs show": (("nope",), 2),
+    "runs prune": (("nope",), 2),
     "analyze": (("missing.csv",), 2),
     "validate": (("bad.csv",), 3),
     "config init": (("nowhere/etl.toml",), 2),
     "config show": (("nope",), 2),
     "plugins info": (("nope",), 2),
     "demo": (("--folder", "."), 2),
-    "compress": (("missing.csv",), 3),
+    "compress": (("missing.csv",), 2),
 }
 
 
