@@ -115,7 +115,11 @@ class _Texts:
         best = int(numbers.argmax() if largest else numbers.argmin())
         if self.are_of_one_length and end == self.shortest:
             return self._at(best)
-        kept = np.flatnonzero(numbers == numbers[best])
+        alike = numbers == numbers[best]
+        if alike.all() and end <= _ALIKE:
+            # Few different values, or only one: there is nothing to take out.
+            return self.extreme(end, largest=largest)
+        kept = np.flatnonzero(alike)
         if end > _ALIKE and 2 * len(kept) > len(numbers):
             # Windows hardly tell these apart, and Arrow's comparing stops at the first byte that does.
             values = self._values if self._rows is None else self._values.take(pa.array(self._rows))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Ranges: TypeAlias = list[tuple[int, int]]
 
-_WINDOWS = (8 << 10, 64 << 10, 512 << 10)
+_WINDOWS = (4 << 10, 64 << 10, 512 << 10)
 _LINE_WINDOWS = (64 << 10, 4 << 20)
 _BLOCK_BYTES = 1 << 20
 
@@ -148,7 +148,7 @@ class _Evidence:
 
     @classmethod
     def of(cls, text: str, dialect: Dialect, width: int, *, skip: int) -> _Evidence:
-        found = cut(text, dialect.delimiter, dialect.quote, dialect.escape, whole=False)
+        found = cut(text, dialect.delimiter, dialect.quote, dialect.escape, whole=False, judging=False)
         records = found.records[skip:]
         return cls(len(records), found.malformed + found.stray + sum(len(record) != width for record in records))
 
