@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from etl_framework.errors import EtlError, RunFailed, UnreadableRun, UsageError
+from etl_framework.terminal import valid_text
 from etl_framework.values import PackedPart, Part, Status
 
 T = TypeVar("T")
@@ -176,7 +177,7 @@ class Journal:
     def set_status(self, run: str, status: Status, *, error: str = "") -> None:
         """Write down how far a run is."""
         statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"
-        self._write(run, str(status), (statement, (status, _as_text(error), run)), durable=True)
+        self._write(run, str(status), (statement, (status, valid_text(error), run)), durable=True)
 
     def supersede(self, run: str, status: Status, *, error: str = "") -> None:
         """Write down how a run ended whose place a later one takes; what was known of its parts is forgotten."""
@@ -184,7 +185,7 @@ class Journal:
         self._write(
             run,
             "superseded",
-            (statement, (status, _as_text(error), run)),
+            (statement, (status, valid_text(error), run)),
             ("DELETE FROM pieces WHERE run = ?", (run,)),
             ("DELETE FROM parts WHERE run = ?", (run,)),
             durable=True,
@@ -415,8 +416,3 @@ def _unpickle(data: bytes, run: str) -> Any:
             f"run {run} was written down by another version of etl or of its plugins ({error})",
             advice="Finish it with the versions that began it, or begin anew with `etl load`.",
         ) from error
-
-
-def _as_text(message: str) -> str:
-    """A message may name a file whose name is any bytes; SQLite takes only text."""
-    return message.encode("utf-8", "backslashreplace").decode()
