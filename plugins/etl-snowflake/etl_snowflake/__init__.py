@@ -1,0 +1,1 @@
+"""Snowflake for etl-framework."""

@@ -1,0 +1,6 @@
+"""A Snowflake account on this machine, to test and rehearse loads against.
+
+It speaks Snowflake's wire protocol to the real drivers. Ordinary SQL runs in DuckDB through fakesnow; all that a loader
+stands on (sessions, stages, COPY, load metadata, asynchronous queries, faults) is this package's own. What it does not
+emulate it refuses with error 391999. Nothing here is imported by the plugin itself.
+"""

@@ -1,0 +1,52 @@
+"""`python -m etl_snowflake.emulator`: serve the emulator until the process is ended."""
+
+import argparse
+import socket
+import warnings
+from pathlib import Path
+
+import uvicorn
+
+from etl_snowflake.emulator.app import create_app
+
+
+def serve(host: str, port: int, data: Path | None, ready_file: Path | None) -> None:
+    """Listen, say where, and serve.
+
+    :param port: TCP port; 0 takes a free one.
+    :param data: folder to keep data in; None keeps it in memory.
+    :param ready_file: gets the URL once connections are accepted.
+    """
+    # fakesnow fetches results in a way that DuckDB advises against
+    warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(128)
+    url = f"http://{host}:{listener.getsockname()[1]}"
+    app = create_app(data)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_keep_alive=120, lifespan="off"))
+    if ready_file is not None:
+        partial = ready_file.with_suffix(".partial")
+        partial.write_text(url, "utf-8")
+        partial.replace(ready_file)
+    print(url, flush=True)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        app.state.account.close()
+
+
+def main() -> None:
+    """Parse the command line and serve."""
+    parser = argparse.ArgumentParser(prog="python -m etl_snowflake.emulator", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=0, help="TCP port; 0 takes a free one (default 0)")
+    parser.add_argument("--data", type=Path, help="folder to keep databases and stages in (default: none is kept)")
+    parser.add_argument("--ready-file", type=Path, help="file to write the URL to once connections are accepted")
+    options = parser.parse_args()
+    serve(options.host, options.port, options.data, options.ready_file)
+
+
+if __name__ == "__main__":
+    main()

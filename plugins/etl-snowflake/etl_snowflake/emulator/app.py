@@ -1,0 +1,191 @@
+"""The emulator's HTTP face: the routes that the drivers call."""
+
+import asyncio
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from etl_snowflake.emulator.account import Account, Settings
+from etl_snowflake.emulator.queries import Query
+from etl_snowflake.emulator.sessions import LoginRefusedError, Session
+from etl_snowflake.emulator.storage import blob
+
+
+def create_app(folder: Path | None = None) -> Starlette:
+    """The emulator as an ASGI application.
+
+    :param folder: where it keeps its data; None keeps nothing beyond the process.
+    """
+    routes = [
+        Route("/session/v1/login-request", login, methods=["POST"]),
+        Route("/session/token-request", renew, methods=["POST"]),
+        Route("/session/heartbeat", heartbeat, methods=["POST"]),
+        Route("/session", close, methods=["POST", "DELETE"]),
+        Route("/queries/v1/query-request", query, methods=["POST"]),
+        Route("/queries/v1/abort-request", abort, methods=["POST"]),
+        Route("/queries/{query_id}/result", result, methods=["GET"]),
+        Route("/monitoring/queries/{query_id}", monitoring, methods=["GET"]),
+        # driver 5.2 writes the path with two slashes
+        Route("/monitoring/queries//{query_id}", monitoring, methods=["GET"]),
+        Route("/telemetry/send", accepted, methods=["POST"]),
+        Route("/telemetry/send/sessionless", accepted, methods=["POST"]),
+        Route("/_emulator/reset", reset, methods=["POST"]),
+        Route("/_storage/{key}/{path:path}", blob, methods=["PUT", "GET", "HEAD"]),
+    ]
+    app = Starlette(routes=routes)
+    app.state.account = Account(folder)
+    return app
+
+
+def _account(request: Request) -> Account:
+    account: Account = request.app.state.account
+    return account
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    body = await request.body()
+    if request.headers.get("content-encoding") == "gzip":
+        body = gzip.decompress(body)
+    parsed: dict[str, Any] = json.loads(body or b"{}")
+    return parsed
+
+
+def _success(data: object = None) -> JSONResponse:
+    return JSONResponse({"data": data, "code": None, "message": None, "success": True})
+
+
+def _refused(error: LoginRefusedError) -> JSONResponse:
+    return JSONResponse({"data": None, "code": error.code, "message": error.message, "success": False, "headers": None})
+
+
+def _session(request: Request) -> Session:
+    return _account(request).sessions.find(request.headers.get("authorization"))
+
+
+async def login(request: Request) -> Response:
+    """Open a session."""
+    data = (await _json(request)).get("data") or {}
+    account = _account(request)
+    if account.settings.accounts and str(data.get("ACCOUNT_NAME", "")).upper() not in account.settings.accounts:
+        # the host name of an account that does not exist is not served
+        return Response("<html><head><title>403 Forbidden</title></head></html>", 403, media_type="text/html")
+    try:
+        return _success(await run_in_threadpool(account.sessions.login, data, dict(request.query_params)))
+    except LoginRefusedError as error:
+        return _refused(error)
+
+
+async def renew(request: Request) -> Response:
+    """Exchange the master token for a new session token."""
+    body = await _json(request)
+    try:
+        authorization = request.headers.get("authorization")
+        return _success(_account(request).sessions.renew(authorization, str(body.get("oldSessionToken"))))
+    except LoginRefusedError as error:
+        return _refused(error)
+
+
+async def heartbeat(request: Request) -> Response:
+    """Keep a session alive."""
+    try:
+        _session(request)
+    except LoginRefusedError as error:
+        return _refused(error)
+    return _success()
+
+
+async def close(request: Request) -> Response:
+    """Close a session."""
+    try:
+        session = _session(request)
+    except LoginRefusedError as error:
+        return _refused(error)
+    if request.query_params.get("delete") == "true":
+        _account(request).sessions.end(session)
+    return _success()
+
+
+async def query(request: Request) -> Response:
+    """Run a statement."""
+    try:
+        session = _session(request)
+    except LoginRefusedError as error:
+        return _refused(error)
+    server = f"{request.url.scheme}://{request.url.netloc}"
+    request_id = request.query_params.get("requestId", "")
+    submitted = _account(request).queries.submit(session, request_id, await _json(request), server)
+    if submitted.is_async:
+        return JSONResponse(_account(request).queries.answer(submitted))
+    return await _finished(request, submitted)
+
+
+async def result(request: Request) -> Response:
+    """The result of a statement that was in progress."""
+    try:
+        _session(request)
+    except LoginRefusedError as error:
+        return _refused(error)
+    found = _account(request).queries.by_id.get(request.path_params["query_id"])
+    if found is None:
+        return JSONResponse({"data": None, "code": "000612", "message": "Result not found", "success": False})
+    return await _finished(request, found)
+
+
+async def _finished(request: Request, submitted: Query) -> Response:
+    account = _account(request)
+    deadline = asyncio.get_running_loop().time() + account.settings.in_progress_after
+    while not submitted.done.is_set() and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.002 if submitted.started > deadline else 0.01)
+    return JSONResponse(account.queries.answer(submitted))
+
+
+async def abort(request: Request) -> Response:
+    """Cancel the statement of a request id."""
+    body = await _json(request)
+    _account(request).queries.cancel_request(str(body.get("requestId")))
+    return _success()
+
+
+async def monitoring(request: Request) -> Response:
+    """Say how a query stands."""
+    try:
+        _session(request)
+    except LoginRefusedError as error:
+        return _refused(error)
+    found = _account(request).queries.by_id.get(request.path_params["query_id"])
+    if found is None:
+        return _success({"queries": []})
+    state: dict[str, Any] = {
+        "id": found.query_id,
+        "status": found.status,
+        "sqlText": found.sql,
+        "sessionId": found.session.number,
+        "startTime": int(found.started * 1000),
+        "endTime": int((found.ended or 0) * 1000),
+        "totalDuration": int(((found.ended or found.started) - found.started) * 1000),
+        "state": found.status,
+        "warehouseName": found.session.warehouse,
+    }
+    if found.error is not None:
+        state |= {"errorCode": f"{found.error.errno:06d}", "errorMessage": found.error.message}
+    return _success({"queries": [state]})
+
+
+async def reset(request: Request) -> Response:
+    """Begin with an empty account; the body holds settings."""
+    body = await _json(request)
+    body["accounts"] = tuple(body.get("accounts", ()))
+    await run_in_threadpool(_account(request).reset, Settings(**body))
+    return _success()
+
+
+async def accepted(request: Request) -> Response:
+    """Accept what is not kept."""
+    return _success()

@@ -1,0 +1,87 @@
+"""Starts an emulator in a process of its own and steers it, for tests and rehearsals."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class EmulatorControl:
+    """The steering of a running emulator. It imports neither fakesnow nor a driver.
+
+    :param url: where the emulator listens.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def connection(self, **more: Any) -> dict[str, Any]:
+        """Arguments for `snowflake.connector.connect`, as far as `more` does not override them."""
+        parts = urlsplit(self.url)
+        return {
+            "account": "emulator",
+            "user": "TESTER",
+            "password": "emulated",
+            "host": parts.hostname,
+            "port": parts.port,
+            "protocol": "http",
+            "database": "DB",
+            "schema": "PUBLIC",
+            "warehouse": "COMPUTE_WH",
+            **more,
+        }
+
+    def reset(self, **settings: Any) -> None:
+        """Begin with an empty account.
+
+        :param settings: fields of `account.Settings`, for instance `in_progress_after=0.2`.
+        """
+        self._post("reset", settings)
+
+    def _post(self, path: str, body: object) -> Any:
+        request = urllib.request.Request(
+            f"{self.url}/_emulator/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["data"]
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"{self.url}/_emulator/{path}", timeout=60) as answer:
+            return json.load(answer)["data"]
+
+
+@contextmanager
+def running_emulator(data: Path | None = None, *, start_seconds: float = 60.0) -> Iterator[EmulatorControl]:
+    """An emulator in a process of its own, ended when the block ends.
+
+    The interpreter is `$ETL_EMULATOR_PYTHON`, by default this one; it needs the extra `etl-snowflake[emulator]`.
+
+    :param data: folder to keep its data in.
+    :param start_seconds: how long it may take until it listens.
+    :raises RuntimeError: it ended or did not listen in time; the message holds what it wrote.
+    """
+    with tempfile.TemporaryDirectory(prefix="snowflake_emulator_") as folder:
+        ready, output = Path(folder) / "url", Path(folder) / "output"
+        command = [os.environ.get("ETL_EMULATOR_PYTHON", sys.executable), "-m", "etl_snowflake.emulator", "--ready-file", str(ready)]
+        if data is not None:
+            command += ["--data", str(data)]
+        with output.open("wb") as stream:
+            process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)  # noqa: S603
+        try:
+            deadline = time.monotonic() + start_seconds
+            while not ready.exists():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"the emulator did not start: {output.read_text('utf-8', 'replace')}")
+                time.sleep(0.02)
+            yield EmulatorControl(ready.read_text("utf-8"))
+        finally:
+            process.terminate()
+            process.wait(30)

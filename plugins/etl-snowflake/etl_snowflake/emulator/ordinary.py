@@ -1,0 +1,162 @@
+"""Ordinary SQL, executed by fakesnow over DuckDB."""
+
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import snowflake.connector.errors
+from fakesnow.arrow import to_ipc, to_sf
+from fakesnow.converter import from_binding
+from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.dialect import parse_one
+from fakesnow.rowtype import describe_as_rowtype
+from fakesnow.statement_type import DML_TYPE_IDS, SELECT, statement_type_id
+
+from etl_snowflake.emulator import transactions
+from etl_snowflake.emulator.errors import SnowflakeError, not_emulated
+from etl_snowflake.emulator.results import Result, rows
+from etl_snowflake.emulator.statements import Statement
+
+if TYPE_CHECKING:
+    from etl_snowflake.emulator.account import Account
+    from etl_snowflake.emulator.queries import Query
+    from etl_snowflake.emulator.sessions import Session
+
+_WRITING = ("INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE")
+_KEPT_RESULTS = 50
+
+
+def run_ordinary(account: "Account", query: "Query", statement: Statement) -> Result:
+    """Run a statement in fakesnow.
+
+    :raises SnowflakeError: it failed.
+    """
+    session = query.session
+    is_writing = statement.peek().is_word(*_WRITING)
+    table = _written_table(session, statement) if is_writing else None
+    if table is not None and not statement.starts_with("INSERT", "INTO"):
+        transactions.lock_table(account, query, table)
+    cursor = session.connection.cursor()
+    try:
+        result = _run(cursor, query)
+    except (snowflake.connector.errors.Error, duckdb.Error) as error:
+        query.check()
+        _note_aborted(session)
+        raise _translate(error) from error
+    finally:
+        transactions.after_statement(account, session)
+    session.has_written = session.has_written or (session.in_transaction and is_writing)
+    _forget_loads(account, session, statement)
+    _keep_result(session, cursor, query.query_id)
+    return result
+
+
+def _run(cursor: FakeSnowflakeCursor, query: "Query") -> Result:
+    expression = parse_one(query.sql)
+    kind = statement_type_id(expression)
+    if query.describe_only and (described := cursor._describe_only(query.sql)) is not None:
+        rowtype = describe_as_rowtype(described)
+        return Result({"rowtype": rowtype, "rowset": [], "total": 0, "returned": 0, "queryResultFormat": "json", "statementTypeId": kind})
+    single, batch = _bindings(query.bindings or {})
+    affected = 0
+    for binds in [single] if batch is None else batch:
+        cursor.execute(query.sql, binding_params=binds, server=True)
+        affected += cursor.rowcount or 0
+    if batch is not None and kind in DML_TYPE_IDS:
+        return rows([("number of rows inserted", "fixed")], [[affected]], kind)
+    rowtype = describe_as_rowtype(cursor._describe_last_sql())
+    table = cursor._arrow_table
+    if table is None:
+        return Result({"rowtype": rowtype, "rowset": [], "total": 0, "returned": 0, "queryResultFormat": "json", "statementTypeId": kind})
+    if kind == SELECT:
+        encoded = b64encode(to_ipc(to_sf(table, rowtype))).decode()
+        data = {"queryResultFormat": "arrow", "rowsetBase64": encoded}
+    else:
+        columns = [(c["name"], c["type"]) for c in rowtype]
+        data = rows(columns, zip(*[c.to_pylist() for c in table.columns], strict=True), kind).data
+    data |= {"rowtype": rowtype, "total": table.num_rows, "returned": table.num_rows, "statementTypeId": kind}
+    return Result(data, rows=table.num_rows)
+
+
+def _bindings(bindings: dict[str, Any]) -> tuple[Any, list[tuple[Any, ...]] | None]:
+    """The values of one execution, or the rows of a batch."""
+    if not bindings:
+        return None, None
+    if not all(k.isdigit() for k in bindings):
+        return {k: _value(b) for k, b in bindings.items()}, None
+    ordered = [bindings[str(i)] for i in range(1, len(bindings) + 1)]
+    if not any(isinstance(b["value"], list) for b in ordered):
+        return tuple(_value(b) for b in ordered), None
+    columns = [[_value({**b, "value": v}) for v in b["value"]] for b in ordered]
+    return None, list(zip(*columns, strict=True))
+
+
+def _value(binding: dict[str, Any]) -> Any:
+    return None if binding["value"] is None else from_binding(binding)
+
+
+def _written_table(session: "Session", statement: Statement) -> tuple[str, str, str] | None:
+    start = statement.position
+    try:
+        statement.take()
+        while statement.peek().is_word("INTO", "FROM", "OVERWRITE", "TABLE", "IF", "EXISTS"):
+            statement.take()
+        return session.qualify(statement.name())
+    except SnowflakeError:
+        return None
+    finally:
+        statement.position = start
+
+
+def _forget_loads(account: "Account", session: "Session", statement: Statement) -> None:
+    """A table that is truncated or created anew has no load history."""
+    statement.position = 0
+    if not statement.peek().is_word("TRUNCATE", "CREATE", "DROP"):
+        return
+    words = [t for t in statement.tokens[:6] if t.is_word("TABLE")]
+    if not words and not statement.starts_with("TRUNCATE"):
+        return
+    while statement.peek().is_word("TRUNCATE", "CREATE", "DROP", "OR", "REPLACE", "TRANSIENT", "TEMPORARY", "TEMP", "LOCAL", "GLOBAL", "VOLATILE", "TABLE", "IF", "NOT", "EXISTS"):
+        if_not_exists = statement.starts_with("NOT")
+        statement.take()
+        if if_not_exists:
+            return
+    account.load_metadata.forget(session.qualify(statement.name()))
+
+
+def _note_aborted(session: "Session") -> None:
+    if not session.in_transaction:
+        return
+    try:
+        session.duck.execute("SELECT 1")
+    except duckdb.Error:
+        session.is_aborted = True
+
+
+def _keep_result(session: "Session", cursor: FakeSnowflakeCursor, query_id: str) -> None:
+    """Let RESULT_SCAN find the result by the id that the driver knows."""
+    cache = session.connection.results_cache
+    if cursor._sfqid in cache:
+        cache[query_id] = cache.pop(cursor._sfqid)
+    while len(cache) > _KEPT_RESULTS:
+        cache.pop(next(iter(cache)), None)
+
+
+def _translate(error: Exception) -> SnowflakeError:
+    if isinstance(error, snowflake.connector.errors.Error):
+        errno = error.errno if error.errno and error.errno > 0 else 2003
+        return SnowflakeError(error.raw_msg or str(error), errno, error.sqlstate or "42000")
+    message = str(error).splitlines()[0]
+    if isinstance(error, duckdb.ConstraintException):
+        if "NOT NULL" in message:
+            return SnowflakeError("NULL result in a non-nullable column", 100072, "22000")
+        return SnowflakeError(message, 200001, "22000")
+    if isinstance(error, duckdb.InterruptException):
+        return SnowflakeError("SQL execution canceled", 604, "57014")
+    if isinstance(error, duckdb.TransactionException):
+        return SnowflakeError(f"Statement was aborted: {message}", 625, "57014")
+    if isinstance(error, duckdb.OutOfRangeException):
+        return SnowflakeError(f"Number out of representable range: {message}", 100132, "22003")
+    if isinstance(error, duckdb.InvalidInputException):
+        return SnowflakeError(message, 100051, "22012")
+    return not_emulated(f"this statement ({type(error).__name__}: {message})")

@@ -1,0 +1,233 @@
+"""One staged file made a table of typed columns, and the errors of the rows that are not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl_snowflake.emulator.conversion import Column, convert, literal, null_if, quoted, refusal
+from etl_snowflake.emulator.delimited import CarefulReader, Record, after_header, read_table, record_offsets
+from etl_snowflake.emulator.file_formats import FileFormat
+
+# errors that RETURN_ERRORS and CONTINUE keep the text of
+_MOST_ERRORS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowError:
+    """A row that could not be loaded, and where in the file.
+
+    :param character: from 1; `offset`: bytes from 0; `row`: among data records, from 1; `start_line`: lines before its record.
+    """
+
+    message: str
+    errno: int
+    sqlstate: str
+    line: int
+    character: int
+    offset: int
+    row: int
+    start_line: int
+    column: str
+    is_structural: bool
+
+
+@dataclass(slots=True)
+class ParsedFile:
+    """A file's rows.
+
+    :param table: the good rows, one column per target column.
+    :param rows: records seen, good or bad.
+    """
+
+    table: pa.Table
+    rows: int
+    errors: list[RowError] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a COPY fills: the table's name, its columns in the order of the fields, and the SELECT list's SQL if there is one."""
+
+    table: str
+    columns: tuple[Column, ...]
+    select: str | None = None
+    width: int = 0
+    missing_required: tuple[Column, ...] = ()
+    truncate: bool = False
+
+    def label(self, index: int) -> str:
+        """A column as Snowflake's messages name it: "T"["C":2]."""
+        column = self.columns[min(index, len(self.columns) - 1)]
+        return f'"{self.table}"["{column.name}":{index + 1}]'
+
+
+Locate = Callable[[int, int], tuple[int, int, int, int, int]]
+
+
+def parse(data: bytes, name: str, modified: datetime, fmt: FileFormat, target: Target, duck: duckdb.DuckDBPyConnection) -> ParsedFile:
+    """Read a file's content into the target's columns.
+
+    :param data: the plain content, in UTF-8.
+    :param duck: a connection that nobody else uses meanwhile.
+    :raises SnowflakeError: a type that is not emulated.
+    """
+    start, lines = after_header(data, fmt)
+    content = data[start:]
+    width = target.width if target.select is not None else len(target.columns)
+    fields = read_table(content, fmt, width) if width else None
+    if fields is not None:
+        rows, errors = fields.num_rows, []
+        locate = _locator(content, fmt, start, lines)
+        careful = False
+    else:
+        reader = CarefulReader(content, fmt, line=lines + 1, offset=start)
+        fields, positions, errors, rows = _read_carefully(reader, fmt, target, width)
+        locate = positions
+        careful = True
+    table, bad = _convert(fields, fmt, target, duck, locate, name, modified, careful=careful)
+    errors = sorted([*errors, *bad], key=lambda e: (e.row, e.offset))
+    seen: set[int] = set()
+    first = [e for e in errors if not (e.row in seen or seen.add(e.row))]  # type: ignore[func-returns-value]
+    return ParsedFile(table, rows, first)
+
+
+def _locator(content: bytes, fmt: FileFormat, start: int, lines: int) -> Locate:
+    """Finds a field of simple content by reading only its record again."""
+    offsets: list[int] = []
+
+    def locate(row: int, index: int) -> tuple[int, int, int, int, int]:
+        if not offsets:
+            found = record_offsets(content, fmt)
+            if fmt.skip_blank_lines:
+                found = found[[content[o : o + 1] not in (b"\n", b"\r") for o in found]]
+            offsets.extend(found.tolist())
+        begin = offsets[row]
+        end = offsets[row + 1] if row + 1 < len(offsets) else len(content)
+        line = lines + content.count(b"\n", 0, begin) + 1
+        record = next(iter(CarefulReader(content[begin:end], fmt, line=line, row=row + 1, offset=start + begin)))
+        return _position(record, index)
+
+    return locate
+
+
+def _position(record: Record, index: int) -> tuple[int, int, int, int, int]:
+    at = record.fields[index] if index < len(record.fields) else record.end
+    return record.row, at.line, at.character, at.offset, record.line - 1
+
+
+def _read_carefully(reader: CarefulReader, fmt: FileFormat, target: Target, width: int) -> tuple[pa.Table, Locate, list[RowError], int]:
+    kept: list[Record] = []
+    errors: list[RowError] = []
+    rows = 0
+    strict = fmt.error_on_column_count_mismatch and target.select is None
+    for record in reader:
+        rows += 1
+        problem = record.error
+        if problem is None and strict and len(record.fields) != width:
+            message = (
+                f"Number of columns in file ({len(record.fields)}) does not match that of the corresponding table ({width}), "
+                "use file format option error_on_column_count_mismatch=false to ignore this error"
+            )
+            problem = (100080, "22000", message, min(len(record.fields), width))
+        if problem is None:
+            kept.append(record)
+        elif len(errors) < _MOST_ERRORS:
+            errors.append(_structural(record, problem, target))
+    columns = [[r.fields[i].text if i < len(r.fields) else None for r in kept] for i in range(width)]
+    table = pa.table({f"f{i}": pa.array(c, pa.string()) for i, c in enumerate(columns)})
+    if not columns:
+        table = pa.table({"f0": pa.array([None] * len(kept), pa.string())})
+
+    def locate(row: int, index: int) -> tuple[int, int, int, int, int]:
+        return _position(kept[row], index)
+
+    return table, locate, errors, rows
+
+
+def _structural(record: Record, problem: tuple[int, str, str, int], target: Target) -> RowError:
+    errno, sqlstate, message, index = problem
+    row, line, character, offset, start_line = _position(record, index)
+    if errno in (100065, 100066):
+        line, character, offset = record.end.line, record.end.character, record.end.offset
+    label = target.label(min(index, max(len(target.columns) - 1, 0)))
+    return RowError(
+        message=message, errno=errno, sqlstate=sqlstate, line=line, character=character, offset=offset,
+        row=row, start_line=start_line, column=label, is_structural=True,
+    )  # fmt: skip
+
+
+def _convert(
+    fields: pa.Table,
+    fmt: FileFormat,
+    target: Target,
+    duck: duckdb.DuckDBPyConnection,
+    locate: Locate,
+    name: str,
+    modified: datetime,
+    *,
+    careful: bool,
+) -> tuple[pa.Table, list[RowError]]:
+    """The typed rows without the bad ones, and an error for each bad one."""
+    duck.register("_copy_fields", fields)
+    try:
+        inputs = [n if careful else f"{null_if(n, fmt)} AS {n}" for n in fields.column_names]
+        metadata = (
+            f"{literal(name)} AS _metadata_filename, row_number() OVER () AS _metadata_file_row_number, "
+            f"{literal(modified.isoformat())}::TIMESTAMP AS _metadata_file_last_modified, now()::TIMESTAMP AS _metadata_start_scan_time"
+        )
+        extra = f", {metadata}" if target.select is not None else ""
+        source = f"(SELECT {', '.join(inputs)}{extra} FROM _copy_fields)"
+        texts = duck.sql(f"SELECT {target.select or ', '.join(fields.column_names)} FROM {source}").to_arrow_table()
+    finally:
+        duck.unregister("_copy_fields")
+    texts = texts.rename_columns([f"t{i}" for i in range(texts.num_columns)])
+    duck.register("_copy_texts", texts)
+    try:
+        values = []
+        for i, column in enumerate(target.columns):
+            is_text = pa.types.is_string(texts.schema.field(i).type) or pa.types.is_large_string(texts.schema.field(i).type)
+            source = f"t{i}"
+            if is_text and target.truncate and column.length is not None:
+                source = f"left(t{i}, {column.length})"
+            value = convert(source, column, fmt) if is_text else f"TRY_CAST(t{i} AS {column.kind})"
+            values.append(f"{value} AS {quoted(f'v{i}')}")
+        converted = duck.sql(f"SELECT {', '.join(values)} FROM _copy_texts").to_arrow_table()
+    finally:
+        duck.unregister("_copy_texts")
+    return _split(texts, converted, target, locate)
+
+
+def _split(texts: pa.Table, converted: pa.Table, target: Target, locate: Locate) -> tuple[pa.Table, list[RowError]]:
+    good = None
+    bad: list[tuple[int, int]] = []
+    for i, column in enumerate(target.columns):
+        text, value = texts.column(i), converted.column(i)
+        if text.null_count == value.null_count and (column.nullable or value.null_count == 0):
+            continue
+        missing = pc.is_null(value)
+        wrong = missing if not column.nullable else pc.and_(missing, pc.is_valid(text))
+        bad.extend((row, i) for row in pc.indices_nonzero(wrong).to_pylist()[:_MOST_ERRORS])
+        good = pc.invert(wrong) if good is None else pc.and_(good, pc.invert(wrong))
+    for column in target.missing_required:
+        bad.extend((row, len(target.columns)) for row in range(min(texts.num_rows, _MOST_ERRORS)))
+        good = pa.array([False] * texts.num_rows)
+    errors = []
+    for row, i in sorted(bad):
+        column = target.columns[i] if i < len(target.columns) else target.missing_required[0]
+        text = texts.column(i)[row].as_py() if i < len(target.columns) else None
+        errno, sqlstate, message = refusal(None if text is None else str(text), column)
+        number, line, character, offset, start_line = locate(row, i)
+        label = f'"{target.table}"["{column.name}":{column.position}]'
+        errors.append(
+            RowError(
+                message=message, errno=errno, sqlstate=sqlstate, line=line, character=character, offset=offset,
+                row=number, start_line=start_line, column=label, is_structural=False,
+            )  # fmt: skip
+        )
+        if len(errors) >= _MOST_ERRORS:
+            break
+    return converted if good is None else converted.filter(good), errors

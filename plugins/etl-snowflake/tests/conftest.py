@@ -1,0 +1,60 @@
+"""An emulator in a process of its own, one for the test session, emptied for each test."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+
+from etl_snowflake.emulator.control import EmulatorControl, running_emulator
+
+connector = pytest.importorskip("snowflake.connector")
+
+
+@pytest.fixture(scope="session")
+def emulator_process() -> Iterator[EmulatorControl]:
+    """The running emulator; tests take `emulator` instead."""
+    with running_emulator() as control:
+        yield control
+
+
+@pytest.fixture
+def emulator(emulator_process: EmulatorControl) -> EmulatorControl:
+    """An emulator with an empty account."""
+    emulator_process.reset()
+    return emulator_process
+
+
+@pytest.fixture
+def connect(emulator: EmulatorControl) -> Iterator[Callable[..., Any]]:
+    """Opens connections of the real driver to the emulator, and closes them."""
+    opened: list[Any] = []
+
+    def open_connection(**more: Any) -> Any:
+        connection = connector.connect(**emulator.connection(**more))
+        opened.append(connection)
+        return connection
+
+    yield open_connection
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def cursor(connect: Callable[..., Any]) -> Iterator[Any]:
+    """A cursor of a connection of its own."""
+    with closing(connect().cursor()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def raises_snowflake() -> Callable[[int], Any]:
+    """`with raises_snowflake(2003) as caught`: the driver raises Snowflake's error of this number."""
+
+    @contextmanager
+    def expect(errno: int) -> Iterator[Any]:
+        with pytest.raises(connector.errors.Error) as caught:
+            yield caught
+        assert caught.value.errno == errno, str(caught.value)
+
+    return expect
