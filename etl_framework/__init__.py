@@ -48,7 +48,11 @@ if TYPE_CHECKING:
     from etl_framework.jsonable import dumps as dumps
     from etl_framework.jsonable import report_from_json as report_from_json
     from etl_framework.jsonable import to_jsonable as to_jsonable
+    from etl_framework.ledger import LedgerRow as LedgerRow
     from etl_framework.ledger import refuse_repeat as refuse_repeat
+    from etl_framework.ledger import still_there as still_there
+    from etl_framework.ledger import totals_from_json as totals_from_json
+    from etl_framework.ledger import totals_to_json as totals_to_json
     from etl_framework.periods import Period as Period
     from etl_framework.plugins import PluginInfo as PluginInfo
     from etl_framework.plugins import Plugins as Plugins
@@ -99,6 +103,7 @@ if TYPE_CHECKING:
     from etl_framework.values import StagedPart as StagedPart
     from etl_framework.values import Status as Status
     from etl_framework.values import StepTime as StepTime
+    from etl_framework.values import TextLayout as TextLayout
     from etl_framework.waiting import first_completed as first_completed
 
 _MODULES = {
@@ -108,12 +113,12 @@ _MODULES = {
     "jsonable": "dumps report_from_json to_jsonable",
     "terminal": "bytes_in_words counted printable seconds_in_words valid_text",
     "columns": "Column ColumnType Kind TableName quote INTEGERS FLOATS NUMBERS",
-    "ledger": "refuse_repeat",
+    "ledger": "LedgerRow refuse_repeat still_there totals_from_json totals_to_json",
     "periods": "Period",
     "totals": "ColumnTotals Difference Totals TotalsAccumulator compare reconcile",
     "values": (
         "Allowance Analysis BadRow Check Event Fact Finding Gate Job LedgerEntry Mode OnBadRows PackedPart Part "
-        "PeriodFilter Position Receipt RunReport Sample Severity Source StagedPart Status StepTime"
+        "PeriodFilter Position Receipt RunReport Sample Severity Source StagedPart Status StepTime TextLayout"
     ),
     "protocols": ("Block Codec Compressor Emit Executor Format MisplacedCut Run TypesWidened Validator Warehouse"),
     "waiting": "first_completed",

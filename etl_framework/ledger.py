@@ -1,14 +1,19 @@
-"""What the warehouse's load ledger says against a load: its sources are in the table already."""
+"""The load ledger: what every warehouse's plugin writes down of a load, and what that says against another one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from etl_framework.errors import Refused
 from etl_framework.values import Mode
 
 if TYPE_CHECKING:
+    from etl_framework.totals import Totals
     from etl_framework.values import Job, LedgerEntry, Source
 
 _SHOWN = 3
@@ -48,3 +53,84 @@ def refuse_repeat(job: Job, sources: Iterable[Source], entries: Iterable[LedgerE
             "to replace what is there, say --mode replace or replace-period. A file is known by its size, beginning "
             "and end: one that was corrected in between counts as the same, and replacing is what it needs.",
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """One load of one table, as a warehouse's ledger holds it.
+
+    :param mode: of the load.
+    :param created: whether it made the table.
+    :param first_day: of the job's period, None without one.
+    :param last_day: of the job's period.
+    :param entry: what the core is told of it.
+    """
+
+    mode: Mode
+    created: bool
+    first_day: date | None
+    last_day: date | None
+    entry: LedgerEntry
+
+
+def still_there(rows: Iterable[LedgerRow]) -> tuple[LedgerEntry, ...]:
+    """The loads of a table that no later load replaced.
+
+    :param rows: every load of the table, oldest first.
+    """
+    kept: list[LedgerRow] = []
+    for row in rows:
+        if row.mode is Mode.REPLACE or row.created:
+            kept = []
+        elif row.mode is Mode.REPLACE_PERIOD:
+            kept = [load for load in kept if not _within(load, row)]
+        kept.append(row)
+    return tuple(load.entry for load in kept)
+
+
+def _within(load: LedgerRow, later: LedgerRow) -> bool:
+    first, last, start, end = load.first_day, load.last_day, later.first_day, later.last_day
+    if first is None or last is None or start is None or end is None:
+        return False
+    return start <= first and last <= end
+
+
+def totals_to_json(totals: Totals) -> str:
+    """Control totals as a text that a ledger can hold; every value keeps its type."""
+    columns = [
+        [column.name, column.nulls, *map(_tagged, (column.minimum, column.maximum, column.total))]
+        for column in totals.columns
+    ]
+    return json.dumps({"rows": totals.rows, "columns": columns}, ensure_ascii=False)
+
+
+def totals_from_json(text: str) -> Totals:
+    """What :func:`totals_to_json` wrote."""
+    from etl_framework.totals import ColumnTotals, Totals
+
+    stored = json.loads(text)
+    columns = []
+    for name, nulls, *figures in stored["columns"]:
+        minimum, maximum, total = map(_plain, figures)
+        columns.append(ColumnTotals(name=name, nulls=nulls, minimum=minimum, maximum=maximum, total=total))
+    return Totals(rows=stored["rows"], columns=tuple(columns))
+
+
+_READ: Mapping[str, Any] = {
+    "bool": lambda text: text == "True",
+    "int": int,
+    "float": float,
+    "Decimal": Decimal,
+    "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
+    "time": time.fromisoformat,
+    "str": str,
+}
+
+
+def _tagged(scalar: object) -> list[str] | None:
+    return None if scalar is None else [type(scalar).__name__, str(scalar)]
+
+
+def _plain(tagged: list[str] | None) -> Any:
+    return None if tagged is None else _READ[tagged[0]](tagged[1])

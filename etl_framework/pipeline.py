@@ -29,6 +29,7 @@ from etl_framework.errors import (
 )
 from etl_framework.jsonable import dumps
 from etl_framework.ledger import refuse_repeat
+from etl_framework.locating import locate
 from etl_framework.logs import get_logger
 from etl_framework.observing import tell_observers
 from etl_framework.packing import is_intact
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from etl_framework.journal import Journal
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Codec, Emit, Executor, Warehouse
-    from etl_framework.values import Job, PackedPart, Part, RunReport, Source
+    from etl_framework.values import Job, PackedPart, Part, RunReport, Sample, Source
 
 log = get_logger()
 
@@ -387,7 +388,14 @@ class _Attempt:
             codec=codec,
             emit=self._observed,
             totals=self._verdict.totals if self._verdict else None,
+            layouts=tuple(analysis.format.text_layout() for analysis in survey.analyses),
+            parts=survey.parts,
+            locate=lambda part, row: self._locate(survey, part, row),
         )
+
+    def _locate(self, survey: Survey, part: int, row: int) -> Sample | None:
+        assert self._verdict is not None, "rows are found fault with once all were read"
+        return locate(survey, self._verdict.lines_before, part, row, block_bytes=self._job.block_bytes)
 
     @contextmanager
     def _connected(self) -> Iterator[Warehouse]:

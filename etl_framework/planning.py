@@ -93,6 +93,8 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
             folder=Path(),
             codec=codec,
             emit=lambda _: None,
+            layouts=tuple(analysis.format.text_layout() for analysis in survey.analyses),
+            parts=survey.parts,
         )
         speed, ratio = _probe(job, survey, warehouse, codec)
         return LoadPlan(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, Self, TypeVar, runtime_checkable
 
@@ -19,8 +19,10 @@ from etl_framework.values import (
     PeriodFilter,
     Position,
     Receipt,
+    Sample,
     Source,
     StagedPart,
+    TextLayout,
 )
 
 if TYPE_CHECKING:
@@ -89,6 +91,9 @@ class Format(Protocol):
         :raises TypesWidened: inferred columns need a wider type.
         :raises InputError: the source cannot be read any further.
         """
+
+    def text_layout(self) -> TextLayout | None:
+        """How :attr:`Block.data` is to be read; None when it is no delimited text."""
 
     def count_rows(self, source: Source, workers: int) -> int:
         """Exact number of records, reading everything but parsing nothing.
@@ -159,6 +164,10 @@ class Codec(Protocol):
         """A readable stream of what the compressed stream ``raw`` holds; raises on a damaged or truncated one."""
 
 
+def _nowhere(part: int, row: int) -> None:  # noqa: ARG001 - stands in for what finds rows
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One execution of a job, as plugins see it.
@@ -171,6 +180,10 @@ class Run:
     :param codec: the codec of the staged parts.
     :param emit: reports progress; cheap.
     :param totals: control totals of the sources; None before they are known.
+    :param layouts: of each source, how the bytes of its staged parts are to be read; None where they are no text.
+    :param parts: of all sources, in the order of the data.
+    :param locate: where the good row of a part lies, given the part's number and the row's index within it, from 0;
+        reads the part anew. For messages of a warehouse that found fault with a row.
     """
 
     id: str
@@ -181,6 +194,13 @@ class Run:
     codec: Codec
     emit: Emit
     totals: Totals | None = None
+    layouts: tuple[TextLayout | None, ...] = ()
+    parts: tuple[Part, ...] = ()
+    locate: Callable[[int, int], Sample | None] = field(default=_nowhere, compare=False)
+
+    def layout(self, part: int) -> TextLayout | None:
+        """How the bytes of a staged part are to be read."""
+        return self.layouts[self.parts[part].source]
 
     @property
     def period_filter(self) -> PeriodFilter | None:

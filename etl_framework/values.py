@@ -198,6 +198,28 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextLayout:
+    """How the bytes of staged parts that hold a source's own records are to be read: what a warehouse needs to know.
+
+    They are UTF-8, whatever the source was in, and hold neither a header nor bad rows.
+
+    :param fields: names of the fields, in the order of the records; some may be none that the run loads.
+    :param delimiter: between fields; one or several characters.
+    :param quote: around fields, doubled within; None when quotes have no meaning.
+    :param escape: takes the special meaning from the next character; or None.
+    :param newline: what ends records: LF (or CR LF), or CR.
+    :param null_values: texts that are null in columns other than text; in text columns only the empty unquoted one is.
+    """
+
+    fields: tuple[str, ...]
+    delimiter: str
+    quote: str | None
+    escape: str | None
+    newline: str
+    null_values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """Where a record begins.
 

@@ -107,6 +107,9 @@ class Numbers:
             consumed=sum(map(len, lines)),
         )
 
+    def text_layout(self) -> None:
+        return None
+
     def count_rows(self, source: Source, workers: int) -> int:
         return len(Path(source.path).read_bytes().splitlines())
 

@@ -53,6 +53,9 @@ class Even:
     def read(self, source: Source, part: Part, columns: Sequence[Column], block_bytes: int) -> Iterator[Block]:
         return iter(())
 
+    def text_layout(self) -> None:
+        return None
+
     def count_rows(self, source: Source, workers: int) -> int:
         return 0
 

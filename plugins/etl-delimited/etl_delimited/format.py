@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from etl_delimited.dialect import Dialect
-    from etl_framework import Block, Column, Part, Source
+    from etl_framework import Block, Column, Part, Source, TextLayout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,20 @@ class DelimitedFormat:
         from etl_delimited.read import read_part
 
         return read_part(self.dialect, self.header, source, part, columns, block_bytes)
+
+    def text_layout(self) -> TextLayout:
+        """How the bytes of a block are to be read."""
+        from etl_framework import TextLayout
+
+        dialect = self.dialect
+        return TextLayout(
+            fields=self.header,
+            delimiter=dialect.delimiter,
+            quote=dialect.quote,
+            escape=dialect.escape,
+            newline=dialect.newline,
+            null_values=dialect.null_values,
+        )
 
     def count_rows(self, source: Source, workers: int) -> int:
         """Exact number of records, parsing nothing."""

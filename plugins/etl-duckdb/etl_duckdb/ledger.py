@@ -4,16 +4,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from etl_duckdb.sql import Statement, any_row
 from etl_duckdb.table import Place, find, fold
-from etl_framework import ColumnTotals, LedgerEntry, Mode, Receipt, Totals, quote, valid_text
+from etl_framework import (
+    LedgerEntry,
+    LedgerRow,
+    Mode,
+    Receipt,
+    quote,
+    still_there,
+    totals_from_json,
+    totals_to_json,
+    valid_text,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,7 +79,7 @@ def values(run: Run, table: Place, receipt: Receipt, parts: int) -> tuple[Any, .
         receipt.deleted,
         receipt.created,
         receipt.query_id,
-        _encode(receipt.totals),
+        totals_to_json(receipt.totals),
         datetime.now(UTC).replace(tzinfo=None),
         version("etl-framework"),
     )
@@ -86,7 +93,7 @@ def receipt_of(connection: duckdb.DuckDBPyConnection, place: Place, run: Run) ->
     if not found:
         return None
     rows, deleted, query_id, totals, created = found[0]
-    return Receipt(rows=rows, deleted=deleted, query_id=query_id, totals=_decode(totals), created=created)
+    return Receipt(rows=rows, deleted=deleted, query_id=query_id, totals=totals_from_json(totals), created=created)
 
 
 def standing(connection: duckdb.DuckDBPyConnection, place: Place, table: Place) -> tuple[LedgerEntry, ...]:
@@ -105,57 +112,14 @@ def entries(connection: duckdb.DuckDBPyConnection, place: Place, table: Place) -
         "SELECT table_name, mode, created, first_day, last_day, run, sources, rows_loaded, loaded_at "
         f"FROM {place.sql} ORDER BY rowid"
     ).fetchall()
-    kept: list[tuple[date | None, date | None, LedgerEntry]] = []
-    for name, mode, created, first, last, run, sources, rows, loaded_at in found:
-        if fold(name) != fold(str(table)):
-            continue
-        if mode == Mode.REPLACE or created:
-            kept = []
-        elif mode == Mode.REPLACE_PERIOD:
-            kept = [load for load in kept if not _within(load[0], load[1], first, last)]
-        at = loaded_at.replace(tzinfo=UTC)
-        kept.append((first, last, LedgerEntry(run=run, sources=tuple(sources), rows=rows, loaded_at=at)))
-    return tuple(entry for _, _, entry in kept)
-
-
-def _within(first: date | None, last: date | None, start: date | None, end: date | None) -> bool:
-    if first is None or last is None or start is None or end is None:
-        return False
-    return start <= first and last <= end
-
-
-def _encode(totals: Totals) -> str:
-    columns = [
-        [column.name, column.nulls, *map(_tagged, (column.minimum, column.maximum, column.total))]
-        for column in totals.columns
-    ]
-    return json.dumps({"rows": totals.rows, "columns": columns}, ensure_ascii=False)
-
-
-def _decode(text: str) -> Totals:
-    stored = json.loads(text)
-    columns = []
-    for name, nulls, *figures in stored["columns"]:
-        minimum, maximum, total = map(_plain, figures)
-        columns.append(ColumnTotals(name=name, nulls=nulls, minimum=minimum, maximum=maximum, total=total))
-    return Totals(rows=stored["rows"], columns=tuple(columns))
-
-
-_READ: Mapping[str, Any] = {
-    "bool": lambda text: text == "True",
-    "int": int,
-    "float": float,
-    "Decimal": Decimal,
-    "date": date.fromisoformat,
-    "datetime": datetime.fromisoformat,
-    "time": time.fromisoformat,
-    "str": str,
-}
-
-
-def _tagged(scalar: object) -> list[str] | None:
-    return None if scalar is None else [type(scalar).__name__, str(scalar)]
-
-
-def _plain(tagged: list[str] | None) -> Any:
-    return None if tagged is None else _READ[tagged[0]](tagged[1])
+    return still_there(
+        LedgerRow(
+            mode=Mode(mode),
+            created=created,
+            first_day=first,
+            last_day=last,
+            entry=LedgerEntry(run=run, sources=tuple(sources), rows=rows, loaded_at=loaded_at.replace(tzinfo=UTC)),
+        )
+        for name, mode, created, first, last, run, sources, rows, loaded_at in found
+        if fold(name) == fold(str(table))
+    )

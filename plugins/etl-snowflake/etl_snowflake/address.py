@@ -1,0 +1,57 @@
+"""The URL of a Snowflake target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote
+
+from etl_framework import UsageError
+
+SCHEME = "snowflake:"
+
+_OPTIONS = ("database", "schema", "warehouse", "role", "stage")
+_EXAMPLE = (
+    "Write snowflake:NAME for a connection of Snowflake's connections.toml, snowflake: alone for its default one, "
+    "or snowflake:NAME?database=DB&schema=SCHEMA&warehouse=WH&role=ROLE."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Which connection is opened, and what is used instead of its own settings.
+
+    :param connection: name of a connection in ``connections.toml``; None for the default one.
+    :param database: where tables without a database lie; None for the connection's own, as with the others.
+    :param stage: the stage that parts are uploaded to, such as ``@~`` or ``@db.schema.stage``; None for one that the
+        plugin makes.
+    """
+
+    connection: str | None = None
+    database: str | None = None
+    schema: str | None = None
+    warehouse: str | None = None
+    role: str | None = None
+    stage: str | None = None
+
+    @classmethod
+    def parse(cls, url: str) -> Address:
+        """Read ``snowflake:NAME?option=value&…``.
+
+        :raises UsageError: an option does not exist, stands twice or is empty, or the name is no name.
+        """
+        name, _, query = url.removeprefix(SCHEME).partition("?")
+        # Messages never show the URL: somebody may have put a password into it.
+        given = parse_qsl(query, keep_blank_values=True)
+        options = dict(given)
+        known = f"The options are {', '.join(_OPTIONS)}."
+        if unknown := sorted(options.keys() - set(_OPTIONS)):
+            advice = f"{known} Everything else, secrets above all, belongs into connections.toml."
+            raise UsageError(f"a snowflake: target has no option {unknown[0]!r}", advice=advice)
+        if len(options) < len(given):
+            raise UsageError("the snowflake: target has an option twice", advice=f"Give each one once. {known}")
+        if empty := [option for option, value in options.items() if not value]:
+            raise UsageError(f"option {empty[0]!r} of the snowflake: target is empty", advice="Leave it out.")
+        name = unquote(name)
+        if any(sign in name for sign in "/@:"):
+            raise UsageError("a snowflake: target names a connection, nothing else", advice=_EXAMPLE)
+        return cls(connection=name or None, **options)

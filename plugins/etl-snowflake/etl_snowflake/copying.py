@@ -1,0 +1,101 @@
+"""COPY: staged parts into a table, and every row of its answer read."""
+
+# ruff: noqa: S608 - statements are put together here, of quoted names, numbers and bound values only
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from etl_framework import RunFailed, counted, quote
+from etl_snowflake.formats import expressions, file_format
+from etl_snowflake.session import StatementFailed
+from etl_snowflake.sql import literal
+
+if TYPE_CHECKING:
+    from etl_framework import Run, StagedPart
+    from etl_snowflake.stage import Stage
+
+MOST_FILES = 1000
+"""Names that one COPY takes (https://docs.snowflake.com/en/sql-reference/sql/copy-into-table)."""
+
+_PLACE = re.compile(r"File '(?P<file>[^']*)', line \d+.*?Row (?P<row>\d+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One COPY statement and the parts that it names."""
+
+    sql: str
+    parts: tuple[StagedPart, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size of the staged parts."""
+        return sum(part.size for part in self.parts)
+
+
+def copies(table: str, names: Sequence[str], parts: Sequence[StagedPart], stage: Stage, run: Run) -> Iterator[Copy]:
+    """The statements that bring staged parts into a table: for each layout, as many as the number of parts asks for.
+
+    :param table: quoted.
+    :param names: of the run's columns, in the table.
+    """
+    for layout, alike in groupby(parts, key=lambda part: run.layout(part.part)):
+        if layout is None:
+            raise RunFailed("a source is no text that Snowflake could read", advice="Please report this as a defect.")
+        several = list(alike)
+        columns = ", ".join(map(quote, names))
+        values = ", ".join(expressions(run.columns, layout))
+        for at in range(0, len(several), MOST_FILES):
+            chosen = tuple(several[at : at + MOST_FILES])
+            files = ", ".join(literal(part.name) for part in chosen)
+            yield Copy(
+                f"COPY INTO {table} ({columns}) FROM (SELECT {values} FROM {stage.folder(run.id)}) "
+                f"FILES = ({files}) FILE_FORMAT = {file_format(layout, run.codec.name)} "
+                "ON_ERROR = ABORT_STATEMENT PURGE = FALSE FORCE = FALSE",
+                chosen,
+            )
+
+
+def check_answer(copy: Copy, answer: Sequence[Mapping[str, Any]]) -> int:
+    """Insist that every part was loaded whole.
+
+    :param answer: the rows of COPY's answer.
+    :returns: rows that were loaded.
+    :raises RunFailed: a part is missing, or anything but loaded with as many rows as were staged.
+    """
+    told = {str(row["file"]).rpartition("/")[2]: row for row in answer if "file" in row}
+    for part in copy.parts:
+        row = told.get(part.name)
+        if row is None:
+            raise RunFailed(f"COPY says nothing of part {part.name}", advice="Nothing was published.")
+        status, parsed, loaded = str(row["status"]).upper(), int(row["rows_parsed"] or 0), int(row["rows_loaded"] or 0)
+        if status != "LOADED" or not parsed == loaded == part.rows:
+            raise RunFailed(
+                f"part {part.name} was not loaded whole: {status}, {counted(parsed, 'row')} parsed and {loaded:,} "
+                f"loaded of {part.rows:,}" + (f": {row['first_error']}" if row.get("first_error") else ""),
+                advice="Nothing was published.",
+            )
+    return sum(part.rows for part in copy.parts)
+
+
+def located(error: StatementFailed, copy: Copy, run: Run) -> RunFailed:
+    """The error of a COPY, told of the source that the row came from instead of the part that it was staged in."""
+    found = _PLACE.search(error.message)
+    name = found["file"].rpartition("/")[2] if found else None
+    part = next((part for part in copy.parts if part.name == name), None)
+    if found is None or part is None:
+        return error
+    before = sum(other.rows for other in copy.parts if other.part == part.part and other.piece < part.piece)
+    place = run.locate(part.part, before + int(found["row"]) - 1)
+    if place is None:
+        return error
+    return RunFailed(
+        f"{place.file}, line {place.line}: Snowflake does not take the row: {error.message}",
+        advice=error.advice
+        or "The table is as it was. Correct the row.",
+    )

@@ -1,0 +1,148 @@
+"""The load ledger: a table in the schema of the loaded ones, written in the transaction that publishes a load."""
+
+# ruff: noqa: S608 - statements are put together here, of quoted names, numbers and bound values only
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from etl_framework import (
+    LedgerEntry,
+    LedgerRow,
+    Mode,
+    Receipt,
+    quote,
+    still_there,
+    totals_from_json,
+    totals_to_json,
+    valid_text,
+)
+from etl_snowflake.session import MISSING, StatementFailed
+from etl_snowflake.sql import Statement
+from etl_snowflake.table import Place
+
+if TYPE_CHECKING:
+    from etl_framework import Run
+    from etl_snowflake.session import Session
+
+NAME = "_ETL_LOADS"
+_GUARD = "guard"
+"""The run of the one row that every publishing transaction updates, so that they come one after the other."""
+
+_FIELDS = {
+    "RUN": "VARCHAR NOT NULL",
+    "JOB": "VARCHAR",
+    "TABLE_NAME": "VARCHAR",
+    "MODE": "VARCHAR",
+    "FIRST_DAY": "DATE",
+    "LAST_DAY": "DATE",
+    "SOURCES": "VARCHAR",
+    "FILES": "VARCHAR",
+    "PARTS": "NUMBER(19,0)",
+    "ROWS_LOADED": "NUMBER(19,0)",
+    "ROWS_DELETED": "NUMBER(19,0)",
+    "CREATED": "BOOLEAN",
+    "QUERY_ID": "VARCHAR",
+    "TOTALS": "VARCHAR",
+    "LOADED_AT": "TIMESTAMP_NTZ(6)",
+    "ETL_VERSION": "VARCHAR",
+}
+
+
+def place_for(table: Place) -> Place:
+    """Where the ledger of a table lies: beside it."""
+    return table.sibling(NAME)
+
+
+def create(place: Place) -> tuple[Statement, Statement]:
+    """Make the ledger, and the row that publishing transactions meet at, unless they are there."""
+    fields = ", ".join(f"{quote(name)} {type_}" for name, type_ in _FIELDS.items())
+    return (
+        Statement(f"CREATE TABLE IF NOT EXISTS {place.sql} ({fields})"),
+        Statement(
+            f'INSERT INTO {place.sql} ("RUN") SELECT ? WHERE NOT EXISTS (SELECT 1 FROM {place.sql} WHERE "RUN" = ?)',
+            (_GUARD, _GUARD),
+        ),
+    )
+
+
+def take_turn(place: Place, run: str) -> Statement:
+    """Wait until no other transaction publishes through this ledger: an UPDATE holds its lock until the end."""
+    return Statement(f'UPDATE {place.sql} SET "JOB" = ? WHERE "RUN" = ?', (run, _GUARD))
+
+
+def insert(place: Place, values: tuple[Any, ...] = ()) -> Statement:
+    """Add a load."""
+    names = ", ".join(map(quote, _FIELDS))
+    return Statement(f"INSERT INTO {place.sql} ({names}) SELECT {', '.join('?' * len(_FIELDS))}", values)
+
+
+def values(run: Run, table: Place, receipt: Receipt, parts: int) -> tuple[Any, ...]:
+    """The ledger's row for a load."""
+    period = run.job.period
+    return (
+        run.id,
+        run.job.name,
+        table.name,
+        str(run.job.mode),
+        period.first.isoformat() if period else None,
+        period.last.isoformat() if period else None,
+        json.dumps(sorted(source.digest for source in run.sources)),
+        json.dumps([valid_text(source.path) for source in run.sources], ensure_ascii=False),
+        parts,
+        receipt.rows,
+        receipt.deleted,
+        receipt.created,
+        receipt.query_id,
+        totals_to_json(receipt.totals),
+        datetime.now(UTC).replace(tzinfo=None).isoformat(sep=" "),
+        version("etl-framework"),
+    )
+
+
+def receipt_of(session: Session, place: Place, run: str) -> Receipt | None:
+    """What a committed load returned; None when the ledger does not know the run, or is not there."""
+    statement = Statement(
+        f'SELECT "ROWS_LOADED", "ROWS_DELETED", "QUERY_ID", "TOTALS", "CREATED" FROM {place.sql} WHERE "RUN" = ?',
+        (run,),
+    )
+    found = _rows(session, statement)
+    if not found:
+        return None
+    rows, deleted, query_id, totals, created = found[0]
+    return Receipt(
+        rows=int(rows), deleted=int(deleted), query_id=query_id, totals=totals_from_json(totals), created=bool(created)
+    )
+
+
+def entries(session: Session, place: Place, table: Place) -> tuple[LedgerEntry, ...]:
+    """The loads of a table that no later load replaced, oldest first."""
+    statement = Statement(
+        'SELECT "MODE", "CREATED", "FIRST_DAY", "LAST_DAY", "RUN", "SOURCES", "ROWS_LOADED", "LOADED_AT" '
+        f'FROM {place.sql} WHERE "TABLE_NAME" = ? ORDER BY "LOADED_AT", "RUN"',
+        (table.name,),
+    )
+    return still_there(
+        LedgerRow(
+            mode=Mode(mode),
+            created=bool(created),
+            first_day=first,
+            last_day=last,
+            entry=LedgerEntry(
+                run=run, sources=tuple(json.loads(sources)), rows=int(rows), loaded_at=loaded_at.replace(tzinfo=UTC)
+            ),
+        )
+        for mode, created, first, last, run, sources, rows, loaded_at in _rows(session, statement)
+    )
+
+
+def _rows(session: Session, statement: Statement) -> list[tuple[Any, ...]]:
+    try:
+        return session.rows(statement)
+    except StatementFailed as error:
+        if error.number in MISSING:
+            return []
+        raise

@@ -1,0 +1,153 @@
+"""What a load of a run does to its table, before it does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etl_framework import Column, Mode, UsageError, quote
+from etl_snowflake import ledger, sql
+from etl_snowflake.copying import copies
+from etl_snowflake.measure import queries
+from etl_snowflake.sql import Condition, Statement
+from etl_snowflake.table import Place, Table, fold, stored_names
+
+if TYPE_CHECKING:
+    from etl_framework import Run, StagedPart
+    from etl_snowflake.settings import LoadSettings
+    from etl_snowflake.stage import Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a load of a run does to its table.
+
+    :param place: where the table lies.
+    :param table: the table as it is, None when the load makes it.
+    """
+
+    run: Run
+    place: Place
+    table: Table | None
+    settings: LoadSettings
+
+    @property
+    def created(self) -> bool:
+        """Whether the load makes the table."""
+        return self.table is None
+
+    @property
+    def ledger(self) -> Place:
+        """Where the load ledger lies."""
+        return ledger.place_for(self.place)
+
+    @property
+    def landing(self) -> Place:
+        """The landing table: the run's own, beside the table."""
+        return self.place.sibling(f"_ETL_LANDING_{self.run.id}".upper().replace("-", "_"))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the run's columns are called in the table and in the landing table."""
+        return stored_names(self.run.columns, self.table)
+
+    def type_of(self, index: int) -> str:
+        """The type that a column has in the table."""
+        column = self.run.columns[index]
+        there = self.table.column(column.name) if self.table else None
+        return there.type if there else sql.type_name(column.type)
+
+    def keys(self) -> list[str]:
+        """The key columns of a merge, by their names in the table.
+
+        :raises UsageError: there are none, or one is no column.
+        """
+        if not self.run.job.keys:
+            raise UsageError(f"job {self.run.job.name!r} merges without keys", advice="Name the key columns in keys.")
+        return [self.names[self._index(name, "key")] for name in self.run.job.keys]
+
+    def period(self, *, landing: bool = False) -> Condition:
+        """The rows that the run's period covers.
+
+        :param landing: whether of the landing table, whose types are the sources'.
+        :raises UsageError: the job has no period, or no date column that can tell.
+        """
+        covered = self.run.period_filter
+        if covered is None:
+            raise UsageError(
+                f"job {self.run.job.name!r} replaces a period, but has no period or no date_column",
+                advice="Give both, or choose another mode.",
+            )
+        index = self._index(covered.column, "date_column")
+        type_ = sql.type_name(self.run.columns[index].type) if landing else self.type_of(index)
+        return sql.covers(covered, quote(self.names[index]), type_)
+
+    def measured(self) -> list[tuple[Column, str]]:
+        """What the audit measures: each column with its name in the landing table."""
+        return list(zip(self.run.columns, self.names, strict=True))
+
+    def prepare(self) -> Iterator[Statement]:
+        """What must be there before the transaction, since making it would end one: schema, ledger, table, columns."""
+        yield Statement(f"CREATE SCHEMA IF NOT EXISTS {self.place.schema_sql}")
+        yield from ledger.create(self.ledger)
+        if self.table is None:
+            yield Statement(f"CREATE TABLE IF NOT EXISTS {self.place.sql} ({self._defined(required=True)})")
+            return
+        for column, name in self.measured():
+            if self.table.column(column.name) is None:
+                yield Statement(f"ALTER TABLE {self.place.sql} ADD COLUMN {quote(name)} {sql.type_name(column.type)}")
+
+    def create_landing(self) -> Statement:
+        """Make the landing table, empty, whatever was there."""
+        return Statement(f"CREATE OR REPLACE TRANSIENT TABLE {self.landing.sql} ({self._defined(required=False)})")
+
+    def drop_landing(self) -> Statement:
+        """Remove the landing table."""
+        return Statement(f"DROP TABLE IF EXISTS {self.landing.sql}")
+
+    def remove(self) -> Statement | None:
+        """What takes old rows away, None when nothing does."""
+        match self.run.job.mode:
+            case Mode.REPLACE:
+                return sql.delete(self.place.sql, sql.EVERY_ROW)
+            case Mode.REPLACE_PERIOD:
+                return sql.delete(self.place.sql, self.period())
+            case Mode.MERGE:
+                return sql.delete_matches(self.place.sql, self.landing.sql, self.keys())
+        return None
+
+    def put(self) -> Statement:
+        """What inserts the landed rows."""
+        return sql.insert_all(self.place.sql, self.landing.sql, self.names)
+
+    def statements(self, stage: Stage, parts: tuple[StagedPart, ...]) -> Iterator[Statement]:
+        """Every statement, in order, for people."""
+        yield from self.prepare()
+        yield self.create_landing()
+        for copy in copies(self.landing.sql, self.names, parts, stage, self.run):
+            yield Statement(copy.sql)
+        yield from queries(self.landing.sql, self.measured())
+        yield Statement("BEGIN")
+        yield ledger.take_turn(self.ledger, self.run.id)
+        if (removal := self.remove()) is not None:
+            yield removal
+        yield self.put()
+        yield ledger.insert(self.ledger)
+        yield Statement("COMMIT")
+        yield self.drop_landing()
+
+    def _defined(self, *, required: bool) -> str:
+        return ", ".join(
+            f"{quote(name)} {sql.type_name(column.type)}{' NOT NULL' if required and column.required else ''}"
+            for column, name in self.measured()
+        )
+
+    def _index(self, name: str, what: str) -> int:
+        for index, column in enumerate(self.run.columns):
+            if fold(column.name) == fold(name):
+                return index
+        shown = ", ".join(repr(column.name) for column in self.run.columns[:20])
+        raise UsageError(
+            f"{what} {name!r} is not among the columns of job {self.run.job.name!r}", advice=f"The columns are {shown}."
+        )

@@ -1,0 +1,277 @@
+"""Sessions of the driver, whichever of its two lines is installed: connecting, statements, files, errors."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import snowflake.connector
+from snowflake.connector import errors as driver
+
+from etl_framework import ConnectError, RunFailed, UsageError
+from etl_snowflake.secrets import redacted
+from etl_snowflake.sql import Statement, literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from etl_snowflake.address import Address
+
+MISSING = (2003, 2043)
+_LOST = (driver.OperationalError, driver.InterfaceError)
+_LOGIN_SECONDS = 20
+_POLL_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2)
+_SETTINGS = {
+    "client_session_keep_alive": True,
+    "login_timeout": _LOGIN_SECONDS,
+    "paramstyle": "qmark",
+}
+# 5.x gives up a PUT after 2.6 s by default.
+_NEW_LINE = {"put_get_max_attempts": 12, "retry_backoff_cap_ms": 8_000}
+
+
+class StatementFailed(RunFailed):
+    """Snowflake refused a statement.
+
+    :ivar number: Snowflake's number of the error.
+    :ivar query: id of the query, when there is one.
+    """
+
+    def __init__(self, message: str, *, advice: str, number: int | None, query: str | None) -> None:
+        super().__init__(message, advice=advice)
+        self.number = number
+        self.query = query
+
+
+class ConnectionLost(RunFailed):
+    """A statement was sent and its answer did not come: nobody knows what became of it until Snowflake is asked.
+
+    :ivar query: id of the query, when it was known before.
+    """
+
+    query: str | None = None
+
+
+def connect(address: Address, *, tag: str) -> Session:
+    """Open a session in UTC, tagged for whoever looks at Snowflake's query history.
+
+    :param tag: the ``QUERY_TAG``, such as the id of the run.
+    :raises UsageError: there is no such connection, or its file cannot be used.
+    :raises ConnectError: Snowflake cannot be reached, or does not let us in.
+    """
+    overrides = {
+        name: value
+        for name in ("database", "schema", "warehouse", "role")
+        if (value := getattr(address, name)) is not None
+    }
+    named = {} if address.connection is None else {"connection_name": address.connection}
+    parameters = {"QUERY_TAG": tag, "TIMEZONE": "UTC"}
+    line = _NEW_LINE if is_new_line() else {}
+    try:
+        connection = snowflake.connector.connect(
+            **named, **_SETTINGS, **line, **overrides, session_parameters=parameters
+        )
+    except (driver.Error, ValueError, KeyError, OSError) as error:
+        raise _not_connected(address, error) from None
+    return Session(connection)
+
+
+def is_new_line() -> bool:
+    """Whether the driver is of the line 5, which is written in Rust."""
+    return not snowflake.connector.__version__.startswith("4.")
+
+
+def _not_connected(address: Address, error: Exception) -> UsageError | ConnectError:
+    name = "the default connection" if address.connection is None else f"connection {address.connection!r}"
+    text = _first_line(error)
+    lowered = text.lower()
+    if "connection_name" in lowered or "connections.toml" in lowered or "default connection" in lowered:
+        return UsageError(
+            f"{name} cannot be used: {text}",
+            advice="Define it in Snowflake's connections.toml (docs/snowflake.md tells where), or name another one.",
+        )
+    return ConnectError(
+        f"cannot connect to Snowflake with {name}: {text}",
+        advice="Check account, user and authentication in connections.toml; `etl targets test` tries again.",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = redacted(str(getattr(error, "raw_msg", None) or getattr(error, "msg", None) or error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # Snowflake's first line is often nothing but "SQL compilation error:".
+    return " ".join(lines[:3]) if lines else type(error).__name__
+
+
+class Session:
+    """One session. Statements of one session come one after the other, so not for several threads at once.
+
+    :param connection: of the driver, open.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def rows(self, sql: str | Statement, *values: object) -> list[tuple[Any, ...]]:
+        """Run a statement and fetch all of its answer.
+
+        :raises StatementFailed: Snowflake refused it.
+        :raises ConnectionLost: no answer came.
+        """
+        statement = sql if isinstance(sql, Statement) else Statement(sql, values)
+        with self._connection.cursor() as cursor, _errors(cursor):
+            cursor.execute(statement.sql, statement.values or None)
+            return list(cursor.fetchall())
+
+    def table(self, sql: str) -> list[dict[str, Any]]:
+        """The same, each row by the lower-case names of its columns: for SHOW and COPY, which tell more over time."""
+        with self._connection.cursor() as cursor, _errors(cursor):
+            cursor.execute(sql)
+            return _named(cursor)
+
+    def submit(self, sql: str) -> str:
+        """Have a statement begin.
+
+        :returns: the id of its query.
+        :raises StatementFailed: Snowflake refused it at once.
+        :raises ConnectionLost: no answer came, so that it may have begun.
+        """
+        with self._connection.cursor() as cursor, _errors(cursor):
+            cursor.execute_async(sql)
+            return str(cursor.sfqid)
+
+    def wait_for(self, query: str, between: Callable[[float], None]) -> list[dict[str, Any]]:
+        """Wait until a submitted query has ended, and give its answer.
+
+        :param between: called again and again with the seconds since the beginning; may raise to give up waiting.
+        :raises StatementFailed: it failed.
+        :raises ConnectionLost: Snowflake cannot be asked any more.
+        """
+        began = time.monotonic()
+        pauses = iter(_POLL_SECONDS)
+        pause = next(pauses)
+        while self.is_running(query):
+            between(time.monotonic() - began)
+            threading.Event().wait(pause)
+            pause = next(pauses, pause)
+        with self._connection.cursor() as cursor, _errors(cursor, query):
+            cursor.get_results_from_sfqid(query)
+            return _named(cursor)
+
+    def is_running(self, query: str) -> bool:
+        """Whether a query has not ended yet.
+
+        :raises ConnectionLost: Snowflake cannot be asked.
+        """
+        with _errors(None, query):
+            return bool(self._connection.is_still_running(self._connection.get_query_status(query)))
+
+    def cancel(self, query: str) -> None:
+        """Ask Snowflake to end a query; one that has ended already is no error."""
+        with suppress(RunFailed):
+            self.rows("SELECT SYSTEM$CANCEL_QUERY(?)", query)
+
+    def put(self, path: Path, location: str) -> dict[str, Any]:
+        """Upload a file that is compressed already; one of the same name that is there stays.
+
+        :param path: of the file, whose name holds nothing that PUT takes for a pattern.
+        :param location: folder in a stage, as a quoted literal.
+        :returns: Snowflake's answer: ``source``, ``target``, ``source_size``, ``target_size``, ``status``, …
+        """
+        source = literal(f"file://{path}")
+        with self._connection.cursor() as cursor, _errors(cursor):
+            cursor.execute(f"PUT {source} {location} AUTO_COMPRESS=FALSE SOURCE_COMPRESSION=NONE OVERWRITE=FALSE")
+            [answer] = _named(cursor)
+            return answer
+
+    def close(self) -> None:
+        """End the session; twice, or without an answer, is no error."""
+        with suppress(driver.Error, OSError):
+            self._connection.close()
+
+
+def _named(cursor: Any) -> list[dict[str, Any]]:
+    names = [column[0].lower() for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@contextmanager
+def _errors(cursor: Any, query: str | None = None) -> Iterator[None]:
+    try:
+        yield
+    except driver.Error as error:
+        query = query or getattr(error, "sfqid", None) or getattr(cursor, "sfqid", None)
+        if isinstance(error, driver.ProgrammingError) or not _is_lost(error):
+            raise _failed(error, query) from None
+        lost = ConnectionLost(
+            f"Snowflake did not answer: {_first_line(error)}", advice="Check the network, and Snowflake's status."
+        )
+        lost.query = query
+        raise lost from None
+
+
+def _is_lost(error: driver.Error) -> bool:
+    return isinstance(error, _LOST)
+
+
+def _failed(error: driver.Error, query: str | None) -> StatementFailed:
+    number = getattr(error, "errno", None)
+    about = f" (query {query})" if query else ""
+    advice = "" if number is None else _ADVICE.get(number, "")
+    return StatementFailed(f"{_first_line(error)}{about}", advice=advice, number=number, query=query)
+
+
+_ADVICE = {
+    606: "Resume the warehouse, or let it resume by itself: ALTER WAREHOUSE … SET AUTO_RESUME = TRUE.",
+    3001: "`etl targets test` tells which privileges are missing, with the GRANT statements that give them.",
+    3003: "`etl targets test` tells which privileges are missing, with the GRANT statements that give them.",
+    90105: "Name a database: in connections.toml, or as ?database= of the target.",
+    90106: "Name a schema: in connections.toml, or as ?schema= of the target.",
+    630: "The statement ran into its time limit: raise statement_timeout, or use a larger warehouse.",
+}
+
+
+class Pool:
+    """Sessions of one run: each thread that needs one borrows one, and they are closed together.
+
+    :param open_session: opens another one.
+    """
+
+    def __init__(self, open_session: Callable[[], Session]) -> None:
+        self._open = open_session
+        self._lock = threading.Lock()
+        self._idle: list[Session] = []
+        self._all: list[Session] = []
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Borrow a session; one that lost its connection is not lent again."""
+        with self._lock:
+            session = self._idle.pop() if self._idle else None
+        if session is None:
+            session = self._open()
+            with self._lock:
+                self._all.append(session)
+        try:
+            yield session
+        except ConnectionLost:
+            session.close()
+            raise
+        except BaseException:
+            self._give_back(session)
+            raise
+        self._give_back(session)
+
+    def _give_back(self, session: Session) -> None:
+        with self._lock:
+            self._idle.append(session)
+
+    def close(self) -> None:
+        """Close every session."""
+        with self._lock:
+            sessions, self._all, self._idle = self._all, [], []
+        for session in sessions:
+            session.close()

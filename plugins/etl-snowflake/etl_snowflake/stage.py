@@ -1,0 +1,140 @@
+"""The staging area: one folder per run in a stage, filled by PUT, believed only after LIST."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import stamina
+
+from etl_framework import PackedPart, RunFailed, StagedPart, quote
+from etl_snowflake.session import ConnectionLost, StatementFailed
+from etl_snowflake.sql import literal
+
+if TYPE_CHECKING:
+    from etl_framework import Run
+    from etl_snowflake.session import Pool, Session
+
+NAME = "_ETL_STAGE"
+_ATTEMPTS = 6
+_BLOCK = 16
+"""Client-side encryption fills the last block of a file, and adds one to a file that fills it already."""
+
+_GLOB = frozenset("*?[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage.
+
+    :param name: as in SQL, such as ``@"DB"."SCHEMA"."_ETL_STAGE"`` or ``@~``.
+    :param made: whether the plugin makes it when it is missing.
+    """
+
+    name: str
+    made: bool
+
+    def folder(self, run: str) -> str:
+        """The run's own folder, as SQL takes it."""
+        return literal(f"{self.name}/{run}/")
+
+    def file(self, run: str, name: str) -> str:
+        """A staged part, as SQL takes it."""
+        return literal(f"{self.name}/{run}/{name}")
+
+    def make(self, session: Session) -> None:
+        """Make it, when it is the plugin's own."""
+        if self.made:
+            session.rows(f"CREATE STAGE IF NOT EXISTS {self.name.removeprefix('@')}")
+
+
+def own_stage(database: str, schema: str) -> Stage:
+    """The stage that the plugin makes in a schema."""
+    return Stage(f"@{quote(database)}.{quote(schema)}.{quote(NAME)}", made=True)
+
+
+def upload(pool: Pool, stage: Stage, part: PackedPart, run: Run) -> StagedPart:
+    """Bring a packed part into the run's folder, again and again if need be, and look whether it is there, whole.
+
+    :raises RunFailed: it did not arrive whole, and trying again did not help.
+    """
+    staged = StagedPart(
+        part=part.part, piece=part.piece, name=part.name, size=part.size, digest=part.digest, rows=part.rows
+    )
+    trying = stamina.retry_context(
+        on=(ConnectionLost, StatementFailed, _NotWhole), attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=20
+    )
+    try:
+        for attempt in trying:
+            with attempt, pool.session() as session:
+                _upload_once(session, stage, part, run, again=attempt.num > 1)
+    except _NotWhole as error:
+        raise RunFailed(f"part {part.name} did not arrive: {error}", advice="Check the network.") from error
+    return staged
+
+
+class _NotWhole(Exception):
+    """What PUT reported as uploaded is not there, or only half of it."""
+
+
+def _upload_once(session: Session, stage: Stage, part: PackedPart, run: Run, *, again: bool) -> None:
+    found = listed(session, stage, run.id, part.name).get(part.name) if again or not part.path.exists() else None
+    if found is not None and is_whole(found, part.size):
+        return
+    if found is not None:
+        # Half of a file keeps its name, and PUT would skip it.
+        session.rows(f"REMOVE {stage.file(run.id, part.name)}")
+    with _plainly_named(part.path) as path:
+        answer = session.put(path, stage.folder(run.id))
+    if (status := str(answer["status"]).upper()) not in ("UPLOADED", "SKIPPED"):
+        raise _NotWhole(f"PUT says {status} {answer.get('message') or ''}".rstrip())
+    size = listed(session, stage, run.id, part.name).get(part.name)
+    if size is None or not is_whole(size, part.size):
+        raise _NotWhole(f"PUT reported it, but the stage holds {'nothing' if size is None else f'{size:,} bytes'}")
+
+
+def is_whole(listed_size: int, size: int) -> bool:
+    """Whether a size that LIST tells is that of a whole file, as it is or encrypted by the driver."""
+    return listed_size in (size, (size // _BLOCK + 1) * _BLOCK)
+
+
+def listed(session: Session, stage: Stage, run: str, name: str = "") -> Mapping[str, int]:
+    """Sizes of the staged parts of a run by name, or of one of them."""
+    found = session.table(f"LIST {stage.file(run, name)}")
+    return {str(row["name"]).rpartition("/")[2]: int(row["size"]) for row in found}
+
+
+def verify(session: Session, stage: Stage, parts: Sequence[StagedPart], run: Run) -> None:
+    """Insist that all staged parts are there, whole, before anything is copied.
+
+    :raises RunFailed: one is not.
+    """
+    sizes = listed(session, stage, run.id)
+    for part in parts:
+        size = sizes.get(part.name)
+        if size is None or not is_whole(size, part.size):
+            raise RunFailed(
+                f"staged part {part.name} {'is gone' if size is None else f'has {size:,} bytes, not {part.size:,}'}",
+                advice="Somebody else may have cleaned the stage. A resumed run uploads it again.",
+            )
+
+
+def discard(session: Session, stage: Stage, run: str) -> None:
+    """Remove the run's folder; nothing there is no error."""
+    session.rows(f"REMOVE {stage.folder(run)}")
+
+
+@contextmanager
+def _plainly_named(path: Path) -> Iterator[Path]:
+    """The file under a name that PUT takes for no pattern: a folder on the way to it may hold any character."""
+    if not _GLOB & set(str(path)) and str(path).isprintable() and "'" not in str(path) and "\\" not in str(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="etl-put-") as folder:
+        link = Path(folder) / path.name
+        link.symlink_to(path)
+        yield link

@@ -1,0 +1,221 @@
+"""What a table looks like, and whether the columns of a run fit it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etl_framework import Column, ColumnType, Kind, TableName, UsageError, counted, quote
+from etl_snowflake.session import MISSING, StatementFailed
+
+if TYPE_CHECKING:
+    from etl_framework import Totals
+    from etl_snowflake.session import Session
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+_NUMBER = re.compile(r"NUMBER\((\d+),(\d+)\)")
+_DIGITS = {Kind.SMALLINT: 5, Kind.INTEGER: 10, Kind.BIGINT: 19}
+_WIDER = {
+    Kind.BOOLEAN: {"BOOLEAN"},
+    Kind.REAL: {"FLOAT"},
+    Kind.DOUBLE: {"FLOAT"},
+    Kind.DATE: {"DATE", "TIMESTAMP_NTZ"},
+    Kind.TIME: {"TIME"},
+    Kind.TIMESTAMP: {"TIMESTAMP_NTZ"},
+    Kind.TIMESTAMPTZ: {"TIMESTAMP_TZ", "TIMESTAMP_LTZ"},
+    Kind.VARCHAR: {"VARCHAR"},
+}
+_DESCRIBED = {
+    "BOOLEAN": "boolean",
+    "FLOAT": "double",
+    "DATE": "date",
+    "TIME": "time",
+    "TIMESTAMP_NTZ": "timestamp",
+    "TIMESTAMP_TZ": "timestamptz",
+    "TIMESTAMP_LTZ": "timestamptz",
+}
+
+
+def fold(name: str) -> str:
+    """A name as Snowflake takes it where it is not quoted: in capitals, when it needs no quotes."""
+    return name.upper() if _PLAIN.fullmatch(name) else name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a table lies; names as Snowflake stores them."""
+
+    database: str
+    schema: str
+    name: str
+
+    @classmethod
+    def of(cls, table: TableName, database: str | None, schema: str | None) -> Place:
+        """The place of a table.
+
+        :param database: where tables without a database lie.
+        :param schema: where tables without a schema lie.
+        :raises UsageError: there is no current database or schema to complete the name.
+        """
+        *before, name = map(fold, table.parts)
+        found_database = before[0] if len(before) == 2 else database
+        found_schema = before[-1] if before else schema
+        if found_database is None or found_schema is None:
+            missing = "database" if found_database is None else "schema"
+            raise UsageError(
+                f"table {table} is in no {missing}, and the connection has none",
+                advice=f"Name it: in connections.toml, or as ?{missing}= of the target, or before the table's name.",
+            )
+        return cls(database=found_database, schema=found_schema, name=name)
+
+    @property
+    def schema_sql(self) -> str:
+        """The schema, quoted, within its database."""
+        return f"{quote(self.database)}.{quote(self.schema)}"
+
+    @property
+    def sql(self) -> str:
+        """The table's whole name, quoted."""
+        return f"{self.schema_sql}.{quote(self.name)}"
+
+    def sibling(self, name: str) -> Place:
+        """Another table in the same schema."""
+        return Place(database=self.database, schema=self.schema, name=name)
+
+    def __str__(self) -> str:
+        return str(TableName((self.database, self.schema, self.name)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableColumn:
+    """One column of a table.
+
+    :param name: as Snowflake stores it.
+    :param type: as Snowflake spells it, without length and precision of seconds.
+    :param filled: whether Snowflake fills it when a load does not.
+    """
+
+    name: str
+    type: str
+    required: bool
+    filled: bool
+
+    def as_column(self) -> Column:
+        """The nearest type that every warehouse has; text for what has no like."""
+        if number := _NUMBER.fullmatch(self.type):
+            digits, scale = int(number[1]), int(number[2])
+            text = "bigint" if scale == 0 and digits <= 18 else f"decimal({digits},{scale})"
+        else:
+            text = _DESCRIBED.get(self.type, "varchar")
+        return Column(name=self.name, type=ColumnType.parse(text), required=self.required, declared=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table or view as it is.
+
+    :param columns: by name, in order.
+    """
+
+    place: Place
+    columns: Mapping[str, TableColumn]
+    view: bool = False
+
+    def column(self, name: str) -> TableColumn | None:
+        """The column that a source's column goes into: of its very name, or of its name in capitals."""
+        return self.columns.get(name) or self.columns.get(fold(name))
+
+
+def find(session: Session, place: Place) -> Table | None:
+    """The table or view of that name, None when there is none.
+
+    :raises StatementFailed: it cannot be looked at.
+    """
+    try:
+        rows = session.table(f"DESCRIBE TABLE {place.sql}")
+    except StatementFailed as error:
+        if error.number in MISSING:
+            return None
+        raise
+    columns = {
+        row["name"]: TableColumn(
+            name=row["name"],
+            type=_spelt(row["type"]),
+            required=row["null?"] == "N",
+            filled=row["default"] is not None or row.get("kind") == "VIRTUAL",
+        )
+        for row in rows
+    }
+    return Table(place=place, columns=columns)
+
+
+def _spelt(type_: str) -> str:
+    name = type_.upper().replace(", ", ",")
+    return name if name.startswith("NUMBER") else name.partition("(")[0]
+
+
+def stored_names(columns: Sequence[Column], table: Table | None) -> tuple[str, ...]:
+    """What the columns of a run are called in the table, or in one that is to be made."""
+    names = []
+    for column in columns:
+        there = table.column(column.name) if table else None
+        names.append(there.name if there else fold(column.name))
+    return tuple(names)
+
+
+def differences(
+    columns: Sequence[Column], table: Table | None, totals: Totals | None, *, evolving: bool = False
+) -> Iterator[str]:
+    """Every reason why rows of these columns cannot be put into the table, a sentence each.
+
+    :param table: the table as it is; None when the load is to make it.
+    :param totals: control totals of the rows, when they are known: they tell of missing values.
+    :param evolving: whether columns that the table lacks are added to it.
+    """
+    yield from _same_names(columns, table)
+    if table is None:
+        return
+    nulls = {figures.name: figures.nulls for figures in totals.columns} if totals else {}
+    for column in columns:
+        target = table.column(column.name)
+        if target is None:
+            if not evolving:
+                yield f"Column {column.name!r} of the sources is not in the table."
+        elif not holds(target.type, column.type):
+            yield (
+                f"Column {column.name!r} is {column.type} in the sources, but {target.type.lower()} in the table, "
+                f"which cannot hold every {column.type} exactly."
+            )
+        elif target.required and nulls.get(column.name):
+            yield (
+                f"Column {column.name!r} has no value in {counted(nulls[column.name], 'row')} of the sources, "
+                f"but must have one in the table."
+            )
+    given = set(stored_names(columns, table))
+    for name, target in table.columns.items():
+        if name not in given and target.required and not target.filled:
+            yield f"Column {name!r} of the table is not in the sources, must have a value, and has no default."
+
+
+def _same_names(columns: Sequence[Column], table: Table | None) -> Iterator[str]:
+    first: dict[str, str] = {}
+    for column, stored in zip(columns, stored_names(columns, table), strict=True):
+        other = first.setdefault(stored, column.name)
+        if other is not column.name:
+            yield f"Columns {other!r} and {column.name!r} of the sources are both {stored!r} to Snowflake."
+
+
+def holds(target: str, type_: ColumnType) -> bool:
+    """Whether a table's type holds every value of a source's type, unchanged.
+
+    :param target: as Snowflake spells it.
+    """
+    if number := _NUMBER.fullmatch(target):
+        digits, scale = _DIGITS.get(type_.kind, type_.precision or 0), type_.scale or 0
+        exact = type_.kind in {*_DIGITS, Kind.DECIMAL}
+        return exact and int(number[2]) >= scale and int(number[1]) - int(number[2]) >= digits - scale
+    if target == "FLOAT" and type_.kind in {Kind.SMALLINT, Kind.INTEGER}:
+        return True
+    return target in _WIDER.get(type_.kind, ())
