@@ -121,25 +121,27 @@ class Workspace:
 
     def runs(self) -> tuple[RunRecord, ...]:
         """Every run of this state folder, the latest first; one whose process was killed counts as interrupted."""
+        return self._look()[0]
+
+    def _look(self) -> tuple[tuple[RunRecord, ...], frozenset[tuple[str, str]]]:
+        """Every run, and those jobs and targets that a living process works on.
+
+        Of each of them, the run with the latest entry is the one under way; the others were killed.
+        """
         if not self.state.exists:
-            return ()
+            return (), frozenset()
         with self.state.journal() as journal:
             records = journal.runs()
-        alive = self._under_way(records)
-        return tuple(
-            dataclasses.replace(record, status=Status.INTERRUPTED)
-            if record.status is Status.RUNNING and record.run not in alive
-            else record
-            for record in records
-        )
-
-    def _under_way(self, records: Iterable[RunRecord]) -> set[str]:
-        """Which runs a living process works on: of each job and target that is locked, the last that wrote anything."""
-        last: dict[tuple[str, str], RunRecord] = {}
+        busy = frozenset(pair for pair in {(r.job, r.target) for r in records} if self.state.is_locked(*pair))
+        alive = {}
         for record in sorted(records, key=lambda record: record.updated):
-            if record.status is Status.RUNNING:
-                last[record.job, record.target] = record
-        return {record.run for (job, target), record in last.items() if self.state.is_locked(job, target)}
+            if record.status is Status.RUNNING and (record.job, record.target) in busy:
+                alive[record.job, record.target] = record.run
+        killed = {r.run for r in records if r.status is Status.RUNNING}.difference(alive.values())
+        return tuple(
+            dataclasses.replace(record, status=Status.INTERRUPTED) if record.run in killed else record
+            for record in records
+        ), busy
 
     def report(self, run: str) -> RunReport | None:
         """The report of a run that has ended; None while it has not.
@@ -167,13 +169,8 @@ class Workspace:
 
     def to_resume(self) -> tuple[RunRecord, ...]:
         """The runs that stopped before their end and are not under way, the latest first."""
-        return tuple(
-            record
-            for record in self.runs()
-            if record.resumable
-            and record.status is not Status.RUNNING
-            and not self.state.is_locked(record.job, record.target)
-        )
+        records, busy = self._look()
+        return tuple(record for record in records if record.resumable and (record.job, record.target) not in busy)
 
     def prunable(
         self, *runs: str, older_than: timedelta = timedelta(days=30), unfinished: bool = False
