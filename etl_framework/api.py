@@ -183,8 +183,8 @@ class Workspace:
         from etl_framework.pruning import prunable
 
         before = datetime.now(UTC) - older_than
-        idle = {record.run for record in self.to_resume()}
-        return prunable(self.runs(), names=runs, before=before, unfinished=unfinished, idle=idle)
+        records, busy = self._look()
+        return prunable(records, names=runs, before=before, unfinished=unfinished, busy=busy)
 
     def prune(self, records: Iterable[RunRecord], *, rejects: bool = False) -> tuple[PrunedRun, ...]:
         """Remove runs from the journal and the state folder; see :func:`etl_framework.pruning.prune`.
@@ -197,7 +197,7 @@ class Workspace:
             return ()
         with self.state.journal() as journal:
             return tuple(
-                prune(record.run, self.state, journal, lambda: Plugins.load(self.settings), rejects=rejects)
+                prune(record, self.state, journal, lambda: Plugins.load(self.settings), rejects=rejects)
                 for record in records
             )
 

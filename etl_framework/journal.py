@@ -357,10 +357,10 @@ class Journal:
     def _do(self, work: Callable[[], T]) -> T:
         try:
             return self._thread.submit(work).result()
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             raise RunFailed(
                 f"cannot use the journal {self._path}: {error}",
-                advice="Make room there, or see who holds the file.",
+                advice="Make room there, or see who holds or changes the file.",
             ) from error
 
     def _one(self, statement: str, run: str) -> tuple[Any, ...]:

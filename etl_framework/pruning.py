@@ -33,17 +33,19 @@ class PrunedRun:
 
     :param run: id.
     :param status: how it had ended, or was found to have ended.
-    :param removed: False when it turned out that its load had been committed: then the journal keeps it, as
-        finished, and only what it had staged is removed.
+    :param removed: whether the journal knows it no longer.
     :param bytes: what was freed in the state folder, the journal aside.
     :param rejects: folder of its reject files, when there are some and they were left.
+    :param kept: why the journal keeps it, when it was found to have ended otherwise than by being discarded: its load
+        had been committed, or it was resumed meanwhile.
     """
 
     run: str
     status: Status
     removed: bool
     bytes: int
-    rejects: Path | None
+    rejects: Path | None = None
+    kept: str = ""
 
 
 def prunable(
@@ -52,14 +54,14 @@ def prunable(
     names: Collection[str],
     before: datetime,
     unfinished: bool,
-    idle: Collection[str],
+    busy: Collection[tuple[str, str]],
 ) -> tuple[RunRecord, ...]:
     """Choose the runs to prune, those that are finished first.
 
     :param records: all runs.
     :param names: ids, whatever their age and state; when empty, all whose last entry is older than ``before``.
     :param unfinished: whether to choose by age runs that could be resumed, too.
-    :param idle: ids of those that could be resumed while no process works on their job and target.
+    :param busy: the jobs and targets that a process works on, whose runs are left alone.
     :raises UsageError: there is no run of that name.
     :raises Locked: a run of that name is under way, or another one of its job and target.
     """
@@ -67,7 +69,7 @@ def prunable(
     if missing := [name for name in names if name not in known]:
         raise UsageError(f"there is no run {missing[0]!r}", advice="`etl runs list` shows every run.")
     for name in names:
-        if known[name].resumable and name not in idle:
+        if _place(known[name]) in busy:
             raise Locked(
                 f"run {name}, or another one of its job and target, is under way",
                 advice="Wait for it to end, or stop it; `etl runs list` shows it.",
@@ -76,14 +78,21 @@ def prunable(
     def wanted(record: RunRecord) -> bool:
         if names:
             return record.run in names
-        return record.updated < before and (not record.resumable or (unfinished and record.run in idle))
+        return record.updated < before and (unfinished or not record.resumable) and _place(record) not in busy
 
     return tuple(sorted(filter(wanted, known.values()), key=lambda record: record.resumable))
 
 
-def prune(run: str, state: State, journal: Journal, load_plugins: Callable[[], Plugins], *, rejects: bool) -> PrunedRun:
+def _place(record: RunRecord) -> tuple[str, str]:
+    return record.job, record.target
+
+
+def prune(
+    chosen: RunRecord, state: State, journal: Journal, load_plugins: Callable[[], Plugins], *, rejects: bool
+) -> PrunedRun:
     """Remove one run. Killed in between, it can be pruned again.
 
+    :param chosen: the run, as it was when it was chosen.
     :param load_plugins: called for a run that could be resumed: its warehouse is asked whether the load was committed
         after all, and to remove what was staged.
     :param rejects: whether to remove its reject files, too.
@@ -91,28 +100,40 @@ def prune(run: str, state: State, journal: Journal, load_plugins: Callable[[], P
     :raises ConnectError: its warehouse cannot be asked; the run stays as it was.
     :raises RunFailed: files cannot be removed, or another version wrote the run down.
     """
-    folder = state.run_folder(run)
-    record = journal.record(run)
-    freed = size_of(folder, rejects=rejects)
-    if record.resumable:
-        with state.lock(record.job, record.target):
-            # Somebody may have resumed it meanwhile.
-            if journal.record(run).resumable:
-                _discard(run, folder, journal, load_plugins())
-            status = journal.record(run).status
-        if status is not Status.SUPERSEDED:
-            log.warning("run_kept", run=run, status=status)
-            return PrunedRun(run=run, status=status, removed=False, bytes=freed - size_of(folder), rejects=None)
-    left = _empty(folder, rejects=rejects)
-    journal.forget(run)
-    log.info("run_pruned", run=run, bytes=freed)
-    return PrunedRun(run=run, status=record.status, removed=True, bytes=freed, rejects=left)
+    # A run that has ended may be under way still, telling its reporters.
+    with state.lock(*_place(chosen)):
+        record = _find(chosen.run, journal)
+        if record is None:
+            return PrunedRun(run=chosen.run, status=chosen.status, removed=True, bytes=0)
+        folder = state.run_folder(record.run)
+        before = size_of(folder)
+        if record.resumable:
+            _discard(record.run, folder, journal, load_plugins())
+            record = journal.record(record.run)
+        if chosen.resumable and record.status is not Status.SUPERSEDED:
+            log.warning("run_kept", run=record.run, status=record.status)
+            return PrunedRun(
+                run=record.run,
+                status=record.status,
+                removed=False,
+                bytes=before - size_of(folder),
+                kept=record.error or "its load had been committed after all",
+            )
+        left = _empty(folder, rejects=rejects)
+        journal.forget(record.run)
+    freed = before - size_of(folder)
+    log.info("run_pruned", run=record.run, bytes=freed)
+    return PrunedRun(run=record.run, status=record.status, removed=True, bytes=freed, rejects=left)
 
 
-def size_of(folder: Path, *, rejects: bool = True) -> int:
-    """Bytes of the files in a run's folder, with or without its reject files."""
-    files = (path for path in folder.rglob("*") if rejects or not path.is_relative_to(folder / "rejects"))
-    return sum(path.stat().st_size for path in files if path.is_file())
+def _find(run: str, journal: Journal) -> RunRecord | None:
+    """The run as it is now: somebody may have resumed it, or removed it."""
+    return next((record for record in journal.runs() if record.run == run), None)
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files in a run's folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _discard(run: str, folder: Path, journal: Journal, plugins: Plugins) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from etl_framework import Event, Interrupted, Status, Workspace, load
+from etl_framework import Event, Interrupted, Refused, Status, Workspace, load, resume
 from etl_framework.cli import run
 from etl_framework.journal import Journal
 from etl_framework.state import State
@@ -99,7 +99,7 @@ def test_finished_runs_go_when_they_are_old_and_the_table_stays(etl: Etl) -> Non
     code, out, err = etl("runs", "prune", "--yes")
     assert (code, err) == (0, "")
     assert old in out
-    assert "Removed 1 of 1 runs" in out
+    assert "Removed 1 of 1 run, " in out
     assert names() == [new]
     assert folders() == {new}
     assert count() == 2 * ROWS
@@ -178,7 +178,7 @@ def test_a_run_that_had_committed_after_all_stays_as_done(etl: Etl) -> None:
     assert (record.status, record.resumable) == (Status.DONE, False)
     assert list(Path(".etl/runs").rglob("staged/*")) == []
     assert count() == ROWS
-    assert "had committed" not in etl("runs", "prune", name, "--yes")[1]
+    assert "stays listed" not in etl("runs", "prune", name, "--yes")[1]
     assert names() == []
 
 
@@ -204,6 +204,59 @@ def test_a_run_under_way_is_never_touched(etl: Etl) -> None:
     assert answers == [7, 0]
     assert (report.status, report.rows_loaded) == (Status.DONE, ROWS)
     assert names() == [report.run]
+
+
+@pytest.mark.parametrize(("extra", "code"), [("", 0), ("only one cell\n", 3)], ids=["done", "refused"])
+def test_a_run_that_has_ended_is_not_touched_while_its_reporters_run(etl: Etl, extra: str, code: int) -> None:
+    Path("pruner.py").write_text(
+        "from pathlib import Path\n"
+        "from etl_framework import hookimpl\n"
+        "from etl_framework.cli import run\n"
+        "@hookimpl\n"
+        "def etl_report(report):\n"
+        "    Path('answers').write_text(str([int(run(['runs', 'prune', report.run, '--yes'])),\n"
+        "        int(run(['runs', 'prune', '--older-than', '0h', '--yes']))]))\n"
+    )
+    Path("etl.toml").write_text('plugins = ["pruner.py"]\n')
+    with Path("sales.csv").open("a") as file:
+        file.write(extra)
+    assert etl("load", "sales.csv", "--table", "sales", "--target", "duckdb:w.duckdb")[0] == code
+    assert Path("answers").read_text() == "[7, 0]"
+    assert len(names()) == 1
+
+
+def test_a_run_that_is_pruned_twice_at_once_is_gone_and_leaves_no_folder(etl: Etl) -> None:
+    name = loaded_run()
+    chosen = Workspace.open().prunable(name)
+    assert [pruned.removed for pruned in Workspace.open().prune(chosen)] == [True]
+    assert [(pruned.removed, pruned.bytes) for pruned in Workspace.open().prune(chosen)] == [(True, 0)]
+    assert folders() == set()
+
+
+def test_a_run_that_was_resumed_before_it_could_be_discarded_stays_as_it_ended(
+    etl: Etl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path("sales.csv").open("a") as file:
+        file.write("only one cell\n")
+
+    def interrupt_as_reading_begins(event: Event) -> None:
+        if (event.name, event.step) == ("step_started", "validate"):
+            raise KeyboardInterrupt
+
+    name = interrupted_run(interrupt_as_reading_begins)
+    prune = Workspace.prune
+
+    def resumed_meanwhile(workspace: Workspace, *arguments: Any, **options: Any) -> Any:
+        with pytest.raises(Refused):
+            resume(name)
+        return prune(workspace, *arguments, **options)
+
+    monkeypatch.setattr(Workspace, "prune", resumed_meanwhile)
+    _, out, _ = etl("runs", "prune", name, "--yes")
+    [record] = Workspace.open().runs()
+    assert f"{name} stays listed, as refused: {record.error}" in out
+    assert "committed" not in out
+    assert names() == [name]
 
 
 def test_an_unfinished_run_is_left_while_another_of_its_job_and_target_is_under_way(etl: Etl) -> None:

@@ -10,7 +10,7 @@ import click
 
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, confirm, facts, json_option, table
-from etl_framework.terminal import bytes_in_words
+from etl_framework.terminal import bytes_in_words, counted
 
 if TYPE_CHECKING:
     from etl_framework.pruning import PrunedRun
@@ -139,7 +139,7 @@ def prune_runs(
 
     Without RUN, the finished ones of that age; a RUN that is named goes whatever its age. What a run staged is removed
     from the warehouse's staging area, and no table changes. A run that turns out to have committed its load stays
-    listed, as done. A run that is under way is never touched.
+    listed, as done. No run is touched while it, or another one of its job and target, is under way.
     """
     workspace = session.workspace()
     chosen = workspace.prunable(*runs, older_than=older_than, unfinished=unfinished)
@@ -155,7 +155,7 @@ def prune_runs(
     if chosen and not session.as_json and not session.quiet:
         preview()
     if chosen and not dry_run:
-        what = "1 run" if len(chosen) == 1 else f"{len(chosen):,} runs"
+        what = counted(len(chosen), "run")
         lost = " Unfinished ones cannot be resumed then." if any(record.resumable for record in chosen) else ""
         confirm(f"Remove {what}?{lost}", yes=yes, unasked=f"{what} would be removed")
     pruned = () if dry_run else workspace.prune(chosen, rejects=rejects)
@@ -170,10 +170,11 @@ def _tell_pruned(pruned: tuple[PrunedRun, ...], *, nothing: bool) -> None:
     if nothing:
         click.echo("Nothing to prune.")
     for run in pruned:
-        if not run.removed:
-            click.echo(f"{run.run} had committed its load after all: it stays listed, as {run.status}.")
+        if run.kept:
+            click.echo(f"{run.run} stays listed, as {run.status}: {run.kept}")
         if run.rejects:
             click.echo(f"{run.run}: its reject files stay in {run.rejects}")
     if pruned:
         removed = sum(run.removed for run in pruned)
-        click.echo(f"Removed {removed:,} of {len(pruned):,} runs, {bytes_in_words(sum(run.bytes for run in pruned))}.")
+        freed = bytes_in_words(sum(run.bytes for run in pruned))
+        click.echo(f"Removed {removed:,} of {counted(len(pruned), 'run')}, {freed}.")
