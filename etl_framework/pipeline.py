@@ -447,8 +447,14 @@ class _Attempt:
     def _ended_well(self, receipt: Receipt) -> RunReport:
         # Reported before it is done: killed in between, the run is resumed, and everybody is told.
         report = self._report(Status.DONE, receipt)
-        self._journal.set_status(self._id, Status.DONE)
-        self._clean()
+        try:
+            self._journal.set_status(self._id, Status.DONE)
+            self._clean()
+        except KeyboardInterrupt:
+            if self._journal.record(self._id).status is not Status.DONE:
+                raise
+            # The rows are in the table, so nothing is left to stop.
+            self._clean()
         return report
 
     def _ended_badly(self, error: EtlError) -> EtlError:

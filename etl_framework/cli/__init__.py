@@ -98,8 +98,9 @@ def _debug(session: Session, error: Exception) -> None:
 
 
 def _stopped(session: Session, stop: KeyboardInterrupt) -> int:
-    """Tell that a signal stopped the command, where there is no run to resume."""
-    session.complain("stopped", "Nothing is left half done; run the command again to begin anew.", exit_code(stop))
+    """Tell that a signal stopped the command, where there is no run to resume: before one, after it, or without."""
+    advice = "Nothing is left half done. Run the command again; where it loads, see first what `etl runs list` shows."
+    session.complain("stopped", advice, exit_code(stop))
     return exit_code(stop)
 
 
