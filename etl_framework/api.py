@@ -173,23 +173,35 @@ class Workspace:
         return tuple(record for record in records if record.resumable and (record.job, record.target) not in busy)
 
     def prunable(
-        self, *runs: str, older_than: timedelta = timedelta(days=30), unfinished: bool = False
+        self, *runs: str, older_than: timedelta | None = None, unfinished: bool = False
     ) -> tuple[RunRecord, ...]:
         """The runs that :meth:`prune` is to remove; see :func:`etl_framework.pruning.prunable`.
 
         :param runs: ids; without any, all finished runs of that age.
+        :param older_than: 30 days, unless given.
         :param unfinished: those that could be resumed, too.
+        :raises UsageError: runs are chosen both by name and by age, or there is no run of a name.
+        :raises Locked: a run that is named, or another one of its job and target, is under way.
         """
         from etl_framework.pruning import prunable
 
-        before = datetime.now(UTC) - older_than
+        if runs and (older_than is not None or unfinished):
+            raise UsageError(
+                "runs are chosen by their names or by their age, not by both",
+                advice="Leave --older-than and --unfinished out where runs are named: those go whatever their age.",
+            )
+        before = datetime.now(UTC) - (timedelta(days=30) if older_than is None else older_than)
         records, busy = self._look()
         return prunable(records, names=runs, before=before, unfinished=unfinished, busy=busy)
 
-    def prune(self, records: Iterable[RunRecord], *, rejects: bool = False) -> tuple[PrunedRun, ...]:
+    def prune(
+        self, records: Iterable[RunRecord], *, rejects: bool = False, forget: bool = False
+    ) -> tuple[PrunedRun, ...]:
         """Remove runs from the journal and the state folder; see :func:`etl_framework.pruning.prune`.
 
         :param rejects: their reject files, too.
+        :param forget: without asking their warehouses.
+        :returns: what became of each; ``error`` says why one could not be removed.
         """
         from etl_framework.pruning import prune
 
@@ -197,7 +209,7 @@ class Workspace:
             return ()
         with self.state.journal() as journal:
             return tuple(
-                prune(record, self.state, journal, lambda: Plugins.load(self.settings), rejects=rejects)
+                prune(record, self.state, journal, lambda: Plugins.load(self.settings), rejects=rejects, forget=forget)
                 for record in records
             )
 

@@ -413,7 +413,8 @@ def _unpickle(data: bytes, run: str) -> Any:
     except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, EOFError) as error:
         raise UnreadableRun(
             f"run {run} was written down by another version of etl or of its plugins ({error})",
-            advice="Finish it with the versions that began it, or begin anew with `etl load`.",
+            advice="Finish it with the versions that began it, or begin anew with `etl load`; "
+            f"`etl runs prune {run} --forget` removes it without asking its warehouse.",
         ) from error
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
-from etl_framework.errors import Locked, RunFailed, UsageError
+from etl_framework.errors import ConnectError, EtlError, ExitCode, Locked, PluginError, RunFailed, UsageError
 from etl_framework.logs import get_logger
 from etl_framework.pipeline import codec_for
 from etl_framework.protocols import Run
@@ -38,6 +38,9 @@ class PrunedRun:
     :param rejects: folder of its reject files, when there are some and they were left.
     :param kept: why the journal keeps it, when it was found to have ended otherwise than by being discarded: its load
         had been committed, or it was resumed meanwhile.
+    :param error: why it could not be removed; it can be pruned again.
+    :param advice: what to do about that.
+    :param exit_code: of that error.
     """
 
     run: str
@@ -46,6 +49,9 @@ class PrunedRun:
     bytes: int
     rejects: Path | None = None
     kept: str = ""
+    error: str = ""
+    advice: str = ""
+    exit_code: ExitCode = ExitCode.DONE
 
 
 def prunable(
@@ -88,18 +94,48 @@ def _place(record: RunRecord) -> tuple[str, str]:
 
 
 def prune(
-    chosen: RunRecord, state: State, journal: Journal, load_plugins: Callable[[], Plugins], *, rejects: bool
+    chosen: RunRecord,
+    state: State,
+    journal: Journal,
+    load_plugins: Callable[[], Plugins],
+    *,
+    rejects: bool,
+    forget: bool,
 ) -> PrunedRun:
-    """Remove one run. Killed in between, it can be pruned again.
+    """Remove one run. Killed in between, it can be pruned again; where it cannot be removed, the answer says why.
 
     :param chosen: the run, as it was when it was chosen.
-    :param load_plugins: called for a run that could be resumed: its warehouse is asked whether the load was committed
-        after all, and to remove what was staged.
+    :param load_plugins: called for a run that left something in the staging area: its warehouse is asked to remove it
+        and, where the run could be resumed, whether the load was committed after all.
     :param rejects: whether to remove its reject files, too.
-    :raises Locked: the run, or another one of its job and target, is under way.
-    :raises ConnectError: its warehouse cannot be asked; the run stays as it was.
-    :raises RunFailed: files cannot be removed, or another version wrote the run down.
+    :param forget: whether to ask no warehouse: what was staged there stays, and nobody learns whether the load was
+        committed.
     """
+    try:
+        return _prune(chosen, state, journal, load_plugins, rejects=rejects, forget=forget)
+    except EtlError as error:
+        log.warning("run_not_pruned", run=chosen.run, error=error.message)
+        return PrunedRun(
+            run=chosen.run,
+            status=chosen.status,
+            removed=False,
+            bytes=0,
+            error=error.message,
+            advice=error.advice,
+            exit_code=error.exit_code,
+        )
+
+
+def _prune(
+    chosen: RunRecord,
+    state: State,
+    journal: Journal,
+    load_plugins: Callable[[], Plugins],
+    *,
+    rejects: bool,
+    forget: bool,
+) -> PrunedRun:
+    """:raises EtlError: the run is under way, its warehouse cannot be asked, or files cannot be removed."""
     # A run that has ended may be under way still, telling its reporters.
     with state.lock(*_place(chosen)):
         record = _find(chosen.run, journal)
@@ -107,10 +143,10 @@ def prune(
             return PrunedRun(run=chosen.run, status=chosen.status, removed=True, bytes=0)
         folder = state.run_folder(record.run)
         before = size_of(folder)
-        if record.resumable:
+        if record.resumable and not forget:
             _discard(record.run, folder, journal, load_plugins())
             record = journal.record(record.run)
-        if chosen.resumable and record.status is not Status.SUPERSEDED:
+        if chosen.resumable and not (record.resumable or record.status is Status.SUPERSEDED):
             log.warning("run_kept", run=record.run, status=record.status)
             return PrunedRun(
                 run=record.run,
@@ -138,18 +174,23 @@ def size_of(folder: Path) -> int:
 
 def _discard(run: str, folder: Path, journal: Journal, plugins: Plugins) -> None:
     plan: Plan = journal.plan(run)
-    plugins.use(plan.job.use)
-    with closing(plugins.connect(plan.job.target)) as warehouse:
-        unfinished = Run(
-            id=run,
-            job=plan.job,
-            sources=plan.sources,
-            columns=plan.survey.columns if plan.survey else plan.job.columns,
-            folder=folder,
-            codec=codec_for(plan.job, warehouse, plugins),
-            emit=_nobody_listens,
-        )
-        end_unfinished(unfinished, journal, warehouse, why="discarded by `etl runs prune`")
+    try:
+        plugins.use(plan.job.use)
+        with closing(plugins.connect(plan.job.target)) as warehouse:
+            unfinished = Run(
+                id=run,
+                job=plan.job,
+                sources=plan.sources,
+                columns=plan.survey.columns if plan.survey else plan.job.columns,
+                folder=folder,
+                codec=codec_for(plan.job, warehouse, plugins),
+                emit=_nobody_listens,
+            )
+            end_unfinished(unfinished, journal, warehouse, why="discarded by `etl runs prune`")
+    except (ConnectError, PluginError) as error:
+        way_out = f"Where its warehouse is gone for good, `etl runs prune {run} --forget` removes the run unasked."
+        error.advice = f"{error.advice} {way_out}".strip()
+        raise
 
 
 def _nobody_listens(_: Event) -> None:

@@ -191,6 +191,66 @@ def test_a_run_whose_warehouse_cannot_be_asked_stays_as_it_was(etl: Etl) -> None
     assert list(Path(".etl/runs").rglob("staged/*"))
 
 
+def test_a_run_that_cannot_be_discarded_keeps_no_other_from_it(etl: Etl) -> None:
+    other, spoilt = aged(interrupted_run(target="duckdb:other.duckdb"), 99), aged(interrupted_run(), 99)
+    Path("w.duckdb").write_text("this is no database" * 1000)
+    code, out, err = etl("runs", "prune", "--unfinished", "--yes")
+    assert code == 5
+    assert "Removed 1 of 2 runs" in out
+    assert f"{spoilt} was not removed: " in err
+    assert other not in err
+    assert names() == [spoilt]
+    code, out, _ = etl("runs", "prune", spoilt, "--yes", "--json")
+    assert code == 5
+    [told] = json.loads(out)["pruned"]
+    assert (told["run"], told["removed"], told["exit_code"]) == (spoilt, False, 5)
+    assert told["error"]
+    assert told["advice"]
+
+
+def test_a_run_whose_warehouse_is_gone_is_forgotten_when_that_is_asked_for(etl: Etl) -> None:
+    name = interrupted_run()
+    Path("w.duckdb").write_text("this is no database" * 1000)
+    assert f"`etl runs prune {name} --forget`" in etl("runs", "prune", name, "--yes")[2]
+    assert etl("runs", "prune", name, "--forget", "--yes")[0] == 0
+    assert names() == []
+    assert folders() == set()
+
+
+def test_a_run_that_another_version_wrote_down_is_forgotten_when_that_is_asked_for(etl: Etl) -> None:
+    name = interrupted_run()
+    with Workspace.open().state.journal() as journal:
+        journal._write(name, None, ("UPDATE runs SET plan = ? WHERE run = ?", (b"cwhat\nwas\n.", name)))
+    code, _, err = etl("runs", "prune", name, "--yes")
+    assert (code, names()) == (1, [name])
+    assert f"`etl runs prune {name} --forget`" in err
+    assert etl("runs", "prune", name, "--forget", "--yes")[0] == 0
+    assert names() == []
+
+
+def test_before_a_run_is_forgotten_it_says_what_nobody_will_know(etl: Etl, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = interrupted_run()
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    err = etl("runs", "prune", name, "--forget")[2]
+    assert "staged parts may be left there, and a load may have been committed" in err
+    assert names() == [name]
+
+
+def test_only_runs_that_are_named_are_forgotten(etl: Etl) -> None:
+    aged(interrupted_run(), 99)
+    code, _, err = etl("runs", "prune", "--unfinished", "--forget", "--yes")
+    assert (code, len(names())) == (2, 1)
+    assert "--forget needs a RUN" in err
+
+
+@pytest.mark.parametrize("choice", [["--older-than", "30d"], ["--unfinished"]])
+def test_runs_are_chosen_by_name_or_by_age_but_not_by_both(etl: Etl, choice: list[str]) -> None:
+    name = loaded_run()
+    code, _, err = etl("runs", "prune", name, *choice, "--yes")
+    assert (code, names()) == (2, [name])
+    assert "by their names or by their age, not by both" in err
+
+
 def test_a_run_under_way_is_never_touched(etl: Etl) -> None:
     answers: list[int] = []
 
