@@ -75,7 +75,7 @@ class RunRecord:
     :param updated: the last entry, UTC.
     :param attempts: how often it was begun or resumed.
     :param error: why it failed.
-    :param planned: whether it came as far as its parts, and no later run took its place.
+    :param planned: whether its parts are known: it came that far, and did not end for good since.
     """
 
     run: str
@@ -94,7 +94,7 @@ class RunRecord:
         """Whether the run can be carried on, unless it is under way: ``running`` may mean killed.
 
         What failed before anything was planned, such as for a mistake in the target, is better begun anew; what failed
-        and had its place taken by a later run is over.
+        for good, such as a load that was committed wrongly, is over.
         """
         return self.status in (Status.RUNNING, Status.INTERRUPTED) or (self.status is Status.FAILED and self.planned)
 
@@ -178,12 +178,12 @@ class Journal:
         statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"
         self._write(run, str(status), (statement, (status, _as_text(error), run)), durable=True)
 
-    def supersede(self, run: str, status: Status, *, error: str = "") -> None:
-        """Write down how a run ended whose place a later one takes; what was known of its parts is forgotten."""
+    def end(self, run: str, status: Status, *, error: str = "") -> None:
+        """Write down how a run ended for good, such as one whose place a later run takes; its parts are forgotten."""
         statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"
         self._write(
             run,
-            "superseded",
+            str(status),
             (statement, (status, _as_text(error), run)),
             ("DELETE FROM pieces WHERE run = ?", (run,)),
             ("DELETE FROM parts WHERE run = ?", (run,)),

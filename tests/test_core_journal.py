@@ -143,13 +143,14 @@ def test_a_part_that_is_forgotten_or_read_again_has_no_outcome(journal: Journal)
 
 
 @pytest.mark.parametrize("status", [Status.SUPERSEDED, Status.DONE, Status.FAILED])
-def test_a_run_whose_place_a_later_one_takes_cannot_be_resumed(journal: Journal, status: Status) -> None:
+def test_a_run_that_ended_for_good_cannot_be_resumed(journal: Journal, status: Status) -> None:
     begin(journal)
     journal.replan("r1", "plan", [part(0)])
     journal.packed("r1", 0, "outcome", [piece(0)])
     journal.set_status("r1", Status.FAILED, error="no room")
     assert journal.runs()[0].resumable
-    journal.supersede("r1", status, error="why")
+    journal.end("r1", status, error="why")
+    assert journal.log("r1")[-1][1] == status
     (record,) = journal.runs()
     assert (record.status, record.error, record.resumable) == (status, "why", False)
     assert (journal.parts("r1"), journal.pieces("r1"), dict(journal.outcomes("r1"))) == ((), (), {})
