@@ -139,6 +139,20 @@ def _names(plugins: Plugins) -> tuple[str, ...]:
     return tuple(info.name for info in plugins.infos if not info.disabled)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SoFar:
+    """How far a run came, which the journal forgets where it ends for good.
+
+    :param outcomes: what was learned of the parts that were read, where there is no verdict on all of them.
+    :param finished: those parts.
+    :param staged: what lies in the staging area.
+    """
+
+    outcomes: Collection[PartOutcome]
+    finished: tuple[Part, ...]
+    staged: tuple[PackedPart, ...]
+
+
 class _Attempt:
     """One attempt at a run: the first, or one after a crash. What the journal is certain of is not done again."""
 
@@ -446,7 +460,7 @@ class _Attempt:
 
     def _ended_well(self, receipt: Receipt) -> RunReport:
         # Reported before it is done: killed in between, the run is resumed, and everybody is told.
-        report = self._report(Status.DONE, receipt)
+        report = self._report(Status.DONE, receipt, self._so_far())
         try:
             self._journal.set_status(self._id, Status.DONE)
             self._clean()
@@ -460,16 +474,19 @@ class _Attempt:
     def _ended_badly(self, error: EtlError) -> EtlError:
         status = self._status_after(error)
         log.info("run_ended", run=self._id, status=status, error=error.message)
-        if status is Status.REFUSED:
+        wrong = isinstance(error, CommittedWrongly)
+        if wrong or status is Status.REFUSED:
             self._withdraw()
         self._discard_unknown()
+        so_far = self._so_far()
         try:
-            self._journal.set_status(self._id, status, error=error.message)
+            # What was committed wrongly is not mended by going on.
+            (self._journal.end if wrong else self._journal.set_status)(self._id, status, error=error.message)
         except RunFailed as unwritten:
             unwritten.advice = self._what_next(unwritten)
             raise
         error.advice = self._what_next(error)
-        error.report = self._report(status, self._journal.receipt(self._id), error=error)
+        error.report = self._report(status, self._journal.receipt(self._id), so_far, error=error)
         return error
 
     def _what_next(self, error: EtlError) -> str:
@@ -493,7 +510,7 @@ class _Attempt:
         return Status.FAILED
 
     def _withdraw(self) -> None:
-        """Remove what a refused run staged."""
+        """Remove what a run staged that ends for good."""
         survey = self._plan.survey
         if survey is not None:
             try:
@@ -516,23 +533,29 @@ class _Attempt:
         rmtree(self._folder / "packed", ignore_errors=True)
         discard_part_rejects(self._folder, self._journal.parts(self._id))
 
-    def _known(self) -> Collection[PartOutcome]:
-        """What the parts learned that were read so far."""
+    def _so_far(self) -> _SoFar:
         try:
-            return self._journal.outcomes(self._id).values()
+            known = () if self._verdict else self._journal.outcomes(self._id).values()
         except UnreadableRun:
-            return ()  # written down by another version, which is why the run ends
+            known = ()  # written down by another version, which is why the run ends
+        return _SoFar(
+            outcomes=known,
+            finished=self._journal.finished(self._id),
+            staged=tuple(piece for piece, state in self._journal.pieces(self._id) if state == "staged"),
+        )
 
-    def _report(self, status: Status, receipt: Receipt | None, *, error: EtlError | None = None) -> RunReport:
+    def _report(
+        self, status: Status, receipt: Receipt | None, so_far: _SoFar, *, error: EtlError | None = None
+    ) -> RunReport:
         report = build_report(
             self._journal.record(self._id),
             plan=self._plan,
             status=status,
             verdict=self._verdict,
             receipt=receipt,
-            outcomes=() if self._verdict else self._known(),
-            finished=self._journal.finished(self._id),
-            staged=[piece for piece, state in self._journal.pieces(self._id) if state == "staged"],
+            outcomes=so_far.outcomes,
+            finished=so_far.finished,
+            staged=so_far.staged,
             steps=self._steps,
             rejects=self._rejects,
             folder=self._folder,
