@@ -21,6 +21,9 @@ from etl_framework.values import PackedPart, Part, Status
 
 T = TypeVar("T")
 
+STAGED_PARTS_LEFT = "staged parts left"
+"""What the log says of a run that ended while its warehouse could not be asked to remove what was staged."""
+
 _VERSION = 3
 _SCHEMA = """
 CREATE TABLE runs (

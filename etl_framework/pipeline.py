@@ -27,6 +27,7 @@ from etl_framework.errors import (
     UnreadableRun,
     UsageError,
 )
+from etl_framework.journal import STAGED_PARTS_LEFT
 from etl_framework.jsonable import dumps
 from etl_framework.ledger import refuse_repeat
 from etl_framework.logs import get_logger
@@ -518,8 +519,9 @@ class _Attempt:
                     codec = codec_for(self._job, warehouse, self._plugins)
                     warehouse.discard_staged(self._run(survey, codec))
             except EtlError as error:
-                # Why the run was refused matters more than what is left of it.
+                # Why the run ended matters more than what is left of it, which pruning removes.
                 log.warning("staged_parts_left", run=self._id, error=error.message)
+                self._journal.note(self._id, STAGED_PARTS_LEFT)
         self._clean()
 
     def _discard_unknown(self) -> None:

@@ -11,6 +11,7 @@ from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from etl_framework.errors import ConnectError, EtlError, ExitCode, Locked, PluginError, RunFailed, UsageError
+from etl_framework.journal import STAGED_PARTS_LEFT
 from etl_framework.logs import get_logger
 from etl_framework.pipeline import codec_for
 from etl_framework.protocols import Run
@@ -143,8 +144,8 @@ def _prune(
             return PrunedRun(run=chosen.run, status=chosen.status, removed=True, bytes=0)
         folder = state.run_folder(record.run)
         before = size_of(folder)
-        if record.resumable and not forget:
-            _discard(record.run, folder, journal, load_plugins())
+        if not forget and (record.resumable or _left_staged_parts(record.run, journal)):
+            _discard(record, folder, journal, load_plugins())
             record = journal.record(record.run)
         if chosen.resumable and not (record.resumable or record.status is Status.SUPERSEDED):
             log.warning("run_kept", run=record.run, status=record.status)
@@ -172,13 +173,18 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _discard(run: str, folder: Path, journal: Journal, plugins: Plugins) -> None:
-    plan: Plan = journal.plan(run)
+def _left_staged_parts(run: str, journal: Journal) -> bool:
+    return any(event == STAGED_PARTS_LEFT for _, event in journal.log(run))
+
+
+def _discard(record: RunRecord, folder: Path, journal: Journal, plugins: Plugins) -> None:
+    """Remove what a run staged; end it, unless it has ended."""
+    plan: Plan = journal.plan(record.run)
     try:
         plugins.use(plan.job.use)
         with closing(plugins.connect(plan.job.target)) as warehouse:
-            unfinished = Run(
-                id=run,
+            run = Run(
+                id=record.run,
                 job=plan.job,
                 sources=plan.sources,
                 columns=plan.survey.columns if plan.survey else plan.job.columns,
@@ -186,9 +192,14 @@ def _discard(run: str, folder: Path, journal: Journal, plugins: Plugins) -> None
                 codec=codec_for(plan.job, warehouse, plugins),
                 emit=_nobody_listens,
             )
-            end_unfinished(unfinished, journal, warehouse, why="discarded by `etl runs prune`")
+            if record.resumable:
+                end_unfinished(run, journal, warehouse, why="discarded by `etl runs prune`")
+            else:
+                warehouse.discard_staged(run)
     except (ConnectError, PluginError) as error:
-        way_out = f"Where its warehouse is gone for good, `etl runs prune {run} --forget` removes the run unasked."
+        way_out = (
+            f"Where its warehouse is gone for good, `etl runs prune {record.run} --forget` removes the run unasked."
+        )
         error.advice = f"{error.advice} {way_out}".strip()
         raise
 

@@ -30,6 +30,28 @@ Journal.set_receipt = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 load("sales.csv", table="sales", target="duckdb:w.duckdb", part_size="16KiB", jobs=1)
 """
 
+NOTING = """
+from pathlib import Path
+import etl_duckdb
+from etl_duckdb.warehouse import DuckDBWarehouse
+from etl_framework import ConnectError, hookimpl
+
+class Noting(DuckDBWarehouse):
+    def discard_staged(self, run):
+        if Path("unreachable").exists():
+            raise ConnectError("cannot reach the warehouse")
+        Path("discarded").write_text(run.id)
+        super().discard_staged(run)
+
+@hookimpl
+def etl_connect(url):
+    return Noting("duckdb:w.duckdb") if url == "noting:" else None
+
+@hookimpl
+def etl_upload(part, warehouse, run):
+    return etl_duckdb.etl_upload(part, warehouse, run)
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -144,26 +166,29 @@ def test_an_unfinished_run_is_discarded_only_when_it_is_named_or_asked_for(etl: 
 
 
 def test_what_a_discarded_run_staged_is_removed_through_its_warehouse(etl: Etl) -> None:
-    Path("aside.py").write_text(
-        "from pathlib import Path\n"
-        "import etl_duckdb\n"
-        "from etl_duckdb.warehouse import DuckDBWarehouse\n"
-        "from etl_framework import hookimpl\n"
-        "class Noting(DuckDBWarehouse):\n"
-        "    def discard_staged(self, run):\n"
-        "        Path('discarded').write_text(run.id)\n"
-        "        super().discard_staged(run)\n"
-        "@hookimpl\n"
-        "def etl_connect(url):\n"
-        "    return Noting('duckdb:w.duckdb') if url == 'noting:' else None\n"
-        "@hookimpl\n"
-        "def etl_upload(part, warehouse, run):\n"
-        "    return etl_duckdb.etl_upload(part, warehouse, run)\n"
-    )
+    Path("aside.py").write_text(NOTING)
     Path("etl.toml").write_text('plugins = ["aside.py"]\n')
     name = interrupted_run(target="noting:")
     assert etl("runs", "prune", name, "--yes")[0] == 0
     assert Path("discarded").read_text() == name
+
+
+def test_what_a_refused_run_could_not_remove_is_removed_when_it_is_pruned(etl: Etl) -> None:
+    Path("aside.py").write_text(NOTING)
+    Path("etl.toml").write_text('plugins = ["aside.py"]\n')
+    with Path("sales.csv").open("a") as file:
+        file.write("only one cell\n")
+    Path("unreachable").touch()
+    with pytest.raises(Refused):
+        load("sales.csv", **{**SETTINGS, "target": "noting:"})
+    [name] = names()
+    code, _, err = etl("runs", "prune", name, "--yes")
+    assert (code, names()) == (5, [name])
+    assert f"`etl runs prune {name} --forget`" in err
+    Path("unreachable").unlink()
+    assert etl("runs", "prune", name, "--yes")[0] == 0
+    assert Path("discarded").read_text() == name
+    assert names() == []
 
 
 def test_a_run_that_had_committed_after_all_stays_as_done(etl: Etl) -> None:
