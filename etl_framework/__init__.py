@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from etl_framework.terminal import counted as counted
     from etl_framework.terminal import printable as printable
     from etl_framework.terminal import seconds_in_words as seconds_in_words
+    from etl_framework.terminal import valid_text as valid_text
     from etl_framework.totals import ColumnTotals as ColumnTotals
     from etl_framework.totals import Difference as Difference
     from etl_framework.totals import Totals as Totals
@@ -105,7 +106,7 @@ _MODULES = {
     "checks": "RowCheck row_check",
     "plugins": "Plugins PluginInfo PluginSettings",
     "jsonable": "dumps report_from_json to_jsonable",
-    "terminal": "bytes_in_words counted printable seconds_in_words",
+    "terminal": "bytes_in_words counted printable seconds_in_words valid_text",
     "columns": "Column ColumnType Kind TableName quote INTEGERS FLOATS NUMBERS",
     "ledger": "refuse_repeat",
     "periods": "Period",

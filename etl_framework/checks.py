@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 from etl_framework.errors import UsageError
+from etl_framework.terminal import counted
 from etl_framework.values import BadRow, Check, Finding, Job, Sample, Severity
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class RowCheck:
                 rule=self.name,
                 severity=self._severity,
                 count=self._count,
-                message=f"{self._count:,} row{'s' * (self._count != 1)}: {self._reason}",
+                message=f"{counted(self._count, 'row')}: {self._reason}",
                 advice=self._advice,
                 samples=tuple(self._samples),
             )
@@ -198,7 +199,7 @@ class BadRowTally:
                 rule=rule,
                 severity=severity,
                 count=count,
-                message=f"{count:,} bad row{'s' * (count != 1)}: {rule.replace('_', ' ')}"
+                message=f"{counted(count, 'bad row')}: {rule.replace('_', ' ')}"
                 + (f" in column {column!r}" if column is not None else ""),
                 advice=_ADVICE.get(rule, ""),
                 samples=tuple(self._samples[rule, column]),

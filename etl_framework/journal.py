@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from etl_framework.errors import EtlError, RunFailed, UnreadableRun, UsageError
+from etl_framework.terminal import valid_text
 from etl_framework.values import PackedPart, Part, Status
 
 T = TypeVar("T")
@@ -179,7 +180,7 @@ class Journal:
     def set_status(self, run: str, status: Status, *, error: str = "") -> None:
         """Write down how far a run is."""
         statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"
-        self._write(run, str(status), (statement, (status, _as_text(error), run)), durable=True)
+        self._write(run, str(status), (statement, (status, valid_text(error), run)), durable=True)
 
     def end(self, run: str, status: Status, *, error: str = "") -> None:
         """Write down how a run ended for good, such as one whose place a later run takes; its parts are forgotten."""
@@ -187,7 +188,7 @@ class Journal:
         self._write(
             run,
             str(status),
-            (statement, (status, _as_text(error), run)),
+            (statement, (status, valid_text(error), run)),
             ("DELETE FROM pieces WHERE run = ?", (run,)),
             ("DELETE FROM parts WHERE run = ?", (run,)),
             durable=True,
@@ -419,8 +420,3 @@ def _unpickle(data: bytes, run: str) -> Any:
             advice="Finish it with the versions that began it, or begin anew with `etl load`; "
             f"`etl runs prune {run} --forget` removes it without asking its warehouse.",
         ) from error
-
-
-def _as_text(message: str) -> str:
-    """A message may name a file whose name is any bytes; SQLite takes only text."""
-    return message.encode("utf-8", "backslashreplace").decode()

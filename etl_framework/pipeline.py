@@ -41,6 +41,7 @@ from etl_framework.sources import check_unchanged, look_again
 from etl_framework.state import State, new_run_id
 from etl_framework.superseding import committed_wrongly, supersede
 from etl_framework.survey import Survey, adopt, plan_parts, settle, survey_sources
+from etl_framework.terminal import valid_text
 from etl_framework.totals import compare
 from etl_framework.uploads import Uploads
 from etl_framework.values import Event, Gate, OnBadRows, Receipt, StagedPart, Status
@@ -86,6 +87,11 @@ def start(
     :param console: whether reporters print to standard output.
     :raises EtlError: the run did not succeed; its ``report`` tells how far it came.
     """
+    if (shown := valid_text(job.target)) != job.target:
+        raise UsageError(
+            f"target {shown} is no valid Unicode, which warehouses and the journal need",
+            advice="Choose another one, such as --target duckdb:/tmp/warehouse.duckdb, or rename the folder.",
+        )
     plan = Plan(job=job, sources=sources, plugins=_names(plugins))
     with state.lock(job.name, job.target), state.journal() as journal:
         run = new_run_id()
@@ -374,7 +380,7 @@ class _Attempt:
         sources = tuple(map(look_again, self._plan.sources))
         touched = {index for index, source in enumerate(sources) if source != self._plan.sources[index]}
         if touched:
-            survey = survey.with_sources(sources)
+            survey = survey.with_sources(sources, touched)
             self._plan = dataclasses.replace(self._plan, sources=sources, survey=survey)
             again = [part.number for part in survey.parts if part.source in touched]
             self._journal.look_again(self._id, self._plan, again)

@@ -14,6 +14,7 @@ import xxhash
 
 from etl_framework.errors import InputError, SourceChanged, UsageError
 from etl_framework.source_patterns import Match, anchored, asks_for_whole_months, fixed_folder, matches
+from etl_framework.terminal import MOST_LISTED, counted, listed
 from etl_framework.values import Source
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ __all__ = ["anchored", "check_unchanged", "find_sources", "identify", "look_agai
 _DELIMITED = (".csv", ".tsv", ".txt", ".tab", ".psv")
 _COMPRESSED = (".gz", ".zst", ".bz2")
 _EDGE = 64 << 10
-_SHOWN = 8
 
 
 def find_sources(job: Job) -> tuple[Source, ...]:
@@ -117,7 +117,7 @@ def _touched(source: Source, what: str) -> SourceChanged:
 def _changed(source: Source, what: str) -> SourceChanged:
     return SourceChanged(
         f"{source.path} changed after the run began: it {what}",
-        advice="Bring the file back as it was, or begin anew.",
+        advice="Bring the file back as it was.",
     )
 
 
@@ -197,7 +197,7 @@ def _refuse_twins(paths: Iterable[str]) -> None:
     twins = [path for same in datasets.values() if len(same) > 1 for path in same]
     if twins:
         raise UsageError(
-            f"{len(twins)} files look like the same data in several formats: {_listed(twins)}",
+            f"{len(twins)} files look like the same data in several formats: {listed(twins)}",
             advice="Name the ones to load more exactly, such as *.csv, or load them one after the other.",
         )
 
@@ -209,7 +209,7 @@ def _require_months(pattern: str, period: Period | None, found: list[Match]) -> 
     missing = [f"{month:%Y-%m}" for month in period.months() if month not in covered]
     if missing:
         raise UsageError(
-            f"period {period}: no file for {_listed(missing)} matches {pattern}",
+            f"period {period}: no file for {listed(missing)} matches {pattern}",
             advice="Bring the missing files, or give a period that they cover.",
         )
 
@@ -228,14 +228,13 @@ def _nothing_found(pattern: str, period: Period | None) -> UsageError:
         return UsageError(f"nothing matches {pattern}{during}: there is no folder {folder}", advice="Correct the path.")
     others = sorted({Path(match.path).name for match in matches(pattern, None)}, key=_natural) if period else []
     if others:
-        near = f"Files for other periods: {_listed(others)}."
+        near = f"Files for other periods: {listed(others)}."
     else:
         names = [Path(match.path).name for match in matches(_everything_in(folder), None)]
-        alike = get_close_matches(Path(pattern).name, names, n=_SHOWN, cutoff=0.5)
-        near = f"Similar names there: {_listed(alike)}." if alike else f"The folder holds {len(names)} other entries."
+        alike = get_close_matches(Path(pattern).name, names, n=MOST_LISTED, cutoff=0.5)
+        near = (
+            f"Similar names there: {listed(alike)}."
+            if alike
+            else f"The folder holds {counted(len(names), 'other entry', 'other entries')}."
+        )
     return UsageError(f"nothing matches {pattern}{during}, looked in {folder}", advice=near)
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

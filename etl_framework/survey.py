@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,6 +13,7 @@ from etl_framework.columns import FLOATS, Column, ColumnType, Kind
 from etl_framework.errors import RunFailed
 from etl_framework.likeness import in_many_files
 from etl_framework.protocols import MisplacedCut, TypesWidened
+from etl_framework.terminal import listed
 from etl_framework.values import Finding, Part, Sample, Severity
 
 if TYPE_CHECKING:
@@ -66,11 +68,13 @@ class Survey:
             findings=(*self.findings, *findings),
         )
 
-    def with_sources(self, sources: Iterable[Source]) -> Survey:
-        """The same, of files that were touched meanwhile."""
+    def with_sources(self, sources: Iterable[Source], touched: AbstractSet[int]) -> Survey:
+        """The same, of files some of which were touched meanwhile, so that cuts of theirs may be wrong once more."""
         analyses = zip(self.analyses, sources, strict=True)
         return dataclasses.replace(
-            self, analyses=tuple(dataclasses.replace(analysis, source=source) for analysis, source in analyses)
+            self,
+            analyses=tuple(dataclasses.replace(analysis, source=source) for analysis, source in analyses),
+            exact=self.exact - touched,
         )
 
     def cut_exactly(self, source: int) -> Survey:
@@ -191,11 +195,11 @@ def _differing_columns(usual: Analysis, differing: Sequence[Analysis], analyses:
         return analysis.source.name if namesakes[analysis.source.name] == 1 else analysis.source.path
 
     reasons = [_difference(_names(usual), _names(other)) for other in differing]
-    listed = [f"{said(other)} ({reason})" for other, reason in zip(differing, reasons, strict=True)]
+    differences = [f"{said(other)} ({reason})" for other, reason in zip(differing, reasons, strict=True)]
     if len(differing) == 1:
         message = f"{said(differing[0])} has other columns than {said(usual)} ({reasons[0]})"
     else:
-        shown = _first_of(listed, _FILES_TOLD)
+        shown = listed(differences, _FILES_TOLD)
         message = f"{len(differing):,} files have other columns than {said(usual)}: {shown}"
     return Finding(
         rule="columns_differ",
@@ -214,9 +218,4 @@ def _difference(usual: Sequence[str], other: Sequence[str]) -> str:
     missing = [name for name in usual if name not in other]
     extra = [name for name in other if name not in usual]
     told = (("missing", missing), ("extra", extra))
-    return "; ".join(f"{what}: {_first_of(names, _NAMES_TOLD)}" for what, names in told if names) or "another order"
-
-
-def _first_of(texts: Sequence[str], most: int) -> str:
-    shown = ", ".join(texts[:most])
-    return shown if len(texts) <= most else f"{shown} and {len(texts) - most:,} more"
+    return "; ".join(f"{what}: {listed(names, _NAMES_TOLD)}" for what, names in told if names) or "another order"

@@ -6,6 +6,11 @@ forge a line or run a terminal's commands.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+MOST_LISTED = 8
+"""Names that a message lists before it only counts them."""
+
 _UNITS = ("kB", "MB", "GB", "TB", "PB")
 
 
@@ -42,6 +47,17 @@ def counted(number: int, one: str, several: str = "") -> str:
     :param several: the word for any other number of them; by default with an s at its end.
     """
     return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def listed(names: Sequence[str], most: int = MOST_LISTED) -> str:
+    """Names for a message: ``a, b and 12 more``."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
+
+
+def valid_text(text: str) -> str:
+    """A text that may name a file whose name is any bytes, those escaped: databases take only valid Unicode."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def bytes_in_words(number: float) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from etl_framework.checks import BadRowTally
 from etl_framework.errors import Refused
+from etl_framework.terminal import counted
 from etl_framework.totals import Totals, TotalsAccumulator
 from etl_framework.values import Finding, Mode, OnBadRows, Severity, in_file
 
@@ -160,7 +161,7 @@ def _scope(job: Job, totals: Totals) -> Iterable[Finding]:
             yield _error(
                 "null_date",
                 days.nulls,
-                f"{days.nulls:,} rows have no {days.name!r}: they belong to no period",
+                f"{counted(days.nulls, 'row has', 'rows have')} no {days.name!r}: they belong to no period",
                 "Supply the dates, or declare the column `not null` and quarantine the rows.",
             )
     if job.mode is Mode.MERGE:
@@ -169,7 +170,7 @@ def _scope(job: Job, totals: Totals) -> Iterable[Finding]:
                 yield _error(
                     "null_key",
                     columns[key].nulls,
-                    f"{columns[key].nulls:,} rows have no {key!r}, which is part of the key",
+                    f"{counted(columns[key].nulls, 'row has', 'rows have')} no {key!r}, which is part of the key",
                     "Supply the values, or declare the column `not null` and quarantine the rows.",
                 )
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +108,29 @@ def test_a_stream_that_was_closed_is_written_to_no_file(program: Program, closed
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert "problem" not in done.stderr
+    assert_loaded()
+
+
+def test_a_full_stream_that_does_not_block_is_waited_for(program: Program) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    # Filled to the brim, so that the very first write finds no room.
+    held = 0
+    with suppress(BlockingIOError):
+        while True:
+            held += os.write(writer, bytes(4096))
+    with ThreadPoolExecutor(1) as pool:
+        # Standard error goes there too: it is what the program writes first.
+        running = pool.submit(program, ["load", "t.csv"], stdout=writer, stderr=writer)
+        shown = b""
+        while not running.done() or select.select([reader], [], [], 0)[0]:
+            if select.select([reader], [], [], 0.1)[0]:
+                shown += os.read(reader, 1 << 16)
+        done = running.result()
+    os.close(reader)
+    os.close(writer)
+    assert done.returncode == 0
+    assert b"2 rows" in shown[held:]
     assert_loaded()
 
 

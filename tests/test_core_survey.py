@@ -292,3 +292,9 @@ def test_types_that_are_widened_to_what_they_were_do_not_loop_for_ever(planned: 
 def test_any_other_error_comes_through(planned: Survey) -> None:
     with pytest.raises(ZeroDivisionError):
         Attempts(ZeroDivisionError()).settle(planned)
+
+
+def test_cuts_of_a_source_that_was_touched_may_be_made_anew_once_more(planned: Survey) -> None:
+    recut = planned.cut_exactly(0).cut_exactly(1)
+    sources = [analysis.source for analysis in planned.analyses]
+    assert recut.with_sources(sources, {0}).exact == {1}

@@ -190,6 +190,13 @@ def test_a_file_whose_name_is_no_text_is_loaded_like_any_other(folder: Path, suf
         assert connection.execute("SELECT files[1] FROM _etl_loads").fetchall()[0][0].endswith("caf\\udce9" + suffix)
 
 
+def test_a_target_whose_name_is_no_text_is_refused_in_words(folder: Path) -> None:
+    Path("t.csv").write_text("a\n1\n")
+    outcome = etl("load", "t.csv", "--target", "duckdb:" + os.fsdecode(b"caf\xe9.duckdb"), "--json")
+    assert outcome.code == 2
+    assert "caf\\udce9.duckdb is no valid Unicode" in outcome.error
+
+
 def test_a_truncated_compressed_file_is_refused(folder: Path) -> None:
     import gzip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,11 +31,13 @@ class StandardStream(io.FileIO):
         size = memoryview(data).nbytes  # type: ignore[arg-type]  # whatever has bytes
         if self.failure is None:
             try:
-                return super().write(data)  # type: ignore[arg-type]
-            except BlockingIOError:
-                raise
+                # A stream that somebody made non-blocking says None while it is full.
+                while (written := super().write(data)) is None:  # type: ignore[arg-type]
+                    select.select([], [self], [])
             except OSError as error:
                 self.failure = error
+            else:
+                return written
         return size
 
 

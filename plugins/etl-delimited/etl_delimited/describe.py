@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from etl_framework import Column, Fact, Finding, Sample, Severity
+from etl_delimited.preamble import lines_before
+from etl_delimited.settings import SECTION
+from etl_framework import Column, Fact, Finding, Sample, Severity, counted
 
 if TYPE_CHECKING:
     from etl_delimited.dialect import Dialect
@@ -83,7 +84,7 @@ def quote_findings(path: str, text: str, found: Supposition, settings: FormatSet
     place = text.find(found.quote or "") if at is None or at >= len(cells.starts) else cells.starts[at]
     if cells.joined:
         message = "a quote opens that is not closed where its field ends, so that records run together"
-        advice = 'Repair the record, or declare quote = "none" in [jobs.NAME.format] if quotes mean nothing.'
+        advice = f'Repair the record, or declare quote = "none" in {SECTION} if quotes mean nothing.'
         return [_stray(path, text, place, 1, Severity.WARNING, cells.joined, message, advice)]
     if cells.malformed:
         message = "quoted fields go on after their closing quote"
@@ -101,7 +102,7 @@ def quotes_without_meaning(path: str, text: str, *, line: int | None) -> Finding
     :param line: on which line of the source the text begins, when that is known.
     """
     message = "quote characters enclose no fields here, so they are part of the values"
-    advice = """Declare quote = '"' in [jobs.NAME.format] if they should enclose fields."""
+    advice = f"""Declare quote = '"' in {SECTION} if they should enclose fields."""
     return _stray(path, text, text.find('"'), line, Severity.WARNING, text.count('"'), message, advice)
 
 
@@ -126,15 +127,13 @@ def other_width(path: str, text: str, start: int, found: Supposition, width: int
     cells = found.cells
     names = len(cells.records[0])
     usual = next((at for at, record in enumerate(cells.records) if len(record) == width), 0)
-    lines = len(re.findall(r"\r\n|\n|\r", text[: start + cells.starts[usual]]))
-    hint = (
-        f" If the header is on line {lines + 1}, declare skip_lines = {lines} in [jobs.NAME.format]." if usual else ""
-    )
+    lines = lines_before(text, start + cells.starts[usual])
+    hint = f" If the header is on line {lines + 1}, set skip_lines = {lines} in {SECTION}." if usual else ""
     return Finding(
         rule="header_mismatch",
         severity=Severity.ERROR,
         count=1,
-        message=f"the header names {names} column{'s' * (names != 1)}, but most records have {width} fields",
+        message=f"the header names {counted(names, 'column')}, but most records have {width} fields",
         advice=f"Check the delimiter and the first lines of the file.{hint}",
         samples=(Sample(file=path, value=", ".join(cells.records[0])[:200], reason=f"{names} fields"),),
     )

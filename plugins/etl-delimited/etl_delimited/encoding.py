@@ -6,13 +6,14 @@ import codecs
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from etl_delimited.settings import SECTION
 from etl_framework import Finding, Sample, Severity
 
 if TYPE_CHECKING:
     from etl_delimited.settings import FormatSettings
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_ADVICE = 'Declare it in [jobs.NAME.format]: encoding = "cp1252" (Windows, western Europe) or "latin-1".'
+_ADVICE = f'Declare it in {SECTION}: encoding = "cp1252" (Windows, western Europe) or "latin-1".'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from etl_delimited.infer import Inferred, fits, is_null
+from etl_delimited.settings import SECTION
 from etl_framework import Column, Finding, Sample, Severity
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def header_doubt(path: str, first: Sequence[str], guess: Guess) -> Finding:
         severity=Severity.WARNING,
         count=1,
         message=f"the first record is {taken}, but nothing in the data proves it: {_shown(first)}",
-        advice=f"Declare header = {str(guess.header).lower()} in [jobs.NAME.format] if that is right, "
+        advice=f"Declare header = {str(guess.header).lower()} in {SECTION} if that is right, "
         f"header = {str(not guess.header).lower()} if not.",
         samples=(Sample(file=path, value=_shown(first)),),
     )
@@ -216,7 +217,7 @@ def _undeclared(extra: Sequence[str]) -> Finding:
         severity=Severity.INFO,
         count=len(extra),
         message=f"the job does not declare {_plural('column', extra)} {shown}; their types are inferred",
-        advice='Declare them, or set undeclared = "error" in [jobs.NAME.format] to have them refused.',
+        advice=f'Declare them, or set undeclared = "error" in {SECTION} to have them refused.',
     )
 
 

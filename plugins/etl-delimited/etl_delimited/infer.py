@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from etl_delimited.checks import outside_calendar
 from etl_delimited.dateforms import date_families, date_form, day_and_month_change_places, reads_all
 from etl_delimited.misfits import wrong
+from etl_delimited.settings import SECTION
 from etl_framework import ColumnType, Kind
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ def _other_date(values: pa.Array) -> Inferred | None:
         "ambiguous_dates",
         severe=True,
         text="holds dates in which day and month cannot be told apart, so it stays text",
-        advice=f"Declare {choices} in [jobs.NAME.format].",
+        advice=f"Declare {choices} in {SECTION}.",
         values=tuple(values[:3].to_pylist()),
     )
     return Inferred(ColumnType(kind=Kind.VARCHAR), notes=(note,))
@@ -283,7 +284,7 @@ def _date_notes(values: pa.Array) -> tuple[Note, ...]:
         text = "holds dates, but not only valid ones, so it stays text"
         return (Note("mixed_values", True, text, "Declare it as date or timestamp to have the others refused."),)
     if _share(values, _TWO_DIGIT_YEAR) == 1:
-        advice = 'Declare date_format, for instance "%d.%m.%y", in [jobs.NAME.format].'
+        advice = f'Declare date_format, for instance "%d.%m.%y", in {SECTION}.'
         note = Note("two_digit_years", False, "holds dates with two-digit years", advice, _spread(values))
         return (note,)
     return ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from etl_delimited.scan import line_cut
+from etl_delimited.settings import SECTION
 from etl_delimited.structure import marks_of
 from etl_framework import InputError
 
@@ -69,5 +70,5 @@ class LineReader:
     def _too_long(self) -> InputError:
         return InputError(
             f"{self._path}: a line after byte {self.offset} is longer than a record may be: {self._limit >> 20} MiB",
-            advice="Raise max_record_mib in [jobs.NAME.format] or [defaults.format] if records are that long.",
+            advice=f"Raise max_record_mib in {SECTION} or [defaults.format] if records are that long.",
         )

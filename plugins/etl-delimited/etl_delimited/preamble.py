@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from etl_delimited.header import all_names, is_value
-from etl_framework import Finding, Sample, Severity
+from etl_delimited.settings import SECTION
+from etl_framework import Finding, Sample, Severity, counted
 
 if TYPE_CHECKING:
     from etl_delimited.sniff import Supposition
@@ -51,7 +52,12 @@ def lines_before_records(text: str, start: int, found: Supposition) -> int:
     comments = all(_is_comment(record) and len(record) != width for record in records[:at])
     if not comments and not _is_header(records[at], records[at + 1 :]):
         return 0
-    return len(_LINE_END.findall(text, 0, start + found.cells.starts[at]))
+    return lines_before(text, start + found.cells.starts[at])
+
+
+def lines_before(text: str, place: int) -> int:
+    """How many lines of a text end before a place in it."""
+    return len(_LINE_END.findall(text, 0, place))
 
 
 def preamble(path: str, text: str, skipped: int, lines: int) -> Finding:
@@ -63,13 +69,13 @@ def preamble(path: str, text: str, skipped: int, lines: int) -> Finding:
     """
     first = _LINE_END.split(text, skipped + 1)[skipped][:200]
     more = lines - skipped
-    shown = "1 line is" if more == 1 else f"{more} lines are"
+    shown = counted(more, "line is", "lines are")
     return Finding(
         rule="preamble",
         severity=Severity.ERROR,
         count=more,
         message=f"at the beginning, {shown} neither header nor data: {first!r}{', …' * (more > 1)}",
-        advice=f"Set skip_lines = {lines} in [jobs.NAME.format]; then the columns are as shown.",
+        advice=f"Set skip_lines = {lines} in {SECTION}; then the columns are as shown.",
         samples=(Sample(file=path, line=skipped + 1, value=first, reason="neither header nor data"),),
     )
 

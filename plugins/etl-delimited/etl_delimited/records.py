@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from etl_delimited import scan
+from etl_delimited.settings import SECTION
 from etl_framework import InputError, MisplacedCut
 
 if TYPE_CHECKING:
@@ -258,7 +259,7 @@ class RecordBuffer:
 
     def _too_long(self) -> InputError:
         limit = self.dialect.max_record_bytes >> 20
-        advice = "Raise max_record_mib in [jobs.NAME.format] or [defaults.format] if records are that long."
+        advice = f"Raise max_record_mib in {SECTION} or [defaults.format] if records are that long."
         if self.dialect.quote is not None:
             advice = f'Most likely a quote is never closed: repair it, or set quote = "none". {advice}'
         return InputError(

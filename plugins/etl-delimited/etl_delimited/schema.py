@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from etl_delimited.header import match_by_name, nearest
 from etl_delimited.infer import NULL_TOKENS, Inferred, Note
-from etl_framework import Column, Finding, Kind, Sample, Severity
+from etl_delimited.settings import SECTION
+from etl_framework import Column, Finding, Kind, Sample, Severity, counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,7 +87,7 @@ def _matched(
         rule="column_count",
         severity=Severity.ERROR,
         count=1,
-        message=f"the job declares {len(job.columns)} column{'s' * (len(job.columns) != 1)}, "
+        message=f"the job declares {counted(len(job.columns), 'column')}, "
         f"the records of this file without a header have {len(found)} fields",
         advice="Declare every column in the order of the file, or check the delimiter; "
         "header = true if the first record names the columns.",
@@ -137,7 +138,7 @@ def _nulls_found(path: str, nulls: Sequence[str], columns: Mapping[str, Sequence
             severity=Severity.INFO,
             count=len(nulls),
             message=f"{', '.join(map(repr, nulls))} count as null in columns that are not text; in text they stay",
-            advice="Declare null_values in [jobs.NAME.format] to decide it yourself; [] for none.",
+            advice=f"Declare null_values in {SECTION} to decide it yourself; [] for none.",
             samples=tuple(
                 Sample(file=path, column=name, value=token, reason="counts as null")
                 for token in nulls

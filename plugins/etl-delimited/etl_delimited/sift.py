@@ -19,6 +19,7 @@ import pyarrow as pa
 from etl_delimited import misfits, scan
 from etl_delimited.checks import Problem, violations
 from etl_delimited.parse import InvalidRows, ParseError, Parser, whole
+from etl_framework import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -232,7 +233,7 @@ class _Sieve:
         expected = self.parser.layout.width
         for row, width in skipped.widths.items():
             rule = "too_few_fields" if width < expected else "too_many_fields"
-            reason = f"The record has {_fields(width)}, not {expected}."
+            reason = f"The record has {counted(width, 'field')}, not {expected}."
             self.reject(int(candidates[row]), Problem(rule, None, None, reason))
         return bool(skipped.widths)
 
@@ -323,7 +324,3 @@ def _is_utf8(data: bytes | memoryview) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _fields(count: int) -> str:
-    return "1 field" if count == 1 else f"{count} fields"

@@ -139,7 +139,7 @@ class LimitedStream:
             raise SourceChanged(
                 f"{self._source.path} changed after the run began: it ends {self._left:,} bytes before the end of what "
                 "was to be read",
-                advice="Bring the file back as it was, or begin anew.",
+                advice="Bring the file back as it was.",
             )
         self._left -= count
         return count

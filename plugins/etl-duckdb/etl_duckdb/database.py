@@ -118,7 +118,9 @@ class Database:
         begin = Event()
 
         def begun() -> T:
-            begin.wait()
+            # Should a second Ctrl-C keep the first one from saying so.
+            while not begin.wait(0.1):
+                self.go_on()
             self.go_on()
             return work()
 
@@ -180,13 +182,13 @@ class Database:
     def _advice(self, error: duckdb.Error) -> str:
         text = str(error).lower()
         if "no space left" in text or "disk full" in text:
-            return f"The table is as it was. Free disk space in {self.address.path.parent}, then resume."
+            return f"The table is as it was. Free disk space in {self.address.path.parent}."
         if isinstance(error, duckdb.OutOfMemoryException):
-            return "The table is as it was. Give DuckDB more memory: add ?memory_limit=1GB to the target, then resume."
+            return "The table is as it was. Give DuckDB more memory: add ?memory_limit=1GB to the target."
         if isinstance(error, duckdb.ConstraintException):
             return "The table is as it was. Correct the data, or drop the constraint from the table."
         if isinstance(error, duckdb.TransactionException):
-            return "The table is as it was. Something else changed it at the same time: resume when that has ended."
+            return "The table is as it was. Something else changed it at the same time: wait until that has ended."
         return "The table is as it was."
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from etl_duckdb.sql import Statement, any_row
 from etl_duckdb.table import Place, find, fold
-from etl_framework import ColumnTotals, LedgerEntry, Mode, Receipt, Totals, quote
+from etl_framework import ColumnTotals, LedgerEntry, Mode, Receipt, Totals, quote, valid_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,8 +66,7 @@ def values(run: Run, table: Place, receipt: Receipt, parts: int) -> tuple[Any, .
         period.first if period else None,
         period.last if period else None,
         sorted(source.digest for source in run.sources),
-        # A file's name may be any bytes, a text in DuckDB may not.
-        [source.path.encode("utf-8", "backslashreplace").decode() for source in run.sources],
+        [valid_text(source.path) for source in run.sources],
         parts,
         receipt.rows,
         receipt.deleted,

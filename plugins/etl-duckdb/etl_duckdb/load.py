@@ -153,7 +153,7 @@ class _Transaction:
             raise ReconciliationError(
                 f"{counted(staged, 'row was', 'rows were')} staged, {rows:,} inserted and {found.rows:,} found "
                 f"in table {self._plan.place}",
-                advice="Nothing was committed. Resume; if it happens again, please report this as a defect.",
+                advice="Nothing was committed. If it happens again, please report this as a defect.",
             )
         if run.totals is not None:
             reconcile(run.totals, found)

@@ -39,12 +39,12 @@ def stage(part: PackedPart, run: Run) -> StagedPart:
     except OSError as error:
         raise RunFailed(
             f"part {part.name} cannot be staged in {target.parent}: {error.strerror or error}",
-            advice="Free disk space there or allow writing, then resume.",
+            advice="Free disk space there, or allow writing.",
         ) from error
     if size != part.size:
         raise RunFailed(
             f"staged part {target} has {size} bytes instead of {part.size}",
-            advice="Something else writes into the state folder, or the disk is damaged. Resume packs the part again.",
+            advice="Something else writes into the state folder, or the disk is damaged.",
         )
     return StagedPart(part=part.part, piece=part.piece, name=part.name, size=size, digest=part.digest, rows=part.rows)
 
@@ -117,7 +117,7 @@ class StagedRows:
             except Exception as error:  # of a codec, of Arrow or of the disk: all mean that the part is unreadable
                 self.error = RunFailed(
                     f"staged part {folder(self._run) / part.name} cannot be read: {error}",
-                    advice="The table is as it was. Resume: a damaged part is packed again.",
+                    advice="The table is as it was. A resumed run packs a damaged part again.",
                 )
                 self.error.__cause__ = error
                 raise
