@@ -39,6 +39,7 @@ class PrunedRun:
     :param rejects: folder of its reject files, when there are some and they were left.
     :param kept: why the journal keeps it, when it was found to have ended otherwise than by being discarded: its load
         had been committed, or it was resumed meanwhile.
+    :param unasked: whether its warehouse, which may hold what it staged, was not asked.
     :param error: why it could not be removed; it can be pruned again.
     :param advice: what to do about that.
     :param exit_code: of that error.
@@ -50,6 +51,7 @@ class PrunedRun:
     bytes: int
     rejects: Path | None = None
     kept: str = ""
+    unasked: bool = False
     error: str = ""
     advice: str = ""
     exit_code: ExitCode = ExitCode.DONE
@@ -144,7 +146,8 @@ def _prune(
             return PrunedRun(run=chosen.run, status=chosen.status, removed=True, bytes=0)
         folder = state.run_folder(record.run)
         before = size_of(folder)
-        if not forget and (record.resumable or _left_staged_parts(record.run, journal)):
+        staged = record.resumable or _left_staged_parts(record.run, journal)
+        if staged and not forget:
             _discard(record, folder, journal, load_plugins())
             record = journal.record(record.run)
         if chosen.resumable and not (record.resumable or record.status is Status.SUPERSEDED):
@@ -160,7 +163,9 @@ def _prune(
         journal.forget(record.run)
     freed = before - size_of(folder)
     log.info("run_pruned", run=record.run, bytes=freed)
-    return PrunedRun(run=record.run, status=record.status, removed=True, bytes=freed, rejects=left)
+    return PrunedRun(
+        run=record.run, status=record.status, removed=True, bytes=freed, rejects=left, unasked=staged and forget
+    )
 
 
 def _find(run: str, journal: Journal) -> RunRecord | None:

@@ -192,6 +192,8 @@ def _tell_pruned(pruned: tuple[PrunedRun, ...], *, nothing: bool) -> None:
     for run in pruned:
         if run.kept:
             click.echo(f"{run.run} stays listed, as {run.status}: {run.kept}")
+        if run.unasked:
+            click.echo(f"{run.run}: its warehouse was not asked, and may hold what it staged, or even its rows")
         if run.rejects:
             click.echo(f"{run.run}: its reject files stay in {run.rejects}")
     if pruned:
