@@ -12,7 +12,6 @@ from etl_framework.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     # `as` marks each name as exported for type checkers, which cannot see what __getattr__ gives.
-    from etl_framework.api import Workspace as Workspace
     from etl_framework.api import analyze as analyze
     from etl_framework.api import load as load
     from etl_framework.api import resume as resume
@@ -105,9 +104,11 @@ if TYPE_CHECKING:
     from etl_framework.values import StepTime as StepTime
     from etl_framework.values import TextLayout as TextLayout
     from etl_framework.waiting import first_completed as first_completed
+    from etl_framework.workspace import Workspace as Workspace
 
 _MODULES = {
-    "api": "Workspace analyze load resume validate",
+    "api": "analyze load resume validate",
+    "workspace": "Workspace",
     "checks": "RowCheck row_check",
     "plugins": "Plugins PluginInfo PluginSettings",
     "jsonable": "dumps report_from_json to_jsonable",

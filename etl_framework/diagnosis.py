@@ -21,7 +21,7 @@ from etl_framework.plugins import Plugins
 from etl_framework.terminal import bytes_in_words, counted
 
 if TYPE_CHECKING:
-    from etl_framework.api import Workspace
+    from etl_framework.workspace import Workspace
 
 _LITTLE_ROOM = 1 << 30
 

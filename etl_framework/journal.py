@@ -22,6 +22,9 @@ from etl_framework.values import PackedPart, Part, Status
 
 T = TypeVar("T")
 
+STAGED_PARTS_LEFT = "staged parts left"
+"""What the log says of a run that ended while its warehouse could not be asked to remove what was staged."""
+
 _VERSION = 3
 _SCHEMA = """
 CREATE TABLE runs (
@@ -76,7 +79,7 @@ class RunRecord:
     :param updated: the last entry, UTC.
     :param attempts: how often it was begun or resumed.
     :param error: why it failed.
-    :param planned: whether it came as far as its parts, and no later run took its place.
+    :param planned: whether its parts are known: it came that far, and did not end for good since.
     """
 
     run: str
@@ -95,7 +98,7 @@ class RunRecord:
         """Whether the run can be carried on, unless it is under way: ``running`` may mean killed.
 
         What failed before anything was planned, such as for a mistake in the target, is better begun anew; what failed
-        and had its place taken by a later run is over.
+        for good, such as a load that was committed wrongly, is over.
         """
         return self.status in (Status.RUNNING, Status.INTERRUPTED) or (self.status is Status.FAILED and self.planned)
 
@@ -179,12 +182,12 @@ class Journal:
         statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"
         self._write(run, str(status), (statement, (status, valid_text(error), run)), durable=True)
 
-    def supersede(self, run: str, status: Status, *, error: str = "") -> None:
-        """Write down how a run ended whose place a later one takes; what was known of its parts is forgotten."""
+    def end(self, run: str, status: Status, *, error: str = "") -> None:
+        """Write down how a run ended for good, such as one whose place a later run takes; its parts are forgotten."""
         statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"
         self._write(
             run,
-            "superseded",
+            str(status),
             (statement, (status, valid_text(error), run)),
             ("DELETE FROM pieces WHERE run = ?", (run,)),
             ("DELETE FROM parts WHERE run = ?", (run,)),
@@ -358,10 +361,10 @@ class Journal:
     def _do(self, work: Callable[[], T]) -> T:
         try:
             return self._thread.submit(work).result()
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             raise RunFailed(
                 f"cannot use the journal {self._path}: {error}",
-                advice="Make room there, or see who holds the file.",
+                advice="Make room there, or see who holds or changes the file.",
             ) from error
 
     def _one(self, statement: str, run: str) -> tuple[Any, ...]:
@@ -414,5 +417,6 @@ def _unpickle(data: bytes, run: str) -> Any:
     except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, EOFError) as error:
         raise UnreadableRun(
             f"run {run} was written down by another version of etl or of its plugins ({error})",
-            advice="Finish it with the versions that began it, or begin anew with `etl load`.",
+            advice="Finish it with the versions that began it, or begin anew with `etl load`; "
+            f"`etl runs prune {run} --forget` removes it without asking its warehouse.",
         ) from error

@@ -27,6 +27,7 @@ from etl_framework.errors import (
     UnreadableRun,
     UsageError,
 )
+from etl_framework.journal import STAGED_PARTS_LEFT
 from etl_framework.jsonable import dumps
 from etl_framework.ledger import refuse_repeat
 from etl_framework.locating import locate
@@ -144,6 +145,20 @@ def _require_same(run: str, plan: Plan, plugins: Plugins) -> None:
 
 def _names(plugins: Plugins) -> tuple[str, ...]:
     return tuple(info.name for info in plugins.infos if not info.disabled)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SoFar:
+    """How far a run came, which the journal forgets where it ends for good.
+
+    :param outcomes: what was learned of the parts that were read, where there is no verdict on all of them.
+    :param finished: those parts.
+    :param staged: what lies in the staging area.
+    """
+
+    outcomes: Collection[PartOutcome]
+    finished: tuple[Part, ...]
+    staged: tuple[PackedPart, ...]
 
 
 class _Attempt:
@@ -460,24 +475,33 @@ class _Attempt:
 
     def _ended_well(self, receipt: Receipt) -> RunReport:
         # Reported before it is done: killed in between, the run is resumed, and everybody is told.
-        report = self._report(Status.DONE, receipt)
-        self._journal.set_status(self._id, Status.DONE)
-        self._clean()
+        report = self._report(Status.DONE, receipt, self._so_far())
+        try:
+            self._journal.set_status(self._id, Status.DONE)
+            self._clean()
+        except KeyboardInterrupt:
+            if self._journal.record(self._id).status is not Status.DONE:
+                raise
+            # The rows are in the table, so nothing is left to stop.
+            self._clean()
         return report
 
     def _ended_badly(self, error: EtlError) -> EtlError:
         status = self._status_after(error)
         log.info("run_ended", run=self._id, status=status, error=error.message)
-        if status is Status.REFUSED:
+        wrong = isinstance(error, CommittedWrongly)
+        if wrong or status is Status.REFUSED:
             self._withdraw()
         self._discard_unknown()
+        so_far = self._so_far()
         try:
-            self._journal.set_status(self._id, status, error=error.message)
+            # What was committed wrongly is not mended by going on.
+            (self._journal.end if wrong else self._journal.set_status)(self._id, status, error=error.message)
         except RunFailed as unwritten:
             unwritten.advice = self._what_next(unwritten)
             raise
         error.advice = self._what_next(error)
-        error.report = self._report(status, self._journal.receipt(self._id), error=error)
+        error.report = self._report(status, self._journal.receipt(self._id), so_far, error=error)
         return error
 
     def _what_next(self, error: EtlError) -> str:
@@ -501,7 +525,7 @@ class _Attempt:
         return Status.FAILED
 
     def _withdraw(self) -> None:
-        """Remove what a refused run staged."""
+        """Remove what a run staged that ends for good."""
         survey = self._plan.survey
         if survey is not None:
             try:
@@ -509,8 +533,9 @@ class _Attempt:
                     codec = codec_for(self._job, warehouse, self._plugins)
                     warehouse.discard_staged(self._run(survey, codec))
             except EtlError as error:
-                # Why the run was refused matters more than what is left of it.
+                # Why the run ended matters more than what is left of it, which pruning removes.
                 log.warning("staged_parts_left", run=self._id, error=error.message)
+                self._journal.note(self._id, STAGED_PARTS_LEFT)
         self._clean()
 
     def _discard_unknown(self) -> None:
@@ -524,23 +549,29 @@ class _Attempt:
         rmtree(self._folder / "packed", ignore_errors=True)
         discard_part_rejects(self._folder, self._journal.parts(self._id))
 
-    def _known(self) -> Collection[PartOutcome]:
-        """What the parts learned that were read so far."""
+    def _so_far(self) -> _SoFar:
         try:
-            return self._journal.outcomes(self._id).values()
+            known = () if self._verdict else self._journal.outcomes(self._id).values()
         except UnreadableRun:
-            return ()  # written down by another version, which is why the run ends
+            known = ()  # written down by another version, which is why the run ends
+        return _SoFar(
+            outcomes=known,
+            finished=self._journal.finished(self._id),
+            staged=tuple(piece for piece, state in self._journal.pieces(self._id) if state == "staged"),
+        )
 
-    def _report(self, status: Status, receipt: Receipt | None, *, error: EtlError | None = None) -> RunReport:
+    def _report(
+        self, status: Status, receipt: Receipt | None, so_far: _SoFar, *, error: EtlError | None = None
+    ) -> RunReport:
         report = build_report(
             self._journal.record(self._id),
             plan=self._plan,
             status=status,
             verdict=self._verdict,
             receipt=receipt,
-            outcomes=() if self._verdict else self._known(),
-            finished=self._journal.finished(self._id),
-            staged=[piece for piece, state in self._journal.pieces(self._id) if state == "staged"],
+            outcomes=so_far.outcomes,
+            finished=so_far.finished,
+            staged=so_far.staged,
             steps=self._steps,
             rejects=self._rejects,
             folder=self._folder,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,9 @@ from filelock import FileLock, Timeout
 
 from etl_framework.errors import Locked, RunFailed
 from etl_framework.journal import Journal
+
+_PATIENCE = 1.0
+"""Seconds to wait for a run that ends, or for somebody who looks whether one is under way."""
 
 
 class State:
@@ -45,16 +50,14 @@ class State:
         return folder
 
     @contextmanager
-    def lock(self, job: str, target: str, *, patience: float = 1.0) -> Iterator[None]:
+    def lock(self, job: str, target: str) -> Iterator[None]:
         """Be the only run of a job and target; the operating system ends the lock with the process.
 
-        :param patience: seconds to wait for another run to end.
-        :raises Locked: another run holds it.
+        :raises Locked: another run holds it, and does not end within a second.
         """
-        folder = self.folder / "locks"
-        self._prepare(folder)
-        name = hashlib.sha256(f"{job}\0{target}".encode()).hexdigest()[:32]
-        lock = FileLock(folder / f"{name}.lock", timeout=patience)
+        path = self._lock_path(job, target)
+        self._prepare(path.parent)
+        lock = FileLock(path, timeout=_PATIENCE)
         try:
             lock.acquire()
         except Timeout as error:
@@ -70,12 +73,25 @@ class State:
             lock.release()
 
     def is_locked(self, job: str, target: str) -> bool:
-        """Whether a run of the job and target is under way."""
+        """Whether a run of the job and target is under way. Any number of processes may look at once."""
         try:
-            with self.lock(job, target, patience=0):
-                return False
-        except Locked:
+            file = os.open(self._lock_path(job, target), os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise _unusable(self.folder, error) from error
+        try:
+            # Shared, so that those who look do not take each other for a run.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
+        finally:
+            os.close(file)
+        return False
+
+    def _lock_path(self, job: str, target: str) -> Path:
+        name = hashlib.sha256(f"{job}\0{target}".encode()).hexdigest()[:32]
+        return self.folder / "locks" / f"{name}.lock"
 
     def _prepare(self, folder: Path) -> None:
         try:

@@ -32,7 +32,7 @@ def supersede(run: Run, journal: Journal, warehouse: Warehouse) -> None:
         if same and record.run != run.id and record.resumable and _shares_sources(record.run, run, journal):
             other = dataclasses.replace(run, id=record.run, folder=run.folder.parent / record.run)
             status = end_unfinished(other, journal, warehouse, why=f"superseded by run {run.id}")
-            log.warning("run_superseded", run=record.run, by=run.id, status=status)
+            log.warning("earlier_run_ended", run=record.run, by=run.id, status=status)
 
 
 def end_unfinished(other: Run, journal: Journal, warehouse: Warehouse, *, why: str) -> Status:
@@ -43,7 +43,7 @@ def end_unfinished(other: Run, journal: Journal, warehouse: Warehouse, *, why: s
     status, error = _ended(other, why, journal, warehouse)
     warehouse.discard_staged(other)
     rmtree(other.folder / "packed", ignore_errors=True)
-    journal.supersede(other.id, status, error=error)
+    journal.end(other.id, status, error=error)
     return status
 
 

@@ -27,8 +27,18 @@ def observe(event):
 
 Session.observers = lambda self: (observe,)
 if instant == "count":
-    import etl_framework.api
-    etl_framework.api._counted = lambda *_: strike()
+    import etl_delimited.count
+    class Endless:
+        struck = False
+        def __init__(self, *_):
+            pass
+        def fill(self, buffer):
+            if not Endless.struck:
+                Endless.struck = True
+                strike()
+            buffer[:] = b"some,rows\\n".ljust(len(buffer), b"x")
+            return len(buffer)
+    etl_delimited.count.LineReader = Endless
 elif instant == "compress":
     import etl_compression.files
     create = etl_compression.files.Temporaries.create
@@ -37,6 +47,18 @@ elif instant == "compress":
         strike()
         return path
     etl_compression.files.Temporaries.create = create_and_strike
+elif instant == "done":
+    import etl_framework.pipeline
+    discard = etl_framework.pipeline.discard_part_rejects
+    struck = []
+    def strike_and_discard(*arguments):
+        if not struck:
+            struck.append(True)
+            strike()
+        discard(*arguments)
+    etl_framework.pipeline.discard_part_rejects = strike_and_discard
+elif instant == "answered":
+    Session.answer = lambda *_: strike()
 sys.exit(run(sys.argv[3:]))
 """
 SIGNALS = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -98,3 +120,20 @@ def test_a_run_that_a_signal_stops_is_resumable_and_told_how(folder: Path, numbe
     report = workspace.resume()
     assert report is not None
     assert report.status is Status.DONE
+
+
+@SIGNALS
+@pytest.mark.parametrize("instant", ["done", "answered"])
+def test_a_load_that_a_signal_strikes_when_it_is_done_is_not_said_to_have_come_to_nothing(
+    folder: Path, number: int, code: int, instant: str
+) -> None:
+    ended = stopped(number, instant, "load", "big.csv")
+    [record] = Workspace.open().runs()
+    assert record.status is Status.DONE
+    if instant == "done":
+        assert ended.returncode == 0, ended.stderr
+        assert "stopped" not in ended.stderr
+        assert not (folder / ".etl/runs" / record.run / "packed").exists()
+    else:
+        assert ended.returncode == code, ended.stderr
+        assert "where it loads, see first what `etl runs list` shows" in ended.stderr

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from etl_framework import Status
-from etl_framework.api import Workspace
+from etl_framework import Status, Workspace
 
 PROGRAM = [sys.executable, "-c", "from etl_framework.cli import main; main()"]
 ANSWERS = (

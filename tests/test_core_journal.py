@@ -143,13 +143,14 @@ def test_a_part_that_is_forgotten_or_read_again_has_no_outcome(journal: Journal)
 
 
 @pytest.mark.parametrize("status", [Status.SUPERSEDED, Status.DONE, Status.FAILED])
-def test_a_run_whose_place_a_later_one_takes_cannot_be_resumed(journal: Journal, status: Status) -> None:
+def test_a_run_that_ended_for_good_cannot_be_resumed(journal: Journal, status: Status) -> None:
     begin(journal)
     journal.replan("r1", "plan", [part(0)])
     journal.packed("r1", 0, "outcome", [piece(0)])
     journal.set_status("r1", Status.FAILED, error="no room")
     assert journal.runs()[0].resumable
-    journal.supersede("r1", status, error="why")
+    journal.end("r1", status, error="why")
+    assert journal.log("r1")[-1][1] == status
     (record,) = journal.runs()
     assert (record.status, record.error, record.resumable) == (status, "why", False)
     assert (journal.parts("r1"), journal.pieces("r1"), dict(journal.outcomes("r1"))) == ((), (), {})
@@ -189,7 +190,7 @@ def test_an_unknown_run_is_an_error_that_says_where_to_look(journal: Journal) ->
 
 def test_two_runs_of_one_name_are_impossible(journal: Journal) -> None:
     begin(journal)
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(RunFailed, match="UNIQUE constraint"):
         begin(journal)
     assert len(journal.runs()) == 1
 
@@ -250,7 +251,7 @@ def test_a_full_disk_is_a_clear_error_and_takes_nothing_back(journal: Journal) -
 def test_a_change_that_fails_half_way_is_taken_back_whole(journal: Journal) -> None:
     begin(journal)
     journal.replan("r1", "plan", [part(0)])
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(RunFailed, match="UNIQUE constraint"):
         journal.packed("r1", 0, "outcome", [piece(0), piece(0)])
     assert (dict(journal.outcomes("r1")), journal.pieces("r1")) == ({}, ())
     assert "part 0 packed" not in [event for _, event in journal.log("r1")]
@@ -335,5 +336,5 @@ def test_an_entry_about_a_part_leaves_the_run_s_row_alone_which_holds_the_plan(j
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TRIGGER untouched BEFORE UPDATE ON runs BEGIN SELECT RAISE(ABORT, 'touched'); END")
     journal.reading("r1", 0)
-    with pytest.raises(sqlite3.IntegrityError, match="touched"):
+    with pytest.raises(RunFailed, match="touched"):
         journal.set_status("r1", Status.DONE)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,6 +85,34 @@ def test_another_process_is_locked_out_until_the_first_ends(state: State) -> Non
         holder.communicate("")
     take(state)
     assert not state.is_locked("sales", "duckdb:w.duckdb")
+
+
+@pytest.fixture
+def looked_at(state: State) -> Iterator[int]:
+    """The open lock file, as somebody holds it who looks whether a run is under way."""
+    take(state)
+    [path] = (state.folder / "locks").iterdir()
+    with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield file.fileno()
+
+
+def test_those_who_look_whether_a_run_is_under_way_do_not_take_each_other_for_one(state: State, looked_at: int) -> None:
+    assert not state.is_locked("sales", "duckdb:w.duckdb")
+
+
+def test_a_run_begins_although_somebody_just_looks_whether_one_is_under_way(
+    state: State, looked_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        fcntl.flock(looked_at, fcntl.LOCK_UN)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    take(state)
+    assert len(waited) == 1
 
 
 def test_the_lock_of_a_killed_process_is_free(state: State) -> None:

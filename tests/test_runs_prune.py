@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from etl_framework import Event, Interrupted, Status, Workspace, load
+from etl_framework import Event, Interrupted, Refused, Status, Workspace, load, resume
 from etl_framework.cli import run
 from etl_framework.journal import Journal
 from etl_framework.state import State
@@ -28,6 +28,28 @@ from etl_framework.journal import Journal
 
 Journal.set_receipt = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 load("sales.csv", table="sales", target="duckdb:w.duckdb", part_size="16KiB", jobs=1)
+"""
+
+NOTING = """
+from pathlib import Path
+import etl_duckdb
+from etl_duckdb.warehouse import DuckDBWarehouse
+from etl_framework import ConnectError, hookimpl
+
+class Noting(DuckDBWarehouse):
+    def discard_staged(self, run):
+        if Path("unreachable").exists():
+            raise ConnectError("cannot reach the warehouse")
+        Path("discarded").write_text(run.id)
+        super().discard_staged(run)
+
+@hookimpl
+def etl_connect(url):
+    return Noting("duckdb:w.duckdb") if url == "noting:" else None
+
+@hookimpl
+def etl_upload(part, warehouse, run):
+    return etl_duckdb.etl_upload(part, warehouse, run)
 """
 
 
@@ -99,7 +121,7 @@ def test_finished_runs_go_when_they_are_old_and_the_table_stays(etl: Etl) -> Non
     code, out, err = etl("runs", "prune", "--yes")
     assert (code, err) == (0, "")
     assert old in out
-    assert "Removed 1 of 1 runs" in out
+    assert "Removed 1 of 1 run, " in out
     assert names() == [new]
     assert folders() == {new}
     assert count() == 2 * ROWS
@@ -144,26 +166,29 @@ def test_an_unfinished_run_is_discarded_only_when_it_is_named_or_asked_for(etl: 
 
 
 def test_what_a_discarded_run_staged_is_removed_through_its_warehouse(etl: Etl) -> None:
-    Path("aside.py").write_text(
-        "from pathlib import Path\n"
-        "import etl_duckdb\n"
-        "from etl_duckdb.warehouse import DuckDBWarehouse\n"
-        "from etl_framework import hookimpl\n"
-        "class Noting(DuckDBWarehouse):\n"
-        "    def discard_staged(self, run):\n"
-        "        Path('discarded').write_text(run.id)\n"
-        "        super().discard_staged(run)\n"
-        "@hookimpl\n"
-        "def etl_connect(url):\n"
-        "    return Noting('duckdb:w.duckdb') if url == 'noting:' else None\n"
-        "@hookimpl\n"
-        "def etl_upload(part, warehouse, run):\n"
-        "    return etl_duckdb.etl_upload(part, warehouse, run)\n"
-    )
+    Path("aside.py").write_text(NOTING)
     Path("etl.toml").write_text('plugins = ["aside.py"]\n')
     name = interrupted_run(target="noting:")
     assert etl("runs", "prune", name, "--yes")[0] == 0
     assert Path("discarded").read_text() == name
+
+
+def test_what_a_refused_run_could_not_remove_is_removed_when_it_is_pruned(etl: Etl) -> None:
+    Path("aside.py").write_text(NOTING)
+    Path("etl.toml").write_text('plugins = ["aside.py"]\n')
+    with Path("sales.csv").open("a") as file:
+        file.write("only one cell\n")
+    Path("unreachable").touch()
+    with pytest.raises(Refused):
+        load("sales.csv", **{**SETTINGS, "target": "noting:"})
+    [name] = names()
+    code, _, err = etl("runs", "prune", name, "--yes")
+    assert (code, names()) == (5, [name])
+    assert f"`etl runs prune {name} --forget`" in err
+    Path("unreachable").unlink()
+    assert etl("runs", "prune", name, "--yes")[0] == 0
+    assert Path("discarded").read_text() == name
+    assert names() == []
 
 
 def test_a_run_that_had_committed_after_all_stays_as_done(etl: Etl) -> None:
@@ -178,7 +203,7 @@ def test_a_run_that_had_committed_after_all_stays_as_done(etl: Etl) -> None:
     assert (record.status, record.resumable) == (Status.DONE, False)
     assert list(Path(".etl/runs").rglob("staged/*")) == []
     assert count() == ROWS
-    assert "had committed" not in etl("runs", "prune", name, "--yes")[1]
+    assert "stays listed" not in etl("runs", "prune", name, "--yes")[1]
     assert names() == []
 
 
@@ -189,6 +214,68 @@ def test_a_run_whose_warehouse_cannot_be_asked_stays_as_it_was(etl: Etl) -> None
     [record] = Workspace.open().to_resume()
     assert record.run == name
     assert list(Path(".etl/runs").rglob("staged/*"))
+
+
+def test_a_run_that_cannot_be_discarded_keeps_no_other_from_it(etl: Etl) -> None:
+    other, spoilt = aged(interrupted_run(target="duckdb:other.duckdb"), 99), aged(interrupted_run(), 99)
+    Path("w.duckdb").write_text("this is no database" * 1000)
+    code, out, err = etl("runs", "prune", "--unfinished", "--yes")
+    assert code == 5
+    assert "Removed 1 of 2 runs" in out
+    assert f"{spoilt} was not removed: " in err
+    assert other not in err
+    assert names() == [spoilt]
+    code, out, _ = etl("runs", "prune", spoilt, "--yes", "--json")
+    assert code == 5
+    [told] = json.loads(out)["pruned"]
+    assert (told["run"], told["removed"], told["exit_code"]) == (spoilt, False, 5)
+    assert told["error"]
+    assert told["advice"]
+
+
+def test_a_run_whose_warehouse_is_gone_is_forgotten_when_that_is_asked_for(etl: Etl) -> None:
+    name = interrupted_run()
+    Path("w.duckdb").write_text("this is no database" * 1000)
+    assert f"`etl runs prune {name} --forget`" in etl("runs", "prune", name, "--yes")[2]
+    code, out, _ = etl("runs", "prune", name, "--forget", "--yes")
+    assert code == 0
+    assert f"{name}: its warehouse was not asked, and may hold what it staged" in out
+    assert names() == []
+    assert folders() == set()
+
+
+def test_a_run_that_another_version_wrote_down_is_forgotten_when_that_is_asked_for(etl: Etl) -> None:
+    name = interrupted_run()
+    with Workspace.open().state.journal() as journal:
+        journal._write(name, None, ("UPDATE runs SET plan = ? WHERE run = ?", (b"cwhat\nwas\n.", name)))
+    code, _, err = etl("runs", "prune", name, "--yes")
+    assert (code, names()) == (1, [name])
+    assert f"`etl runs prune {name} --forget`" in err
+    assert etl("runs", "prune", name, "--forget", "--yes")[0] == 0
+    assert names() == []
+
+
+def test_before_a_run_is_forgotten_it_says_what_nobody_will_know(etl: Etl, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = interrupted_run()
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    err = etl("runs", "prune", name, "--forget")[2]
+    assert "staged parts may be left there, and a load may have been committed" in err
+    assert names() == [name]
+
+
+def test_only_runs_that_are_named_are_forgotten(etl: Etl) -> None:
+    aged(interrupted_run(), 99)
+    code, _, err = etl("runs", "prune", "--unfinished", "--forget", "--yes")
+    assert (code, len(names())) == (2, 1)
+    assert "--forget needs a RUN" in err
+
+
+@pytest.mark.parametrize("choice", [["--older-than", "30d"], ["--unfinished"]])
+def test_runs_are_chosen_by_name_or_by_age_but_not_by_both(etl: Etl, choice: list[str]) -> None:
+    name = loaded_run()
+    code, _, err = etl("runs", "prune", name, *choice, "--yes")
+    assert (code, names()) == (2, [name])
+    assert "by their names or by their age, not by both" in err
 
 
 def test_a_run_under_way_is_never_touched(etl: Etl) -> None:
@@ -204,6 +291,59 @@ def test_a_run_under_way_is_never_touched(etl: Etl) -> None:
     assert answers == [7, 0]
     assert (report.status, report.rows_loaded) == (Status.DONE, ROWS)
     assert names() == [report.run]
+
+
+@pytest.mark.parametrize(("extra", "code"), [("", 0), ("only one cell\n", 3)], ids=["done", "refused"])
+def test_a_run_that_has_ended_is_not_touched_while_its_reporters_run(etl: Etl, extra: str, code: int) -> None:
+    Path("pruner.py").write_text(
+        "from pathlib import Path\n"
+        "from etl_framework import hookimpl\n"
+        "from etl_framework.cli import run\n"
+        "@hookimpl\n"
+        "def etl_report(report):\n"
+        "    Path('answers').write_text(str([int(run(['runs', 'prune', report.run, '--yes'])),\n"
+        "        int(run(['runs', 'prune', '--older-than', '0h', '--yes']))]))\n"
+    )
+    Path("etl.toml").write_text('plugins = ["pruner.py"]\n')
+    with Path("sales.csv").open("a") as file:
+        file.write(extra)
+    assert etl("load", "sales.csv", "--table", "sales", "--target", "duckdb:w.duckdb")[0] == code
+    assert Path("answers").read_text() == "[7, 0]"
+    assert len(names()) == 1
+
+
+def test_a_run_that_is_pruned_twice_at_once_is_gone_and_leaves_no_folder(etl: Etl) -> None:
+    name = loaded_run()
+    chosen = Workspace.open().prunable(name)
+    assert [pruned.removed for pruned in Workspace.open().prune(chosen)] == [True]
+    assert [(pruned.removed, pruned.bytes) for pruned in Workspace.open().prune(chosen)] == [(True, 0)]
+    assert folders() == set()
+
+
+def test_a_run_that_was_resumed_before_it_could_be_discarded_stays_as_it_ended(
+    etl: Etl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path("sales.csv").open("a") as file:
+        file.write("only one cell\n")
+
+    def interrupt_as_reading_begins(event: Event) -> None:
+        if (event.name, event.step) == ("step_started", "validate"):
+            raise KeyboardInterrupt
+
+    name = interrupted_run(interrupt_as_reading_begins)
+    prune = Workspace.prune
+
+    def resumed_meanwhile(workspace: Workspace, *arguments: Any, **options: Any) -> Any:
+        with pytest.raises(Refused):
+            resume(name)
+        return prune(workspace, *arguments, **options)
+
+    monkeypatch.setattr(Workspace, "prune", resumed_meanwhile)
+    _, out, _ = etl("runs", "prune", name, "--yes")
+    [record] = Workspace.open().runs()
+    assert f"{name} stays listed, as refused: {record.error}" in out
+    assert "committed" not in out
+    assert names() == [name]
 
 
 def test_an_unfinished_run_is_left_while_another_of_its_job_and_target_is_under_way(etl: Etl) -> None:

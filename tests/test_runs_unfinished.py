@@ -13,6 +13,7 @@ import pytest
 
 from etl_framework import Event, Interrupted, Status, Workspace, load
 from etl_framework.cli import run
+from etl_framework.state import State
 
 ROWS = 20_000
 SETTINGS: dict[str, Any] = {
@@ -163,6 +164,24 @@ def test_a_run_under_way_is_shown_as_running_and_an_earlier_killed_one_as_interr
 
     load("sales.csv", **SETTINGS, observers=(look,))
     assert seen == [(False, Status.RUNNING, False), (True, Status.INTERRUPTED, False)]
+
+
+def test_whether_a_run_is_under_way_is_asked_once_for_each_job_and_target(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        Path(f"{number}.csv").write_text(Path("sales.csv").read_text())
+        interrupted_run(source=f"{number}.csv")
+    asked: list[tuple[str, str]] = []
+    is_locked = State.is_locked
+
+    def noting(state: State, job: str, target: str) -> bool:
+        asked.append((job, target))
+        return is_locked(state, job, target)
+
+    monkeypatch.setattr(State, "is_locked", noting)
+    assert len(Workspace.open().to_resume()) == 3
+    assert len(asked) == 1
 
 
 # --- what is reported ---

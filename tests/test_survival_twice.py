@@ -114,18 +114,31 @@ def test_a_load_that_a_plugin_commits_wrongly_fails_and_says_that_resuming_does_
     assert statuses() == [Status.FAILED]
 
 
-def test_resuming_what_was_committed_wrongly_fails_again_and_loads_nothing(folder: Path) -> None:
+def test_what_was_committed_wrongly_has_ended_and_leaves_nothing_staged(folder: Path) -> None:
     Path("aaa_rival.py").write_text(WRONG.format(then=""))
     with pytest.raises(CommittedWrongly) as caught:
         load(job="sales")
+    report = caught.value.report
+    assert report is not None
+    assert (report.resumable, report.rows_read, report.rows_staged) == (False, ROWS, ROWS)
+    assert list(Path(".etl/runs").rglob("*.arrow")) == []
+    there = ids()
+    Path("aaa_rival.py").write_text(HONEST)
+    assert resume() is None
+    with pytest.raises(UsageError, match=r"has ended: failed \(the load was committed, but"):
+        resume(report.run)
+    assert ids() == there
+
+
+def test_what_was_committed_wrongly_before_the_run_was_killed_fails_when_it_is_resumed(folder: Path) -> None:
+    Path("aaa_rival.py").write_text(WRONG.format(then="os.kill(os.getpid(), signal.SIGKILL)"))
+    assert subprocess.run(KILLED, capture_output=True, check=False).returncode == -signal.SIGKILL
     Path("aaa_rival.py").write_text(HONEST)
     there = ids()
-    for _ in range(2):
-        with pytest.raises(CommittedWrongly) as again:
-            resume()
-        assert str(again.value) == str(caught.value)
-        assert statuses() == [Status.FAILED]
-    assert ids() == there
+    with pytest.raises(CommittedWrongly):
+        resume()
+    assert (statuses(), ids()) == ([Status.FAILED], there)
+    assert resume() is None
 
 
 @pytest.mark.parametrize("then", ["", "os.kill(os.getpid(), signal.SIGKILL)"], ids=["reported", "killed"])

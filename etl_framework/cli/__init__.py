@@ -60,14 +60,7 @@ def _run(arguments: Sequence[str], session: Session) -> int:
             return _stopped(session, stop)
         return _declined(session)
     except click.ClickException as error:
-        if isinstance(error, click.exceptions.NoArgsIsHelpError) and session.log_format != "json":
-            error.show()
-            return ExitCode.USAGE
-        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "etl"
-        missing = isinstance(error, click.exceptions.NoArgsIsHelpError)
-        message = f"{command} needs a command" if missing else error.format_message()
-        session.complain(message, f"`{command} --help` shows what there is.", ExitCode.USAGE)
-        return ExitCode.USAGE
+        return _misused(session, error)
     except EtlError as error:
         _debug(session, error)
         session.fail(error)
@@ -76,13 +69,30 @@ def _run(arguments: Sequence[str], session: Session) -> int:
         return _stopped(session, stop)
     except Exception as error:
         _debug(session, error)
-        again = shlex.join(["etl", "--debug", *(word for word in arguments if word != "--debug")])
-        session.complain(
-            f"internal error: {type(error).__name__}: {error}",
-            f"This is a defect. `{again}` shows the traceback; please report it.",
-            ExitCode.FAILED,
-        )
-        return ExitCode.FAILED
+        return _broken(session, error, arguments)
+
+
+def _misused(session: Session, error: click.ClickException) -> int:
+    """Tell what is wrong with the words of the command line."""
+    missing = isinstance(error, click.exceptions.NoArgsIsHelpError)
+    if missing and session.log_format != "json":
+        error.show()
+        return ExitCode.USAGE
+    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "etl"
+    message = f"{command} needs a command" if missing else error.format_message()
+    session.complain(message, f"`{command} --help` shows what there is.", ExitCode.USAGE)
+    return ExitCode.USAGE
+
+
+def _broken(session: Session, error: Exception, arguments: Sequence[str]) -> int:
+    """Tell of an error that nobody raised on purpose, and how to see where it comes from."""
+    again = shlex.join(["etl", "--debug", *(word for word in arguments if word != "--debug")])
+    session.complain(
+        f"internal error: {type(error).__name__}: {error}",
+        f"This is a defect. `{again}` shows the traceback; please report it.",
+        ExitCode.FAILED,
+    )
+    return ExitCode.FAILED
 
 
 def _debug(session: Session, error: Exception) -> None:
@@ -98,8 +108,9 @@ def _debug(session: Session, error: Exception) -> None:
 
 
 def _stopped(session: Session, stop: KeyboardInterrupt) -> int:
-    """Tell that a signal stopped the command, where there is no run to resume."""
-    session.complain("stopped", "Nothing is left half done; run the command again to begin anew.", exit_code(stop))
+    """Tell that a signal stopped the command, where there is no run to resume: before one, after it, or without."""
+    advice = "Nothing is left half done. Run the command again; where it loads, see first what `etl runs list` shows."
+    session.complain("stopped", advice, exit_code(stop))
     return exit_code(stop)
 
 

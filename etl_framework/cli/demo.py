@@ -26,8 +26,8 @@ from etl_framework.terminal import printable
 @with_log
 def demo(session: Session, folder: Path) -> None:
     """Generate a month of sales, load it, and show the report."""
-    from etl_framework.api import Workspace
     from etl_framework.demo import write_demo
+    from etl_framework.workspace import Workspace
 
     path = write_demo(folder)
     workspace = Workspace.open(path, disabled=session.disabled, use=session.use, state_dir=session.state_dir)

@@ -10,15 +10,19 @@ import click
 
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, confirm, facts, json_option, table
-from etl_framework.terminal import bytes_in_words
+from etl_framework.errors import ExitCode, UsageError
+from etl_framework.terminal import bytes_in_words, counted
 
 if TYPE_CHECKING:
+    from etl_framework.journal import RunRecord
     from etl_framework.pruning import PrunedRun
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
-def _age(_: click.Context, __: click.Parameter, value: str) -> timedelta:
+def _age(_: click.Context, __: click.Parameter, value: str | None) -> timedelta | None:
+    if value is None:
+        return None
     match = re.fullmatch(r"(\d{1,4})([hdw])", value)
     if not match:
         raise click.BadParameter(f"{value!r} is no age: write 12h, 30d or 8w")
@@ -86,8 +90,6 @@ def list_runs(session: Session, last: int) -> None:
 @with_log
 def show_run(session: Session, run: str | None, log: bool) -> None:
     """Show the report of RUN, by default the latest."""
-    from etl_framework.errors import UsageError
-
     workspace = session.workspace()
     records = workspace.runs()
     if not records:
@@ -116,10 +118,14 @@ def show_run(session: Session, run: str | None, log: bool) -> None:
 
 @runs.command("prune")
 @click.argument("runs", nargs=-1, metavar="[RUN…]")
-@click.option(
-    "--older-than", metavar="AGE", default="30d", show_default=True, callback=_age, help="Least age: 12h, 30d or 8w."
-)
+@click.option("--older-than", metavar="AGE", callback=_age, help="Least age: 12h, 30d or 8w.  [default: 30d]")
 @click.option("--unfinished", is_flag=True, help="Runs that could be resumed, too.  [default: finished ones only]")
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Remove each RUN without asking its warehouse, such as one that is gone: staged parts may be left there, and "
+    "its load may have been committed.  [default: ask]",
+)
 @click.option("--rejects", is_flag=True, help="Remove reject files, too.  [default: keep them]")
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.  [default: remove]")
 @click.option("--yes", is_flag=True, help="Do not ask before removing.  [default: ask on a terminal]")
@@ -129,51 +135,68 @@ def show_run(session: Session, run: str | None, log: bool) -> None:
 def prune_runs(
     session: Session,
     runs: tuple[str, ...],
-    older_than: timedelta,
+    older_than: timedelta | None,
     unfinished: bool,
+    forget: bool,
     rejects: bool,
     dry_run: bool,
     yes: bool,
-) -> None:
+) -> int:
     """Remove old runs from the journal and the state folder.
 
     Without RUN, the finished ones of that age; a RUN that is named goes whatever its age. What a run staged is removed
     from the warehouse's staging area, and no table changes. A run that turns out to have committed its load stays
-    listed, as done. A run that is under way is never touched.
+    listed, as done. No run is touched while it, or another one of its job and target, is under way. A run that cannot
+    be removed keeps no other from it; the exit code is then that of the first one's error.
     """
+    if forget and not runs:
+        raise UsageError("--forget needs a RUN", advice="Name the runs to forget; `etl runs list` shows them.")
     workspace = session.workspace()
     chosen = workspace.prunable(*runs, older_than=older_than, unfinished=unfinished)
-
-    def preview() -> None:
-        columns = ["run", "job", "table", "status", "last entry", ""]
-        rows = [
-            (r.run, r.job, r.table, r.status, f"{r.updated:%Y-%m-%d %H:%M:%S}", "unfinished" * r.resumable)
-            for r in chosen
-        ]
-        table("Would be removed" if dry_run else "To be removed", columns, rows)
-
     if chosen and not session.as_json and not session.quiet:
-        preview()
+        _show_chosen(chosen, "Would be removed" if dry_run else "To be removed")
     if chosen and not dry_run:
-        what = "1 run" if len(chosen) == 1 else f"{len(chosen):,} runs"
-        lost = " Unfinished ones cannot be resumed then." if any(record.resumable for record in chosen) else ""
-        confirm(f"Remove {what}?{lost}", yes=yes, unasked=f"{what} would be removed")
-    pruned = () if dry_run else workspace.prune(chosen, rejects=rejects)
+        _confirm(chosen, forget=forget, yes=yes)
+    pruned = () if dry_run else workspace.prune(chosen, rejects=rejects, forget=forget)
     session.answer(
         "pruned",
         {"dry_run": dry_run, "chosen": chosen, "pruned": pruned, "bytes": sum(run.bytes for run in pruned)},
         lambda: _tell_pruned(pruned, nothing=not chosen),
     )
+    failed = [run for run in pruned if run.error]
+    for run in failed:
+        session.say(f"{run.run} was not removed: {run.error}", run.advice)
+    return failed[0].exit_code if failed else ExitCode.DONE
+
+
+def _show_chosen(chosen: tuple[RunRecord, ...], title: str) -> None:
+    columns = ["run", "job", "table", "status", "last entry", ""]
+    rows = [
+        (r.run, r.job, r.table, r.status, f"{r.updated:%Y-%m-%d %H:%M:%S}", "unfinished" * r.resumable) for r in chosen
+    ]
+    table(title, columns, rows)
+
+
+def _confirm(chosen: tuple[RunRecord, ...], *, forget: bool, yes: bool) -> None:
+    what = counted(len(chosen), "run")
+    lost = " Unfinished ones cannot be resumed then." if any(record.resumable for record in chosen) else ""
+    unknown = (
+        " No warehouse is asked: staged parts may be left there, and a load may have been committed." if forget else ""
+    )
+    confirm(f"Remove {what}?{lost}{unknown}", yes=yes, unasked=f"{what} would be removed")
 
 
 def _tell_pruned(pruned: tuple[PrunedRun, ...], *, nothing: bool) -> None:
     if nothing:
         click.echo("Nothing to prune.")
     for run in pruned:
-        if not run.removed:
-            click.echo(f"{run.run} had committed its load after all: it stays listed, as {run.status}.")
+        if run.kept:
+            click.echo(f"{run.run} stays listed, as {run.status}: {run.kept}")
+        if run.unasked:
+            click.echo(f"{run.run}: its warehouse was not asked, and may hold what it staged, or even its rows")
         if run.rejects:
             click.echo(f"{run.run}: its reject files stay in {run.rejects}")
     if pruned:
         removed = sum(run.removed for run in pruned)
-        click.echo(f"Removed {removed:,} of {len(pruned):,} runs, {bytes_in_words(sum(run.bytes for run in pruned))}.")
+        freed = bytes_in_words(sum(run.bytes for run in pruned))
+        click.echo(f"Removed {removed:,} of {counted(len(pruned), 'run')}, {freed}.")

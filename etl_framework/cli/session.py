@@ -16,8 +16,8 @@ from etl_framework.errors import EtlError, UsageError
 from etl_framework.terminal import printable
 
 if TYPE_CHECKING:
-    from etl_framework.api import Workspace
     from etl_framework.protocols import Emit
+    from etl_framework.workspace import Workspace
 
 
 _UNLIMITED = 1_000_000
@@ -61,7 +61,7 @@ class Session:
 
     def workspace(self) -> Workspace:
         """The project that the command works on."""
-        from etl_framework.api import Workspace
+        from etl_framework.workspace import Workspace
 
         return Workspace.open(self.config, disabled=self.disabled, use=self.use, state_dir=self.state_dir)
 

@@ -132,8 +132,7 @@ def _print_list(page: Page, title: str, items: Sequence[str], sign: str, style: 
 
 def _print_next(page: Page, report: RunReport) -> None:
     steps = []
-    # What was committed wrongly is not mended by going on.
-    if report.resumable and not report.differences:
+    if report.resumable:
         steps.append((f"etl resume {report.run}", "go on where this run stopped"))
     if report.status is Status.REFUSED and report.rows_bad and not report.rejects:
         steps.append(("add --on-bad-rows quarantine", "load the good rows, set the bad ones aside"))

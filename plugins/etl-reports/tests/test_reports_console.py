@@ -307,14 +307,6 @@ def test_reject_files_and_problems_are_listed() -> None:
             ["etl resume 20240201T120000-7f3a", "etl runs show 20240201T120000-7f3a"],
         ),
         ({"status": Status.FAILED}, ["etl runs show 20240201T120000-7f3a"]),
-        (
-            {
-                "status": Status.FAILED,
-                "resumable": True,
-                "differences": (Difference(column="", figure="rows", expected="2", found="1"),),
-            },
-            ["etl runs show 20240201T120000-7f3a"],
-        ),
         ({"status": Status.INTERRUPTED, "resumable": True, "replayed": True}, ["etl resume 20240201T120000-7f3a"]),
         (
             {"status": Status.REFUSED, "rows_bad": 1},
