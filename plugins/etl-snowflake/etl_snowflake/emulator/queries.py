@@ -34,6 +34,8 @@ class Query:
     result: Result | None = None
     error: SnowflakeError | None = None
     query_tag: str = ""
+    delay: float | None = None
+    planned_error: SnowflakeError | None = None
     cancelled: SnowflakeError | None = None
     running: bool = False
     done: threading.Event = field(default_factory=threading.Event)
@@ -68,8 +70,21 @@ class Queries:
         self.by_id: dict[str, Query] = {}
         self._by_request: dict[str, Query] = {}
 
-    def submit(self, session: "Session", request_id: str, body: dict[str, Any], server: str) -> Query:
-        """Start a statement, or find the one that this request id started before."""
+    def submit(
+        self,
+        session: "Session",
+        request_id: str,
+        body: dict[str, Any],
+        server: str,
+        *,
+        delay: float | None = None,
+        error: SnowflakeError | None = None,
+    ) -> Query:
+        """Start a statement, or find the one that this request id started before.
+
+        :param delay: seconds to hold the statement back.
+        :param error: what it fails with instead of running.
+        """
         with self._lock:
             known = self._by_request.get(request_id)
             if known is not None:
@@ -83,6 +98,8 @@ class Queries:
                 bool(body.get("describeOnly")),
                 server,
                 is_async=bool(body.get("asyncExec")),
+                delay=delay,
+                planned_error=error,
                 query_tag=str(parameters.get("QUERY_TAG") or session.parameters.get("QUERY_TAG", "")),
             )
             self.by_id[query.query_id] = query
