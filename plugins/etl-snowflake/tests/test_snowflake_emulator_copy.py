@@ -3,9 +3,10 @@
 import bz2
 import gzip
 
-import pyarrow as pa
 import pytest
 
+# "1,a" and a line feed in one frame; written out, as the driver's environment need not have zstd
+ZSTD = bytes.fromhex("28b52ffd2004210000312c610a")
 CSV = "FILE_FORMAT = (TYPE = CSV)"
 
 
@@ -223,8 +224,8 @@ def test_a_list_of_columns_or_a_select_does_not_count_fields(cursor, stage):
         ("ENCODING = 'UTF16LE'", "1,\u20ac\n".encode("utf-16-le"), [(1, "\u20ac")]),
         ("", b"\xef\xbb\xbf1,a\n", [(1, "a")]),
         ("COMPRESSION = BZ2", bz2.compress(b"1,a\n"), [(1, "a")]),
-        ("COMPRESSION = ZSTD", pa.compress(b"1,a\n", "zstd", asbytes=True), [(1, "a")]),
-        ("COMPRESSION = AUTO", pa.compress(b"1,a\n", "zstd", asbytes=True), [(1, "a")]),
+        ("COMPRESSION = ZSTD", ZSTD, [(1, "a")]),
+        ("COMPRESSION = AUTO", ZSTD, [(1, "a")]),
         ("", b"", []),
     ],
 )

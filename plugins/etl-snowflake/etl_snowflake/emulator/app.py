@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -171,9 +172,18 @@ async def result(request: Request) -> Response:
 
 async def _finished(request: Request, submitted: Query) -> Response:
     account = _account(request)
-    deadline = asyncio.get_running_loop().time() + account.settings.in_progress_after
-    while not submitted.done.is_set() and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.002 if submitted.started > deadline else 0.01)
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def wake() -> None:
+        # the client may have gone, and its event loop with it
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(ended.set)
+
+    submitted.on_done.append(wake)
+    if not submitted.done.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), account.settings.in_progress_after)
     return JSONResponse(account.queries.answer(submitted))
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ class Query:
     cancelled: SnowflakeError | None = None
     running: bool = False
     done: threading.Event = field(default_factory=threading.Event)
+    on_done: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def status(self) -> str:
@@ -46,6 +48,13 @@ class Query:
         if not self.done.is_set():
             return "RUNNING"
         return "SUCCESS" if self.error is None else "FAILED_WITH_ERROR"
+
+    def finish(self) -> None:
+        """Tell everyone who waits that the query ended."""
+        self.ended = time.time()
+        self.done.set()
+        for callback in list(self.on_done):
+            callback()
 
     def check(self) -> None:
         """Stop here when the query was cancelled.
@@ -131,8 +140,7 @@ class Queries:
         finally:
             if timer is not None:
                 timer.cancel()
-            query.ended = time.time()
-            query.done.set()
+            query.finish()
 
     def _start_timer(self, query: Query, parameters: dict[str, Any]) -> threading.Timer | None:
         value = parameters.get("STATEMENT_TIMEOUT_IN_SECONDS") or query.session.parameters.get("STATEMENT_TIMEOUT_IN_SECONDS")
