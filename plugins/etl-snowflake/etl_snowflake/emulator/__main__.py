@@ -19,7 +19,8 @@ def serve(host: str, port: int, data: Path | None, ready_file: Path | None) -> N
     """
     # fakesnow fetches results in a way that DuckDB advises against
     warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
-    listener = socket.socket()
+    # asyncio switches Nagle's delay off only for sockets that say TCP themselves
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     listener.listen(128)

@@ -3,45 +3,73 @@
 import asyncio
 import gzip
 import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from etl_snowflake.emulator.account import Account, Settings
+from etl_snowflake.emulator.errors import NOT_EMULATED
+from etl_snowflake.emulator.faults import Rule
 from etl_snowflake.emulator.queries import Query
 from etl_snowflake.emulator.sessions import LoginRefusedError, Session
 from etl_snowflake.emulator.storage import blob
+from etl_snowflake.emulator.transport import FaultyTransport
+from etl_snowflake.emulator.warehouses import Warehouse
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(folder: Path | None = None) -> Starlette:
+def create_app(folder: Path | None = None) -> FaultyTransport:
     """The emulator as an ASGI application.
 
     :param folder: where it keeps its data; None keeps nothing beyond the process.
     """
     routes = [
-        Route("/session/v1/login-request", login, methods=["POST"]),
-        Route("/session/token-request", renew, methods=["POST"]),
-        Route("/session/heartbeat", heartbeat, methods=["POST"]),
-        Route("/session", close, methods=["POST", "DELETE"]),
-        Route("/queries/v1/query-request", query, methods=["POST"]),
-        Route("/queries/v1/abort-request", abort, methods=["POST"]),
-        Route("/queries/{query_id}/result", result, methods=["GET"]),
-        Route("/monitoring/queries/{query_id}", monitoring, methods=["GET"]),
+        Route("/session/v1/login-request", _guarded(login), methods=["POST"]),
+        Route("/session/token-request", _guarded(renew), methods=["POST"]),
+        Route("/session/heartbeat", _guarded(heartbeat), methods=["POST"]),
+        Route("/session", _guarded(close), methods=["POST", "DELETE"]),
+        Route("/queries/v1/query-request", _guarded(query), methods=["POST"]),
+        Route("/queries/v1/abort-request", _guarded(abort), methods=["POST"]),
+        Route("/queries/{query_id}/result", _guarded(result), methods=["GET"]),
+        Route("/monitoring/queries/{query_id}", _guarded(monitoring), methods=["GET"]),
         # driver 5.2 writes the path with two slashes
-        Route("/monitoring/queries//{query_id}", monitoring, methods=["GET"]),
-        Route("/telemetry/send", accepted, methods=["POST"]),
-        Route("/telemetry/send/sessionless", accepted, methods=["POST"]),
-        Route("/_emulator/reset", reset, methods=["POST"]),
-        Route("/_storage/{key}/{path:path}", blob, methods=["PUT", "GET", "HEAD"]),
+        Route("/monitoring/queries//{query_id}", _guarded(monitoring), methods=["GET"]),
+        Route("/telemetry/send", _guarded(accepted), methods=["POST"]),
+        Route("/telemetry/send/sessionless", _guarded(accepted), methods=["POST"]),
+        Route("/_emulator/reset", _guarded(reset), methods=["POST"]),
+        Route("/_emulator/faults", _guarded(faults), methods=["POST"]),
+        Route("/_emulator/release", _guarded(release), methods=["POST"]),
+        Route("/_emulator/log", _guarded(log), methods=["GET"]),
+        Route("/_emulator/warehouse", _guarded(warehouse), methods=["POST"]),
+        Route("/_storage/{key}/{path:path}", _guarded(blob), methods=["PUT", "GET", "HEAD"]),
     ]
     app = Starlette(routes=routes)
     app.state.account = Account(folder)
-    return app
+    return FaultyTransport(app)
+
+
+def _guarded(endpoint: Endpoint) -> Endpoint:
+    """The endpoint, its own defects answered as failures: on a 500 the drivers would retry for minutes."""
+
+    async def guarded(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception as error:
+            _account(request).faults.note_defect(error)
+            message = f"The emulator failed: {type(error).__name__}: {error}"
+            return JSONResponse({"data": None, "code": str(NOT_EMULATED), "message": message, "success": False})
+
+    return guarded
 
 
 def _account(request: Request) -> Account:
@@ -120,7 +148,11 @@ async def query(request: Request) -> Response:
         return _refused(error)
     server = f"{request.url.scheme}://{request.url.netloc}"
     request_id = request.query_params.get("requestId", "")
-    submitted = _account(request).queries.submit(session, request_id, await _json(request), server)
+    scope = request.scope
+    submitted = _account(request).queries.submit(
+        session, request_id, await _json(request), server, delay=scope.get("emulator.delay"), error=scope.get("emulator.error")
+    )
+    scope["emulator.query_id"] = submitted.query_id
     if submitted.is_async:
         return JSONResponse(_account(request).queries.answer(submitted))
     return await _finished(request, submitted)
@@ -140,9 +172,18 @@ async def result(request: Request) -> Response:
 
 async def _finished(request: Request, submitted: Query) -> Response:
     account = _account(request)
-    deadline = asyncio.get_running_loop().time() + account.settings.in_progress_after
-    while not submitted.done.is_set() and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.002 if submitted.started > deadline else 0.01)
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def wake() -> None:
+        # the client may have gone, and its event loop with it
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(ended.set)
+
+    submitted.on_done.append(wake)
+    if not submitted.done.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), account.settings.in_progress_after)
     return JSONResponse(account.queries.answer(submitted))
 
 
@@ -183,6 +224,36 @@ async def reset(request: Request) -> Response:
     body = await _json(request)
     body["accounts"] = tuple(body.get("accounts", ()))
     await run_in_threadpool(_account(request).reset, Settings(**body))
+    return _success()
+
+
+async def faults(request: Request) -> Response:
+    """Replace the faults; the body is a list of rules."""
+    body = json.loads(await request.body() or b"[]")
+    try:
+        _account(request).faults.set_rules([Rule(**rule) for rule in body])
+    except (TypeError, ValueError) as error:
+        return JSONResponse({"data": None, "message": str(error), "success": False}, 400)
+    return _success()
+
+
+async def release(request: Request) -> Response:
+    """Let go every request and query that a fault holds."""
+    _account(request).faults.release()
+    return _success()
+
+
+async def log(request: Request) -> Response:
+    """Every request since the last reset."""
+    return _success(_account(request).faults.log)
+
+
+async def warehouse(request: Request) -> Response:
+    """Change a warehouse: name, and of state, size, auto_resume, auto_suspend what differs."""
+    body = await _json(request)
+    found = _account(request).warehouses.by_name.setdefault(body["name"], Warehouse(body["name"]))
+    for key in ("state", "size", "auto_resume", "auto_suspend"):
+        setattr(found, key, body.get(key, getattr(found, key)))
     return _success()
 
 

@@ -46,6 +46,30 @@ class EmulatorControl:
         """
         self._post("reset", settings)
 
+    def faults(self, *rules: dict[str, Any]) -> None:
+        """Replace the faults in force, and let go what the old ones held.
+
+        :param rules: fields of `faults.Rule`, for instance `{"endpoint": "put", "action": "status", "status": 503}`.
+        """
+        self._post("faults", rules)
+
+    def release(self) -> None:
+        """Let go every request and query that a fault holds."""
+        self._post("release", {})
+
+    def log(self, endpoint: str | None = None) -> list[dict[str, Any]]:
+        """The requests since the last reset, in order: time, endpoint, path, session, sql, query_id, status, bytes_in, bytes_out."""
+        entries: list[dict[str, Any]] = self._get("log")
+        return [e for e in entries if endpoint in (None, e["endpoint"])]
+
+    def statements(self) -> list[str]:
+        """The SQL that arrived since the last reset, a retry again."""
+        return [e["sql"] for e in self.log("query")]
+
+    def warehouse(self, name: str = "COMPUTE_WH", **changes: Any) -> None:
+        """Create or change a warehouse: `state`, `size`, `auto_resume`, `auto_suspend`."""
+        self._post("warehouse", {"name": name, **changes})
+
     def _post(self, path: str, body: object) -> Any:
         request = urllib.request.Request(
             f"{self.url}/_emulator/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}

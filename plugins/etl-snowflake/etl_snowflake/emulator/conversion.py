@@ -134,11 +134,16 @@ def _binary(source: str, fmt: str) -> str:
     return f"CASE WHEN regexp_full_match({source}, '([0-9A-Fa-f]{{2}})*') THEN unhex({source}) END"
 
 
-def refusal(text: str | None, column: Column) -> tuple[int, str, str]:
-    """Number, SQL state and text of the error of a value that the column does not take."""
+def refusal(text: str | None, column: Column, *, by_select: bool = False) -> tuple[int, str, str]:
+    """Number, SQL state and text of the error of a value that the column does not take.
+
+    :param by_select: whether the value comes of a COPY's SELECT, for which a long text is worded otherwise.
+    """
     kind = column.kind.upper()
     if text is None:
         return 100072, "22000", "NULL result in a non-nullable column"
+    if kind.startswith("VARCHAR") and not by_select:
+        return 100074, "54000", f"User character length limit ({column.length}) exceeded by string '{text}'"
     if kind.startswith("VARCHAR"):
         return 100078, "22000", f"String '{text}' is too long and would be truncated"
     if kind == "BOOLEAN":

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,11 @@ _ADVICE = (
     "\n  If you would like to continue loading when an error is encountered, use other values such as 'SKIP_FILE' or 'CONTINUE' "
     "for the ON_ERROR option. For more information on loading options, please run 'info loading_data' in a SQL client."
 )
+_CONCURRENTLY = (
+    " If you are running a copy command, please make sure files are not deleted when they are being loaded or files are not "
+    "being loaded into two different tables concurrently with auto purge option."
+)
+_CAUSES = " There are several potential causes. The file might not exist. The required credentials may be missing or invalid."
 _COLUMNS = (
     "file",
     "status",
@@ -67,6 +71,7 @@ class _Job:
     table: Name
     stage: Stage
     files: tuple[StagedFile, ...]
+    missing: tuple[str, ...]
     fmt: FileFormat
     target: Target
 
@@ -107,31 +112,29 @@ def _resolve(account: "Account", query: "Query", parsed: CopyStatement) -> _Job:
         )
     options = parsed.options.get("FILE_FORMAT")
     fmt = resolve(account, session, options if isinstance(options, dict) else stage.options)
-    return _Job(parsed, query, table, stage, tuple(_select_files(stage, parsed)), fmt, _target(query, table, parsed))
+    files, missing = _select_files(stage, parsed)
+    if missing and parsed.on_error == "ABORT_STATEMENT":
+        raise SnowflakeError(_not_found(stage, missing[0]) + _CONCURRENTLY, 91016, "22000")
+    return _Job(parsed, query, table, stage, tuple(files), tuple(missing), fmt, _target(query, table, parsed))
 
 
-def _select_files(stage: Stage, parsed: CopyStatement) -> Iterator[StagedFile]:
+def _select_files(stage: Stage, parsed: CopyStatement) -> tuple[list[StagedFile], list[str]]:
+    """The files that the statement means, and the names in FILES that the stage does not hold. FILES outranks PATTERN."""
     path = parsed.stage.path
     names = parsed.options["FILES"]
-    if names:
+    if isinstance(names, tuple) and names:
         folder = f"{path.rstrip('/')}/" if path else ""
-        for name in names:  # type: ignore[attr-defined]
-            staged = stage.files.get(folder + name)
-            if staged is None:
-                raise SnowflakeError(
-                    f"Remote file '{stage.prefix}{folder}{name}' was not found. There are several potential causes. "
-                    "The file might not exist. The required credentials may be missing or invalid. If you are running a copy "
-                    "command, please make sure files are not deleted when they are being loaded or files are not being loaded "
-                    "into two different tables concurrently with auto purge option.",
-                    91016,
-                    "22000",
-                )
-            yield staged
-        return
+        wanted = list(dict.fromkeys(folder + name for name in names))
+        return [stage.files[p] for p in wanted if p in stage.files], [p for p in wanted if p not in stage.files]
     pattern = parsed.options.get("PATTERN")
-    for staged in files_below(stage, path):
-        if pattern is None or re.fullmatch(str(pattern), staged.path) or re.fullmatch(str(pattern), stage.prefix + staged.path):
-            yield staged
+    found = files_below(stage, path)
+    if pattern is not None:
+        found = [f for f in found if re.fullmatch(str(pattern), f.path) or re.fullmatch(str(pattern), stage.prefix + f.path)]
+    return found, []
+
+
+def _not_found(stage: Stage, path: str) -> str:
+    return f"Remote file '@{stage.prefix or stage.name[2] + '/'}{path}' was not found."
 
 
 def table_columns(duck: duckdb.DuckDBPyConnection, table: Name) -> list[tuple[Column, bool]]:
@@ -171,7 +174,8 @@ def _target(query: "Query", table: Name, parsed: CopyStatement) -> Target:
                 f"SQL compilation error:\nInsert value list does not match column list expecting {len(columns)} but got {count}", 2020, "21S01"
             )
     truncate = bool(parsed.options.get("TRUNCATECOLUMNS")) or parsed.options.get("ENFORCE_LENGTH") is False
-    return Target(table=table[2], columns=columns, select=select, width=parsed.width, missing_required=missing, truncate=truncate)
+    counted = not parsed.columns and select is None
+    return Target(table=table[2], columns=columns, counts_fields=counted, select=select, width=parsed.width, missing_required=missing, truncate=truncate)
 
 
 def _translate(query: "Query", select: str) -> tuple[str, int]:
@@ -203,7 +207,7 @@ def _within(files: list[StagedFile], limit: int) -> list[StagedFile]:
 
 def _parse(account: "Account", job: _Job, staged: StagedFile) -> ParsedFile:
     job.query.check()
-    name = job.display(staged)
+    name = staged.path
     try:
         data = plain_text(staged.read(), name, job.fmt)
     except ValueError as error:
@@ -222,7 +226,7 @@ def _load(account: "Account", job: _Job, files: list[StagedFile]) -> list[tuple[
     if session.in_transaction and strict:
         # a failed insert would abort the session's transaction in DuckDB, so the errors are found before the first
         for staged in files:
-            _abort_on_error(_parse(account, job, staged), job.display(staged))
+            _abort_on_error(_parse(account, job, staged), staged.path)
     own = not session.in_transaction
     if own:
         session.duck.begin()
@@ -231,7 +235,7 @@ def _load(account: "Account", job: _Job, files: list[StagedFile]) -> list[tuple[
         for staged in files:
             parsed = _parse(account, job, staged)
             if strict:
-                _abort_on_error(parsed, job.display(staged))
+                _abort_on_error(parsed, staged.path)
             status = _status(job, parsed)
             if status != "LOAD_FAILED":
                 _insert(session.duck, job, parsed.table)
@@ -263,21 +267,26 @@ def _abort_on_error(parsed: ParsedFile, name: str) -> None:
 
 
 def _located(error: RowError, name: str) -> str:
-    row = f"Row {error.row} starts at line {error.start_line}" if error.is_structural else f"Row {error.row}"
+    row = f"Row {error.row}" if error.line == error.start_line else f"Row {error.row} starts at line {error.start_line}"
     return f"{error.message}\n  File '{name}', line {error.line}, character {error.character}\n  {row}, column {error.column}"
 
 
 def _status(job: _Job, parsed: ParsedFile) -> str:
-    if not parsed.errors:
-        return "LOADED"
-    if job.statement.on_error == "CONTINUE":
-        return "PARTIALLY_LOADED" if parsed.table.num_rows else "LOAD_FAILED"
-    allowed = re.fullmatch(r"SKIP_FILE(?:_(\d+)(%?))?", job.statement.on_error)
-    if allowed is None or allowed[1] is None:
-        return "LOAD_FAILED"
     bad = parsed.rows - parsed.table.num_rows
-    most = int(allowed[1]) * parsed.rows / 100 if allowed[2] else int(allowed[1])
-    return "PARTIALLY_LOADED" if bad < most else "LOAD_FAILED"
+    dropped = job.statement.on_error.startswith("SKIP_FILE") and bad >= _error_limit(job, parsed)
+    if dropped or (bad and parsed.table.num_rows == 0):
+        return "LOAD_FAILED"
+    return "PARTIALLY_LOADED" if bad else "LOADED"
+
+
+def _error_limit(job: _Job, parsed: ParsedFile) -> int:
+    """How many bad rows a file may hold: from there on it is skipped."""
+    if job.statement.on_error == "CONTINUE":
+        return max(parsed.rows, 1)
+    allowed = re.fullmatch(r"SKIP_FILE_(\d+)(%?)", job.statement.on_error)
+    if allowed is None:
+        return 1
+    return max(1, int(allowed[1]) * parsed.rows // 100) if allowed[2] else int(allowed[1])
 
 
 def _report(account: "Account", job: _Job, files: list[StagedFile], outcomes: list[tuple[ParsedFile, str]]) -> Result:
@@ -291,12 +300,19 @@ def _report(account: "Account", job: _Job, files: list[StagedFile], outcomes: li
         for staged, (_, status) in zip(files, outcomes, strict=True):
             if status == "LOADED":
                 account.stages.remove(job.stage, staged.path)
-    shown = [(job.display(staged), parsed, status) for staged, (parsed, status) in zip(files, outcomes, strict=True)]
+    shown = [_row(job, job.display(staged), parsed, status) for staged, (parsed, status) in zip(files, outcomes, strict=True)]
     if job.statement.options.get("RETURN_FAILED_ONLY"):
-        shown = [s for s in shown if s[2] != "LOADED"]
-    if not files:
+        shown = [row for row in shown if row[1] != "LOADED"]
+    elif job.statement.options["FILES"]:
+        # a file that the statement names is answered for, even when the load metadata knows it
+        skipped = [f for f in job.files if f not in files]
+        shown += [[job.display(f), "LOAD_SKIPPED", 0, 0, 1, 1, "File was loaded before.", None, None, None] for f in skipped]
+    for path in job.missing:
+        message = _not_found(job.stage, path) + _CAUSES + _CONCURRENTLY
+        shown.append([job.stage.prefix + path, "LOAD_FAILED", 0, 0, 1, 1, message, None, None, None])
+    if not shown and not files:
         return rows(["status"], [["Copy executed with 0 files processed."]], COPY)
-    return rows(_COLUMNS, [_row(job, *s) for s in shown], COPY)
+    return rows(_COLUMNS, shown, COPY)
 
 
 def _row(job: _Job, name: str, parsed: ParsedFile, status: str) -> list[object]:
@@ -314,10 +330,6 @@ def _row(job: _Job, name: str, parsed: ParsedFile, status: str) -> list[object]:
         first and first.character,
         first and first.column,
     ]
-
-
-def _error_limit(job: _Job, parsed: ParsedFile) -> int:
-    return max(parsed.rows, 1) if job.statement.on_error == "CONTINUE" else 1
 
 
 def _record(job: _Job, staged: StagedFile, parsed: ParsedFile, status: str) -> LoadRecord:
@@ -352,7 +364,7 @@ def _validate(account: "Account", job: _Job) -> Result:
     for staged in job.files:
         parsed = _parse(account, job, staged)
         if wanted:
-            _abort_on_error(parsed, job.display(staged))
+            _abort_on_error(parsed, staged.path)
             sample.append(parsed.table)
         for e in parsed.errors:
             category = "parsing" if e.is_structural else "conversion"

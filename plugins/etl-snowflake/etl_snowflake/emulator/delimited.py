@@ -35,6 +35,8 @@ class Record:
 
     :param row: its number among the data records, from 1.
     :param line: the physical line on which it starts, from 1.
+    :param end: where it ends, before its record delimiter.
+    :param after: where the next line starts, or `end` when the file has none.
     :param error: number, SQL state, text and index of the field of a structural error.
     """
 
@@ -42,6 +44,7 @@ class Record:
     line: int
     fields: list[Field]
     end: Field
+    after: Field
     error: tuple[int, str, str, int] | None = None
 
 
@@ -107,7 +110,7 @@ def read_table(data: bytes, fmt: FileFormat, width: int) -> pa.Table | None:
     names = [f"f{i}" for i in range(width)]
     if not data:
         return pa.table({n: pa.array([], pa.string()) for n in names})
-    if not _is_simple(data, fmt):
+    if not _is_simple(data, fmt) or (width > 1 and not fmt.skip_blank_lines and _has_blank_line(data)):
         return None
     quote = fmt.field_optionally_enclosed_by
     quoted = quote is not None and quote.encode() in data
@@ -150,6 +153,11 @@ def _is_simple(data: bytes, fmt: FileFormat) -> bool:
     if quote is None or quote.encode() not in data:
         return True
     return _quotes_are_regular(data, ord(quote), ord(delimiter or "\x00"))
+
+
+def _has_blank_line(data: bytes) -> bool:
+    """Whether a line is empty, which Arrow would read as a record of nulls."""
+    return data.startswith((b"\n", b"\r\n")) or b"\n\n" in data or b"\n\r\n" in data
 
 
 def _quotes_are_regular(data: bytes, quote: int, delimiter: int) -> bool:
@@ -235,7 +243,8 @@ class CarefulReader:
                 continue
             self._advance(self._record_mark())
             break
-        return Record(row, line, fields, end, error)
+        after = self._here() if self._position < len(self._text) else end
+        return Record(row, line, fields, end, after, error)
 
     def _skip_record(self) -> None:
         while self._position < len(self._text) and not (mark := self._record_mark()):

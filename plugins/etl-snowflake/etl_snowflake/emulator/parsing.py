@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_snowflake.emulator.conversion import Column, convert, literal, null_if, quoted, refusal
-from etl_snowflake.emulator.delimited import CarefulReader, Record, after_header, read_table, record_offsets
+from etl_snowflake.emulator.delimited import CarefulReader, Field, Record, after_header, read_table, record_offsets
 from etl_snowflake.emulator.file_formats import FileFormat
 
 # errors that RETURN_ERRORS and CONTINUE keep the text of
@@ -20,7 +20,7 @@ _MOST_ERRORS = 10_000
 class RowError:
     """A row that could not be loaded, and where in the file.
 
-    :param character: from 1; `offset`: bytes from 0; `row`: among data records, from 1; `start_line`: lines before its record.
+    :param character: from 1; `offset`: bytes from 0; `row`: among data records, from 1; `start_line`: where its record starts, from 1.
     """
 
     message: str
@@ -50,19 +50,25 @@ class ParsedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a COPY fills: the table's name, its columns in the order of the fields, and the SELECT list's SQL if there is one."""
+    """What a COPY fills: the table's name, its columns in the order of the fields, and the SELECT list's SQL if there is one.
+
+    :param counts_fields: whether a record must have as many fields as the table has columns, unless the format says otherwise.
+        A list of columns switches that off, as a SELECT does.
+    """
 
     table: str
     columns: tuple[Column, ...]
+    counts_fields: bool = True
     select: str | None = None
     width: int = 0
     missing_required: tuple[Column, ...] = ()
     truncate: bool = False
 
     def label(self, index: int) -> str:
-        """A column as Snowflake's messages name it: "T"["C":2]."""
-        column = self.columns[min(index, len(self.columns) - 1)]
-        return f'"{self.table}"["{column.name}":{index + 1}]'
+        """A field as Snowflake's messages name it: "T"["C":2], or "T"[3] beyond the last column."""
+        if index >= len(self.columns):
+            return f'"{self.table}"[{index + 1}]'
+        return f'"{self.table}"["{self.columns[index].name}":{index + 1}]'
 
 
 Locate = Callable[[int, int], tuple[int, int, int, int, int]]
@@ -116,27 +122,26 @@ def _locator(content: bytes, fmt: FileFormat, start: int, lines: int) -> Locate:
 
 def _position(record: Record, index: int) -> tuple[int, int, int, int, int]:
     at = record.fields[index] if index < len(record.fields) else record.end
-    return record.row, at.line, at.character, at.offset, record.line - 1
+    return record.row, at.line, at.character, at.offset, record.line
 
 
 def _read_carefully(reader: CarefulReader, fmt: FileFormat, target: Target, width: int) -> tuple[pa.Table, Locate, list[RowError], int]:
     kept: list[Record] = []
     errors: list[RowError] = []
     rows = 0
-    strict = fmt.error_on_column_count_mismatch and target.select is None
+    strict = fmt.error_on_column_count_mismatch and target.counts_fields
     for record in reader:
         rows += 1
-        problem = record.error
-        if problem is None and strict and len(record.fields) != width:
-            message = (
-                f"Number of columns in file ({len(record.fields)}) does not match that of the corresponding table ({width}), "
-                "use file format option error_on_column_count_mismatch=false to ignore this error"
-            )
-            problem = (100080, "22000", message, min(len(record.fields), width))
-        if problem is None:
+        error = None
+        if record.error is not None:
+            errno, sqlstate, message, index = record.error
+            error = _structural(record, errno, message, record.end, target.label(index))
+        elif strict and len(record.fields) != width:
+            error = _wrong_count(record, fmt, target)
+        if error is None:
             kept.append(record)
         elif len(errors) < _MOST_ERRORS:
-            errors.append(_structural(record, problem, target))
+            errors.append(error)
     columns = [[r.fields[i].text if i < len(r.fields) else None for r in kept] for i in range(width)]
     table = pa.table({f"f{i}": pa.array(c, pa.string()) for i, c in enumerate(columns)})
     if not columns:
@@ -148,15 +153,34 @@ def _read_carefully(reader: CarefulReader, fmt: FileFormat, target: Target, widt
     return table, locate, errors, rows
 
 
-def _structural(record: Record, problem: tuple[int, str, str, int], target: Target) -> RowError:
-    errno, sqlstate, message, index = problem
-    row, line, character, offset, start_line = _position(record, index)
-    if errno in (100065, 100066):
-        line, character, offset = record.end.line, record.end.character, record.end.offset
-    label = target.label(min(index, max(len(target.columns) - 1, 0)))
+def _wrong_count(record: Record, fmt: FileFormat, target: Target) -> RowError:
+    """The error of a record with too many or too few fields, which is worded by whether it is the file's first."""
+    found, expected = len(record.fields), len(target.columns)
+    if record.row == 1:
+        message = (
+            f"Number of columns in file ({found}) does not match that of the corresponding table ({expected}), "
+            "use file format option error_on_column_count_mismatch=false to ignore this error"
+        )
+        return _structural(record, 100080, message, record.after, target.label(found - 1))
+    if found > expected:
+        delimiter = fmt.field_delimiter or ""
+        message = f"Field delimiter '{delimiter}' found while expecting record delimiter '{_visible(fmt.record_delimiter)}'"
+        extra = record.fields[expected]
+        size = len(delimiter)
+        at = Field(None, extra.line, extra.character - size, extra.offset - len(delimiter.encode()))
+        return _structural(record, 100016, message, at, target.label(expected - 1))
+    label = target.label(found)
+    return _structural(record, 100068, f"End of record reached while expected to parse column '{label}'", record.end, label)
+
+
+def _visible(delimiter: str | None) -> str:
+    return (delimiter or "\n").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
+
+
+def _structural(record: Record, errno: int, message: str, at: Field, column: str) -> RowError:
     return RowError(
-        message=message, errno=errno, sqlstate=sqlstate, line=line, character=character, offset=offset,
-        row=row, start_line=start_line, column=label, is_structural=True,
+        message=message, errno=errno, sqlstate="22000", line=at.line, character=at.character, offset=at.offset,
+        row=record.row, start_line=record.line, column=column, is_structural=True,
     )  # fmt: skip
 
 
@@ -219,7 +243,7 @@ def _split(texts: pa.Table, converted: pa.Table, target: Target, locate: Locate)
     for row, i in sorted(bad):
         column = target.columns[i] if i < len(target.columns) else target.missing_required[0]
         text = texts.column(i)[row].as_py() if i < len(target.columns) else None
-        errno, sqlstate, message = refusal(None if text is None else str(text), column)
+        errno, sqlstate, message = refusal(None if text is None else str(text), column, by_select=target.select is not None)
         number, line, character, offset, start_line = locate(row, i)
         label = f'"{target.table}"["{column.name}":{column.position}]'
         errors.append(

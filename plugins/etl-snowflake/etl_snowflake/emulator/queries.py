@@ -3,6 +3,7 @@
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -34,9 +35,12 @@ class Query:
     result: Result | None = None
     error: SnowflakeError | None = None
     query_tag: str = ""
+    delay: float | None = None
+    planned_error: SnowflakeError | None = None
     cancelled: SnowflakeError | None = None
     running: bool = False
     done: threading.Event = field(default_factory=threading.Event)
+    on_done: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def status(self) -> str:
@@ -44,6 +48,13 @@ class Query:
         if not self.done.is_set():
             return "RUNNING"
         return "SUCCESS" if self.error is None else "FAILED_WITH_ERROR"
+
+    def finish(self) -> None:
+        """Tell everyone who waits that the query ended."""
+        self.ended = time.time()
+        self.done.set()
+        for callback in list(self.on_done):
+            callback()
 
     def check(self) -> None:
         """Stop here when the query was cancelled.
@@ -68,8 +79,21 @@ class Queries:
         self.by_id: dict[str, Query] = {}
         self._by_request: dict[str, Query] = {}
 
-    def submit(self, session: "Session", request_id: str, body: dict[str, Any], server: str) -> Query:
-        """Start a statement, or find the one that this request id started before."""
+    def submit(
+        self,
+        session: "Session",
+        request_id: str,
+        body: dict[str, Any],
+        server: str,
+        *,
+        delay: float | None = None,
+        error: SnowflakeError | None = None,
+    ) -> Query:
+        """Start a statement, or find the one that this request id started before.
+
+        :param delay: seconds to hold the statement back.
+        :param error: what it fails with instead of running.
+        """
         with self._lock:
             known = self._by_request.get(request_id)
             if known is not None:
@@ -83,6 +107,8 @@ class Queries:
                 bool(body.get("describeOnly")),
                 server,
                 is_async=bool(body.get("asyncExec")),
+                delay=delay,
+                planned_error=error,
                 query_tag=str(parameters.get("QUERY_TAG") or session.parameters.get("QUERY_TAG", "")),
             )
             self.by_id[query.query_id] = query
@@ -114,8 +140,7 @@ class Queries:
         finally:
             if timer is not None:
                 timer.cancel()
-            query.ended = time.time()
-            query.done.set()
+            query.finish()
 
     def _start_timer(self, query: Query, parameters: dict[str, Any]) -> threading.Timer | None:
         value = parameters.get("STATEMENT_TIMEOUT_IN_SECONDS") or query.session.parameters.get("STATEMENT_TIMEOUT_IN_SECONDS")
