@@ -103,6 +103,6 @@ def _as(kind: Kind, value: Any) -> Any:
             return float(value)
         case Kind.TIMESTAMPTZ if isinstance(value, datetime):
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        case Kind.VARCHAR if isinstance(value, Decimal):
+        case Kind.VARCHAR if not isinstance(value, str):
             return int(value)
     return value

@@ -30,7 +30,11 @@ _SETTINGS = {
     "paramstyle": "qmark",
 }
 # 5.x gives up a PUT after 2.6 s by default.
-_NEW_LINE = {"put_get_max_attempts": 12, "retry_backoff_cap_ms": 8_000}
+_NEW_LINE = {
+    "put_get_max_attempts": 12,
+    "retry_backoff_cap_ms": 8_000,
+    "enable_server_session_keep_alive_auto_detection": False,
+}
 
 
 class StatementFailed(RunFailed):

@@ -106,7 +106,7 @@ class TableColumn:
         """The nearest type that every warehouse has; text for what has no like."""
         if number := _NUMBER.fullmatch(self.type):
             digits, scale = int(number[1]), int(number[2])
-            text = "bigint" if scale == 0 and digits <= 18 else f"decimal({digits},{scale})"
+            text = "bigint" if scale == 0 and digits <= 19 else f"decimal({digits},{scale})"
         else:
             text = _DESCRIBED.get(self.type, "varchar")
         return Column(name=self.name, type=ColumnType.parse(text), required=self.required, declared=True)

@@ -1,12 +1,20 @@
 """An emulator in a process of its own, one for the test session, emptied for each test."""
 
+import json
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from etl_snowflake.emulator.control import EmulatorControl, running_emulator
+
+# The driver looks for its folder when it is imported.
+HOME = Path(tempfile.mkdtemp(prefix="etl-snowflake-home-"))
+os.environ["SNOWFLAKE_HOME"] = str(HOME)
 
 connector = pytest.importorskip("snowflake.connector")
 
@@ -58,3 +66,22 @@ def raises_snowflake() -> Callable[[int], Any]:
         assert caught.value.errno == errno, str(caught.value)
 
     return expect
+
+
+@pytest.fixture
+def target(emulator: EmulatorControl) -> str:
+    """The URL of a target: a connection of Snowflake's own connections.toml that leads to the emulator."""
+    write_connections(test=emulator.connection())
+    return "snowflake:test"
+
+
+def write_connections(**connections: dict[str, object]) -> None:
+    """Write the file that the driver reads connections from."""
+    path = HOME / "connections.toml"
+    path.touch(0o600)
+    path.write_text(
+        "".join(
+            f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+            for name, settings in connections.items()
+        )
+    )

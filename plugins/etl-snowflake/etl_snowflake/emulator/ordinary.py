@@ -1,5 +1,6 @@
 """Ordinary SQL, executed by fakesnow over DuckDB."""
 
+import re
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from etl_snowflake.emulator.queries import Query
     from etl_snowflake.emulator.sessions import Session
 
+_OCTET_LENGTH = re.compile(r"\bOCTET_LENGTH\s*\(", re.IGNORECASE)
 _WRITING = ("INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE")
 _KEPT_RESULTS = 50
 
@@ -60,7 +62,8 @@ def _run(cursor: FakeSnowflakeCursor, query: "Query") -> Result:
     single, batch = _bindings(query.bindings or {})
     affected = 0
     for binds in [single] if batch is None else batch:
-        cursor.execute(query.sql, binding_params=binds, server=True)
+        # DuckDB's function of that name takes only binary values.
+        cursor.execute(_OCTET_LENGTH.sub("STRLEN(", query.sql), binding_params=binds, server=True)
         affected += cursor.rowcount or 0
     if batch is not None and kind in DML_TYPE_IDS:
         return rows([("number of rows inserted", "fixed")], [[affected]], kind)

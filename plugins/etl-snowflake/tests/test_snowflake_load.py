@@ -1,0 +1,192 @@
+"""Whole loads into the emulator, by the real driver over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from etl_snowflake.emulator.control import EmulatorControl
+
+from etl_framework import Refused, Status, UsageError, load, resume, validate
+
+HEADER = "id,day,amount,name\n"
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def ask(connect: Callable[..., Any]) -> Ask:
+    """Ask the emulator by a connection of one's own."""
+    cursor = connect().cursor()
+
+    def rows(sql: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in cursor.execute(sql).fetchall()]
+
+    return rows
+
+
+def write(name: str, *rows: str, header: str = HEADER) -> Path:
+    path = Path(name)
+    path.write_text(header + "".join(row + "\n" for row in rows))
+    return path
+
+
+def month(*days: int, amount: str = "1.5") -> list[str]:
+    return [f"{day},2024-01-{day:02},{amount},n{day}" for day in days]
+
+
+def left_behind(ask: Ask) -> tuple[list[tuple[Any, ...]], list[str]]:
+    """Staged files, and tables other than the loaded one."""
+    tables = [row[0] for row in ask("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'PUBLIC'")]
+    return ask("LIST @_ETL_STAGE"), [name for name in tables if name.startswith("_ETL_LANDING")]
+
+
+def test_a_file_becomes_a_table_reconciled_and_nothing_is_left_behind(target: str, ask: Ask) -> None:
+    write("sales.csv", *month(1, 2, 3))
+    report = load("sales.csv", target=target)
+    assert (report.status, report.rows_loaded, report.differences) == (Status.DONE, 3, ())
+    assert ask("SELECT * FROM SALES ORDER BY ID") == [
+        (number, date(2024, 1, number), 1.5, f"n{number}") for number in (1, 2, 3)
+    ]
+    assert left_behind(ask) == ([], [])
+
+
+def test_many_parts_and_pieces_are_all_copied(target: str, ask: Ask) -> None:
+    write("sales.csv", *(f"{number},2024-01-01,{number}.25,x" for number in range(5000)))
+    report = load("sales.csv", target=target, part_size="16KiB", block_size="8KiB")
+    assert report.parts > 5
+    assert ask("SELECT COUNT(*), SUM(ID), COUNT(DISTINCT ID) FROM SALES") == [(5000, sum(range(5000)), 5000)]
+
+
+def test_nulls_empties_quotes_and_line_breaks_come_through(target: str, ask: Ask) -> None:
+    write("t.csv", 'a,"",1', ',"x ""y"", z",', '"line\nbreak",ü,3', header="a,b,n\n")
+    load("t.csv", target=target, columns={"a": "varchar", "b": "varchar", "n": "bigint"})
+    rows = sorted(ask("SELECT A, B, N FROM T"), key=str)
+    assert rows == sorted([("a", "", 1), (None, 'x "y", z', None), ("line\nbreak", "ü", 3)], key=str)
+
+
+def test_declared_formats_and_null_values_are_read_as_the_parser_reads_them(
+    target: str, ask: Ask, folder: Path
+) -> None:
+    Path("etl.toml").write_text(
+        f"""
+[jobs.t]
+source = "t.tsv"
+table = "t"
+target = "{target}"
+columns = {{ d = "date", s = "timestamp", n = "decimal(10,2)", x = "varchar" }}
+[jobs.t.format]
+delimiter = "\\t"
+null_values = ["", "NA"]
+date_format = "%d.%m.%Y"
+timestamp_format = "%d.%m.%Y %H:%M:%S"
+"""
+    )
+    write("t.tsv", "31.12.2023\t01.02.2024 03:04:05\t1.25\tNA", "NA\tNA\tNA\t", header="d\ts\tn\tx\n")
+    from etl_framework import Workspace
+
+    workspace = Workspace.open()
+    workspace.load(workspace.job("t", (), {}))
+    rows = ask("SELECT D, TO_VARCHAR(S, 'YYYY-MM-DD HH24:MI:SS'), N, X FROM T ORDER BY D")
+    assert [(row[0], row[1], None if row[2] is None else float(row[2]), row[3]) for row in rows] == [
+        (date(2023, 12, 31), "2024-02-01 03:04:05", 1.25, "NA"),
+        (None, None, None, None),
+    ]
+
+
+def test_the_same_file_again_is_refused_unless_meant(target: str, ask: Ask) -> None:
+    write("sales.csv", *month(1, 2))
+    load("sales.csv", target=target)
+    with pytest.raises(Refused, match=r"already holds sales\.csv"):
+        load("sales.csv", target=target)
+    load("sales.csv", target=target, again=True)
+    assert ask("SELECT COUNT(*) FROM SALES") == [(4,)]
+
+
+def test_replace_leaves_only_the_new_rows(target: str, ask: Ask) -> None:
+    load(write("a.csv", *month(1, 2)), target=target, table="t")
+    report = load(write("b.csv", *month(3)), target=target, table="t", mode="replace")
+    assert report.rows_deleted == 2
+    assert ask("SELECT ID FROM T") == [(3,)]
+
+
+def test_replacing_a_period_twice_leaves_it_once(target: str, ask: Ask) -> None:
+    settings = {"target": target, "table": "t", "mode": "replace-period", "date_column": "day", "period": "2024-01"}
+    load(write("a.csv", *month(1, 2), "9,2024-02-01,1,x"), target=target, table="t")
+    for amount in ("1", "7"):
+        load(write("b.csv", *month(1, 2, 3, amount=amount)), **settings)
+    assert ask("SELECT ID, AMOUNT FROM T ORDER BY ID") == [(1, 7.0), (2, 7.0), (3, 7.0), (9, 1.0)]
+
+
+def test_merge_replaces_rows_of_the_same_keys(target: str, ask: Ask) -> None:
+    load(write("a.csv", *month(1, 2)), target=target, table="t")
+    load(write("b.csv", *month(2, 3, amount="9")), target=target, table="t", mode="merge", keys=["id"])
+    assert ask("SELECT ID, AMOUNT FROM T ORDER BY ID") == [(1, 1.5), (2, 9.0), (3, 9.0)]
+
+
+def test_keys_that_rows_share_are_refused_and_the_table_stays(target: str, ask: Ask) -> None:
+    load(write("a.csv", *month(1)), target=target, table="t")
+    with pytest.raises(Refused, match=r"share a key \(id\): 2 in 2 rows"):
+        load(write("b.csv", *month(2, 2)), target=target, table="t", mode="merge", keys=["id"])
+    assert ask("SELECT ID FROM T") == [(1,)]
+    assert left_behind(ask) == ([], [])
+
+
+def test_columns_that_do_not_fit_are_refused_with_the_differences(target: str, ask: Ask) -> None:
+    ask("CREATE TABLE T (ID NUMBER(4,0), OTHER VARCHAR NOT NULL)")
+    with pytest.raises(Refused, match=r"Column 'day' of the sources is not in the table.*Column 'OTHER' of the table"):
+        load(write("a.csv", *month(1)), target=target, table="t")
+
+
+def test_columns_are_added_where_the_job_allows_it(target: str, ask: Ask) -> None:
+    ask("CREATE TABLE T (ID NUMBER(19,0))")
+    Path("etl.toml").write_text(
+        f'[jobs.t]\nsource = "a.csv"\ntable = "t"\ntarget = "{target}"\nsnowflake = {{ evolve = "add-columns" }}\n'
+    )
+    write("a.csv", *month(1))
+    from etl_framework import Workspace
+
+    workspace = Workspace.open()
+    workspace.load(workspace.job("t", (), {}))
+    assert ask("SELECT ID, NAME FROM T") == [(1, "n1")]
+
+
+def test_names_that_need_quotes_stay_what_they_are(target: str, ask: Ask) -> None:
+    header = '"or""der","a b","x;--","Straße","select"\n'
+    load(write("t.csv", "1,2,3,4,5", header=header), target=target, table='"my ""odd"" table; --"')
+    assert ask(
+        'SELECT "or""der", "a b", "x;--", "Straße", SELECT_ FROM (SELECT *, "SELECT" AS SELECT_ FROM "my ""odd"" table; --")'
+    ) == [(1, 2, 3, 4, 5)]
+
+
+@pytest.mark.parametrize("name", ["a b.csv", "it's.csv", "[x]*?.csv", "line\nbreak.csv", "über.csv"])
+def test_files_may_have_any_name(target: str, ask: Ask, name: str) -> None:
+    load(write(name, *month(1)), target=target, table="t")
+    assert ask("SELECT ID FROM T") == [(1,)]
+
+
+def test_a_wrong_option_of_the_target_is_named(target: str) -> None:
+    write("a.csv", *month(1))
+    with pytest.raises(UsageError, match="no option 'pasword'"):
+        load("a.csv", target="snowflake:test?pasword=x")
+
+
+def test_validating_needs_no_account() -> None:
+    assert validate(write("a.csv", *month(1)), target="snowflake:nowhere").passed
+
+
+def test_a_statement_of_a_run_is_tagged_with_its_id(target: str, emulator: EmulatorControl) -> None:
+    write("a.csv", *month(1))
+    report = load("a.csv", target=target)
+    assert report.status is Status.DONE
+    assert resume() is None
