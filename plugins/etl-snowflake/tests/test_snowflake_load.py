@@ -164,9 +164,8 @@ def test_columns_are_added_where_the_job_allows_it(target: str, ask: Ask) -> Non
 def test_names_that_need_quotes_stay_what_they_are(target: str, ask: Ask) -> None:
     header = '"or""der","a b","x;--","Straße","select"\n'
     load(write("t.csv", "1,2,3,4,5", header=header), target=target, table='"my ""odd"" table; --"')
-    assert ask(
-        'SELECT "or""der", "a b", "x;--", "Straße", SELECT_ FROM (SELECT *, "SELECT" AS SELECT_ FROM "my ""odd"" table; --")'
-    ) == [(1, 2, 3, 4, 5)]
+    found = ask('SELECT "or""der", "a b", "x;--", "Straße", "SELECT" FROM "my ""odd"" table; --"')
+    assert found == [(1, 2, 3, 4, 5)]
 
 
 @pytest.mark.parametrize("name", ["a b.csv", "it's.csv", "[x]*?.csv", "line\nbreak.csv", "über.csv"])

@@ -1,0 +1,119 @@
+"""What a load survives, and how it says what it does not: faults of the network, of the stage and of the account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from etl_snowflake.emulator.control import EmulatorControl
+
+from etl_framework import ConnectError, EtlError, ExitCode, RunFailed, Status, load, resume
+
+ROWS = 4000
+SETTINGS = {"part_size": "16KiB", "block_size": "8KiB", "table": "t"}
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture(autouse=True)
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of several parts, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    path = Path("sales.csv")
+    path.write_text("id,name\n" + "".join(f"{number},n{number}\n" for number in range(ROWS)))
+    return path
+
+
+@pytest.fixture
+def ask(connect: Callable[..., Any]) -> Ask:
+    cursor = connect().cursor()
+    return lambda sql: [tuple(row) for row in cursor.execute(sql).fetchall()]
+
+
+def assert_exact(ask: Ask) -> None:
+    """The table holds the file, once, and nothing else is left in the account."""
+    assert ask("SELECT COUNT(*), COUNT(DISTINCT ID), SUM(ID) FROM T") == [(ROWS, ROWS, sum(range(ROWS)))]
+    assert ask("LIST @_ETL_STAGE") == []
+    assert not ask("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_NAME LIKE '\\\\_ETL\\\\_LANDING%'")
+
+
+BROKEN_UPLOADS: dict[str, dict[str, Any]] = {
+    "answers 503": {"action": "status", "status": 503, "count": 2},
+    "reset before the body": {"action": "reset"},
+    "reset within the body": {"action": "reset_body"},
+    "success reported, nothing stored": {"action": "store_nothing", "count": 2},
+    "success reported, half stored": {"action": "store_half", "count": 2},
+    "expired stage token": {"action": "stage_token_expired", "status": 403},
+    "answer lost": {"action": "lose_answer"},
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN_UPLOADS)
+def test_an_upload_that_goes_wrong_is_done_again(target: str, emulator: EmulatorControl, ask: Ask, fault: str) -> None:
+    emulator.faults({"endpoint": "put", "nth": 2, **BROKEN_UPLOADS[fault]})
+    assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
+    assert_exact(ask)
+
+
+@pytest.mark.parametrize("async_above_mb", [0, 1000], ids=["asked for", "waited for"])
+@pytest.mark.parametrize("action", ["lose_answer", "kill_session"])
+def test_a_copy_whose_answer_is_lost_counts_once(
+    target: str, emulator: EmulatorControl, ask: Ask, action: str, async_above_mb: int
+) -> None:
+    Path("etl.toml").write_text(f"[defaults]\nsnowflake = {{ async_above_mb = {async_above_mb} }}\n")
+    emulator.faults({"endpoint": "query", "sql": "^COPY INTO", "action": action, "after": True, "count": 8})
+    report = finished(target)
+    assert report.status is Status.DONE
+    assert_exact(ask)
+
+
+@pytest.mark.parametrize(
+    "sql", ["^BEGIN", "^UPDATE", '^INSERT INTO .*SELECT "', "^INSERT INTO .*_ETL_LOADS", "^COMMIT"]
+)
+@pytest.mark.parametrize("action", ["lose_answer", "kill_session", "session_expired"])
+def test_a_publication_that_is_cut_off_counts_once_or_not_at_all(
+    target: str, emulator: EmulatorControl, ask: Ask, sql: str, action: str
+) -> None:
+    emulator.faults({"endpoint": "query", "sql": sql, "action": action, "after": True, "count": 8})
+    report = finished(target)
+    assert report.status is Status.DONE
+    assert_exact(ask)
+
+
+def finished(target: str) -> Any:
+    """Load, and resume as long as that is advised: what an operator does."""
+    try:
+        return load("sales.csv", target=target, **SETTINGS)
+    except EtlError as error:
+        assert "etl resume" in error.advice, error
+        for _ in range(5):
+            try:
+                return resume()
+            except RunFailed:
+                continue
+        raise
+
+
+def test_a_row_that_snowflake_does_not_take_is_named_by_file_and_line(target: str) -> None:
+    rows = [f"{number},n{number}" for number in range(ROWS)]
+    rows[3210] = '3210,"n" 3210'
+    Path("sales.csv").write_text("id,name\n" + "\n".join(rows) + "\n")
+    with pytest.raises(RunFailed, match=r"sales\.csv, line 3212: Snowflake does not take the row"):
+        load("sales.csv", target=target, **SETTINGS)
+
+
+def test_a_warehouse_that_does_not_resume_is_told_with_what_to_do(target: str, emulator: EmulatorControl) -> None:
+    emulator.warehouse(state="SUSPENDED", auto_resume=False)
+    with pytest.raises(RunFailed) as caught:
+        load("sales.csv", target=target, **SETTINGS)
+    assert "AUTO_RESUME" in caught.value.advice
+
+
+@pytest.mark.parametrize("fault", [{"action": "status", "status": 403}, {"action": "status", "status": 404}])
+def test_a_wrong_account_cannot_be_connected_to(target: str, emulator: EmulatorControl, fault: dict[str, Any]) -> None:
+    emulator.faults({"endpoint": "login", "count": None, **fault})
+    with pytest.raises(ConnectError) as caught:
+        load("sales.csv", target=target, **SETTINGS)
+    assert caught.value.exit_code is ExitCode.CONNECT
