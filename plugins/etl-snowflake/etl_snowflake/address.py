@@ -9,7 +9,7 @@ from etl_framework import UsageError
 
 SCHEME = "snowflake:"
 
-_OPTIONS = ("database", "schema", "warehouse", "role", "stage")
+_OPTIONS = ("database", "schema", "warehouse", "role", "stage", "timeout")
 _EXAMPLE = (
     "Write snowflake:NAME for a connection of Snowflake's connections.toml, snowflake: alone for its default one, "
     "or snowflake:NAME?database=DB&schema=SCHEMA&warehouse=WH&role=ROLE."
@@ -24,6 +24,7 @@ class Address:
     :param database: where tables without a database lie; None for the connection's own, as with the others.
     :param stage: the stage that parts are uploaded to, such as ``@~`` or ``@db.schema.stage``; None for one that the
         plugin makes.
+    :param timeout: seconds after which a request that gets no answer, tried again and again, is given up.
     """
 
     connection: str | None = None
@@ -32,6 +33,7 @@ class Address:
     warehouse: str | None = None
     role: str | None = None
     stage: str | None = None
+    timeout: int = 300
 
     @classmethod
     def parse(cls, url: str) -> Address:
@@ -54,4 +56,7 @@ class Address:
         name = unquote(name)
         if any(sign in name for sign in "/@:"):
             raise UsageError("a snowflake: target names a connection, nothing else", advice=_EXAMPLE)
-        return cls(connection=name or None, **options)
+        timeout = options.pop("timeout", "300")
+        if not (timeout.isascii() and timeout.isdecimal() and int(timeout)):
+            raise UsageError(f"timeout {timeout!r} is no number of seconds", advice="Give a whole number from 1 on.")
+        return cls(connection=name or None, timeout=int(timeout), **options)

@@ -96,6 +96,5 @@ def located(error: StatementFailed, copy: Copy, run: Run) -> RunFailed:
         return error
     return RunFailed(
         f"{place.file}, line {place.line}: Snowflake does not take the row: {error.message}",
-        advice=error.advice
-        or "The table is as it was. Correct the row.",
+        advice=error.advice or "The table is as it was. Correct the row.",
     )

@@ -11,7 +11,6 @@ from etl_framework import (
     Receipt,
     ReconciliationError,
     Refused,
-    RunFailed,
     counted,
     reconcile,
     refuse_repeat,
@@ -19,8 +18,7 @@ from etl_framework import (
 from etl_snowflake import ledger, sql
 from etl_snowflake.copying import check_answer, copies, located
 from etl_snowflake.measure import measure
-from etl_snowflake.session import MISSING, ConnectionLost, StatementFailed
-from etl_snowflake.sql import Statement
+from etl_snowflake.session import ConnectionLost, StatementFailed
 from etl_snowflake.stage import verify
 
 if TYPE_CHECKING:
@@ -52,20 +50,21 @@ class Load:
         :raises ReconciliationError: the landed rows are not those of the sources.
         :raises RunFailed: anything else went wrong.
         """
-        with self._pool.session() as session:
-            verify(session, self._stage, self._parts, self._run)
-            for statement in self._plan.prepare():
-                session.rows(statement)
-            # What an earlier attempt copied is worth nothing: whether it was all of it is not known.
-            session.rows(self._plan.create_landing())
+        self._pool.do(self._prepare)
         rows = self._copy()
-        with self._pool.session() as session:
-            totals = self._audit(session, rows)
-            self._check_rows(session)
-        receipt = self._publish(totals)
-        with self._pool.session() as session:
-            session.rows(self._plan.drop_landing())
+        totals = self._pool.do(lambda session: self._audit(session, rows))
+        self._pool.do(self._check_rows)
+        # Each attempt asks the ledger first: the one before may have committed although its answer did not come.
+        receipt = self._pool.do(lambda session: self._publish(session, totals))
+        self._pool.do(lambda session: session.rows(self._plan.drop_landing()))
         return receipt
+
+    def _prepare(self, session: Session) -> None:
+        verify(session, self._stage, self._parts, self._run)
+        for statement in self._plan.prepare():
+            session.rows(statement)
+        # What an earlier attempt copied is worth nothing: whether it was all of it is not known.
+        session.rows(self._plan.create_landing())
 
     # Copy
 
@@ -102,13 +101,11 @@ class Load:
         It is never sent again blindly: the landing table's load metadata would skip what is there already, and what
         is still under way would be waited for.
         """
-        with self._pool.session() as session:
-            if query is None:
-                query = self._query_of(session, copy)
-            if query is not None:
-                return self._waited(session, query, copy)
+        known = query or self._pool.do(lambda session: self._query_of(session, copy))
+        if known is None:
             # Snowflake never saw it.
-            return check_answer(copy, session.table(copy.sql))
+            return self._pool.do(lambda session: check_answer(copy, session.table(copy.sql)))
+        return self._pool.do(lambda session: self._waited(session, known, copy))
 
     def _query_of(self, session: Session, copy: Copy) -> str | None:
         """The query of a COPY by its text, which names a landing table of its own."""
@@ -168,24 +165,7 @@ class Load:
 
     # Publish
 
-    def _publish(self, totals: Totals) -> Receipt:
-        try:
-            with self._pool.session() as session:
-                return self._transaction(session, totals)
-        except ConnectionLost as error:
-            # Whether the commit came through, the ledger knows: its row was part of it.
-            with self._pool.session() as session:
-                for statement in (Statement("BEGIN"), ledger.take_turn(self._plan.ledger, self._run.id)):
-                    session.rows(statement)  # waits until the lost session's transaction has ended
-                session.rows("ROLLBACK")
-                if (receipt := ledger.receipt_of(session, self._plan.ledger, self._run.id)) is not None:
-                    return receipt
-            raise RunFailed(
-                f"the connection was lost while the load was published, and nothing was: {error.message}",
-                advice=error.advice,
-            ) from error
-
-    def _transaction(self, session: Session, totals: Totals) -> Receipt:
+    def _publish(self, session: Session, totals: Totals) -> Receipt:
         session.rows("BEGIN")
         try:
             session.rows(ledger.take_turn(self._plan.ledger, self._run.id))
@@ -223,12 +203,3 @@ class Load:
 
 def _number(answer: Sequence[tuple[object, ...]]) -> int:
     return int(str(answer[0][0]))
-
-
-def drop_landings(session: Session, plan: Plan) -> None:
-    """Remove the landing table of a run; none there is no error."""
-    try:
-        session.rows(plan.drop_landing())
-    except StatementFailed as error:
-        if error.number not in MISSING:
-            raise

@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import snowflake.connector
+import stamina
 from snowflake.connector import errors as driver
 
 from etl_framework import ConnectError, RunFailed, UsageError
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
 
     from etl_snowflake.address import Address
 
+T = TypeVar("T")
+
+_ATTEMPTS = 4
 MISSING = (2003, 2043)
 _LOST = (driver.OperationalError, driver.InterfaceError)
+# The session has ended, or its tokens have.
+_SESSION_GONE = (390104, 390111, 390112, 390113, 390114, 390115, 390195)
 _LOGIN_SECONDS = 20
 _POLL_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2)
 _SETTINGS = {
@@ -73,7 +79,7 @@ def connect(address: Address, *, tag: str) -> Session:
     }
     named = {} if address.connection is None else {"connection_name": address.connection}
     parameters = {"QUERY_TAG": tag, "TIMEZONE": "UTC"}
-    line = _NEW_LINE if is_new_line() else {}
+    line = {**_NEW_LINE, "request_timeout": address.timeout} if is_new_line() else {"network_timeout": address.timeout}
     try:
         connection = snowflake.connector.connect(
             **named, **_SETTINGS, **line, **overrides, session_parameters=parameters
@@ -198,8 +204,10 @@ class Session:
 
 
 def _named(cursor: Any) -> list[dict[str, Any]]:
+    # In this order: of a query that was submitted, line 4 knows the columns only once it has fetched.
+    rows = cursor.fetchall()
     names = [column[0].lower() for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 @contextmanager
@@ -208,7 +216,7 @@ def _errors(cursor: Any, query: str | None = None) -> Iterator[None]:
         yield
     except driver.Error as error:
         query = query or getattr(error, "sfqid", None) or getattr(cursor, "sfqid", None)
-        if isinstance(error, driver.ProgrammingError) or not _is_lost(error):
+        if not _is_lost(error):
             raise _failed(error, query) from None
         lost = ConnectionLost(
             f"Snowflake did not answer: {_first_line(error)}", advice="Check the network, and Snowflake's status."
@@ -218,7 +226,7 @@ def _errors(cursor: Any, query: str | None = None) -> Iterator[None]:
 
 
 def _is_lost(error: driver.Error) -> bool:
-    return isinstance(error, _LOST)
+    return isinstance(error, _LOST) or getattr(error, "errno", None) in _SESSION_GONE
 
 
 def _failed(error: driver.Error, query: str | None) -> StatementFailed:
@@ -268,6 +276,16 @@ class Pool:
             self._give_back(session)
             raise
         self._give_back(session)
+
+    def do(self, work: Callable[[Session], T]) -> T:
+        """Do what may be done twice, in a new session when the connection is lost.
+
+        :raises ConnectionLost: it is lost again and again.
+        """
+        for attempt in stamina.retry_context(on=ConnectionLost, attempts=_ATTEMPTS, wait_initial=0.2, wait_max=10):
+            with attempt, self.session() as session:
+                return work(session)
+        raise AssertionError("the last attempt returns or raises")
 
     def _give_back(self, session: Session) -> None:
         with self._lock:

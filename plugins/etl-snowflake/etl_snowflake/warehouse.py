@@ -22,10 +22,10 @@ from etl_framework import (
 )
 from etl_snowflake import ledger, sql, stage
 from etl_snowflake.address import Address
-from etl_snowflake.load import Load, drop_landings
+from etl_snowflake.load import Load
 from etl_snowflake.measure import measure
 from etl_snowflake.plan import Plan
-from etl_snowflake.session import Pool, connect
+from etl_snowflake.session import Pool, Session, connect
 from etl_snowflake.settings import load_settings
 from etl_snowflake.stage import Stage, own_stage
 from etl_snowflake.table import Place, Table, differences, find
@@ -47,13 +47,14 @@ class SnowflakeWarehouse:
         self._address = Address.parse(url)
         self._pool = Pool(lambda: connect(self._address, tag=self._tag))
         self._tag = "etl"
-        with self._pool.session() as session:
-            [(self._database, self._schema)] = session.rows("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()")
+        self._made: set[str] = set()
+        [(self._database, self._schema)] = self._pool.do(
+            lambda session: session.rows("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()")
+        )
 
     def describe(self, table: TableName) -> tuple[Column, ...] | None:
         """The table's columns in order, or None when there is no such table; foreign types count as text."""
-        with self._pool.session() as session:
-            found = find(session, self._place(table))
+        found = self._find(table)
         return None if found is None else tuple(column.as_column() for column in found.columns.values())
 
     def measure(self, table: TableName, columns: Sequence[Column], where: PeriodFilter | None = None) -> Totals:
@@ -61,16 +62,16 @@ class SnowflakeWarehouse:
 
         :raises UsageError: there is no such table or column.
         """
-        with self._pool.session() as session:
-            found = find(session, self._place(table))
-            if found is None:
-                raise UsageError(f"there is no table {table}", advice="Check the name, or load it first.")
-            named = [(column, _column_of(found, column.name)) for column in columns]
-            condition = sql.EVERY_ROW
-            if where is not None:
-                name = _column_of(found, where.column)
-                condition = sql.covers(where, quote(name), found.columns[name].type)
-            return measure(session, found.place.sql, named, condition)
+        found = self._find(table)
+        if found is None:
+            raise UsageError(f"there is no table {table}", advice="Check the name, or load it first.")
+        named = [(column, _column_of(found, column.name)) for column in columns]
+        condition = sql.EVERY_ROW
+        if where is not None:
+            name = _column_of(found, where.column)
+            condition = sql.covers(where, quote(name), found.columns[name].type)
+        place = found.place.sql
+        return self._pool.do(lambda session: measure(session, place, named, condition))
 
     def differences(self, run: Run) -> tuple[str, ...]:
         """Why the run's columns do not fit the table as it is."""
@@ -115,35 +116,36 @@ class SnowflakeWarehouse:
 
     def has_staged(self, part: StagedPart, run: Run) -> bool:
         """Whether the staged part is there, as large as it should be; its name tells its content."""
-        with self._pool.session() as session:
-            size = stage.listed(session, self._made_stage(run), run.id, part.name).get(part.name)
+        where = self._made_stage(run)
+        size = self._pool.do(lambda session: stage.listed(session, where, run.id, part.name).get(part.name))
         return size is not None and stage.is_whole(size, part.size)
 
     def discard_staged(self, run: Run) -> None:
         """Remove the run's folder in the stage, and its landing table."""
-        with self._pool.session() as session:
-            stage.discard(session, self._made_stage(run), run.id)
-            drop_landings(session, self._plan(run))
+        where, plan = self._made_stage(run), self._plan(run)
+        self._pool.do(lambda session: stage.discard(session, where, run.id))
+        self._pool.do(lambda session: session.rows(plan.drop_landing()))
 
     def find_load(self, run: Run) -> Receipt | None:
         """What the load returned, when it was committed."""
-        with self._pool.session() as session:
-            return ledger.receipt_of(session, ledger.place_for(self._place(run.job.table)), run.id)
+        place = ledger.place_for(self._place(run.job.table))
+        return self._pool.do(lambda session: ledger.receipt_of(session, place, run.id))
 
     def ledger(self, table: TableName) -> tuple[LedgerEntry, ...]:
         """Every load that is still in the table, oldest first; none when the table is missing or empty."""
         place = self._place(table)
-        with self._pool.session() as session:
+
+        def standing(session: Session) -> tuple[LedgerEntry, ...]:
             if find(session, place) is None or not session.rows(sql.any_row(place.sql)):
                 return ()
             return ledger.entries(session, ledger.place_for(place), place)
 
+        return self._pool.do(standing)
+
     def check(self) -> tuple[Fact, ...]:
         """Who we are there, and with what."""
-        with self._pool.session() as session:
-            [(account, user, role, warehouse, version)] = session.rows(
-                "SELECT CURRENT_ACCOUNT(), CURRENT_USER(), CURRENT_ROLE(), CURRENT_WAREHOUSE(), CURRENT_VERSION()"
-            )
+        asked = "SELECT CURRENT_ACCOUNT(), CURRENT_USER(), CURRENT_ROLE(), CURRENT_WAREHOUSE(), CURRENT_VERSION()"
+        [(account, user, role, warehouse, version)] = self._pool.do(lambda session: session.rows(asked))
         named = {
             "Snowflake": version,
             "account": account,
@@ -159,6 +161,10 @@ class SnowflakeWarehouse:
         """End all sessions; twice is no error."""
         self._pool.close()
 
+    def _find(self, table: TableName) -> Table | None:
+        place = self._place(table)
+        return self._pool.do(lambda session: find(session, place))
+
     def _place(self, table: TableName) -> Place:
         return Place.of(table, self._database, self._schema)
 
@@ -166,8 +172,7 @@ class SnowflakeWarehouse:
         place = self._place(run.job.table)
         if place.name == ledger.NAME:
             raise UsageError(f"table {place} is the load ledger", advice="Choose another table.")
-        with self._pool.session() as session:
-            return Plan(run=run, place=place, table=find(session, place), settings=load_settings(run.job))
+        return Plan(run=run, place=place, table=self._find(run.job.table), settings=load_settings(run.job))
 
     def _stage(self, run: Run) -> Stage:
         if self._address.stage is not None:
@@ -177,8 +182,9 @@ class SnowflakeWarehouse:
 
     def _made_stage(self, run: Run) -> Stage:
         found = self._stage(run)
-        with self._pool.session() as session:
-            found.make(session)
+        if found.name not in self._made:
+            self._pool.do(found.make)
+            self._made.add(found.name)
         return found
 
 
