@@ -26,6 +26,8 @@ _ELEMENTS = (
     ("TZHTZM", "%z"),
     ("TZH", "%z"),
 )
+# notations of numbers that DuckDB takes and Snowflake does not
+NUMBER_MARKS = (b"_", b"0x", b"0X", b"0b", b"0B")
 _DATES = ("%Y-%m-%d", "%m/%d/%Y", "%d-%b-%Y")
 
 
@@ -81,17 +83,22 @@ def strptime_format(fmt: str) -> str:
     return out
 
 
-def convert(source: str, column: Column, fmt: FileFormat) -> str:
+def convert(source: str, column: Column, fmt: FileFormat, *, exact: bool = False) -> str:
     """The SQL that makes a text the column's value, null when the text is no such value.
 
+    :param exact: whether none of `NUMBER_MARKS` occurs in the file.
     :raises SnowflakeError: a type that COPY is not emulated for.
     """
     kind = column.kind.upper()
     if kind.startswith("VARCHAR"):
         return source if column.length is None else f"CASE WHEN length({source}) <= {column.length} THEN {source} END"
     if kind.startswith(("DECIMAL", "BIGINT", "HUGEINT", "INTEGER", "SMALLINT", "TINYINT", "UBIGINT")):
+        if exact:
+            return f"TRY_CAST({source} AS {kind})"
         return f"CASE WHEN NOT regexp_matches({source}, '[_xXbB]') THEN TRY_CAST({source} AS {kind}) END"
     if kind in ("DOUBLE", "FLOAT"):
+        if exact:
+            return f"TRY_CAST({source} AS {kind})"
         return f"CASE WHEN NOT contains({source}, '_') THEN TRY_CAST({source} AS {kind}) END"
     if kind == "BOOLEAN":
         return f"CASE WHEN lower({source}) IN {_TRUE} THEN TRUE WHEN lower({source}) IN {_FALSE} THEN FALSE END"

@@ -1,14 +1,14 @@
 """One staged file made a table of typed columns, and the errors of the rows that are not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_snowflake.emulator.conversion import Column, convert, literal, null_if, quoted, refusal
+from etl_snowflake.emulator.conversion import NUMBER_MARKS, Column, convert, literal, null_if, quoted, refusal
 from etl_snowflake.emulator.delimited import CarefulReader, Field, Record, after_header, read_table, record_offsets
 from etl_snowflake.emulator.file_formats import FileFormat
 
@@ -83,6 +83,8 @@ def parse(data: bytes, name: str, modified: datetime, fmt: FileFormat, target: T
     """
     start, lines = after_header(data, fmt)
     content = data[start:]
+    # what does not occur in the file need not be looked for in every field
+    fmt = replace(fmt, null_if=tuple(t for t in fmt.null_if if t == "" or t.encode() in content))
     width = target.width if target.select is not None else len(target.columns)
     fields = read_table(content, fmt, width) if width else None
     if fields is not None:
@@ -94,7 +96,8 @@ def parse(data: bytes, name: str, modified: datetime, fmt: FileFormat, target: T
         fields, positions, errors, rows = _read_carefully(reader, fmt, target, width)
         locate = positions
         careful = True
-    table, bad = _convert(fields, fmt, target, duck, locate, name, modified, careful=careful)
+    exact = target.select is None and not any(mark in content for mark in NUMBER_MARKS)
+    table, bad = _convert(fields, fmt, target, duck, locate, name, modified, careful=careful, exact=exact)
     errors = sorted([*errors, *bad], key=lambda e: (e.row, e.offset))
     seen: set[int] = set()
     first = [e for e in errors if not (e.row in seen or seen.add(e.row))]  # type: ignore[func-returns-value]
@@ -194,20 +197,13 @@ def _convert(
     modified: datetime,
     *,
     careful: bool,
+    exact: bool,
 ) -> tuple[pa.Table, list[RowError]]:
     """The typed rows without the bad ones, and an error for each bad one."""
-    duck.register("_copy_fields", fields)
-    try:
-        inputs = [n if careful else f"{null_if(n, fmt)} AS {n}" for n in fields.column_names]
-        metadata = (
-            f"{literal(name)} AS _metadata_filename, row_number() OVER () AS _metadata_file_row_number, "
-            f"{literal(modified.isoformat())}::TIMESTAMP AS _metadata_file_last_modified, now()::TIMESTAMP AS _metadata_start_scan_time"
-        )
-        extra = f", {metadata}" if target.select is not None else ""
-        source = f"(SELECT {', '.join(inputs)}{extra} FROM _copy_fields)"
-        texts = duck.sql(f"SELECT {target.select or ', '.join(fields.column_names)} FROM {source}").to_arrow_table()
-    finally:
-        duck.unregister("_copy_fields")
+    if target.select is None and (careful or not fmt.null_if):
+        texts = fields
+    else:
+        texts = _texts(fields, fmt, target, duck, name, modified, careful=careful)
     texts = texts.rename_columns([f"t{i}" for i in range(texts.num_columns)])
     duck.register("_copy_texts", texts)
     try:
@@ -217,12 +213,30 @@ def _convert(
             source = f"t{i}"
             if is_text and target.truncate and column.length is not None:
                 source = f"left(t{i}, {column.length})"
-            value = convert(source, column, fmt) if is_text else f"TRY_CAST(t{i} AS {column.kind})"
+            value = convert(source, column, fmt, exact=exact) if is_text else f"TRY_CAST(t{i} AS {column.kind})"
             values.append(f"{value} AS {quoted(f'v{i}')}")
         converted = duck.sql(f"SELECT {', '.join(values)} FROM _copy_texts").to_arrow_table()
     finally:
         duck.unregister("_copy_texts")
     return _split(texts, converted, target, locate)
+
+
+def _texts(
+    fields: pa.Table, fmt: FileFormat, target: Target, duck: duckdb.DuckDBPyConnection, name: str, modified: datetime, *, careful: bool
+) -> pa.Table:
+    """The fields after NULL_IF and the statement's SELECT."""
+    inputs = [n if careful else f"{null_if(n, fmt)} AS {n}" for n in fields.column_names]
+    metadata = (
+        f"{literal(name)} AS _metadata_filename, row_number() OVER () AS _metadata_file_row_number, "
+        f"{literal(modified.isoformat())}::TIMESTAMP AS _metadata_file_last_modified, now()::TIMESTAMP AS _metadata_start_scan_time"
+    )
+    extra = f", {metadata}" if target.select is not None else ""
+    source = f"(SELECT {', '.join(inputs)}{extra} FROM _copy_fields)"
+    duck.register("_copy_fields", fields)
+    try:
+        return duck.sql(f"SELECT {target.select or ', '.join(fields.column_names)} FROM {source}").to_arrow_table()
+    finally:
+        duck.unregister("_copy_fields")
 
 
 def _split(texts: pa.Table, converted: pa.Table, target: Target, locate: Locate) -> tuple[pa.Table, list[RowError]]:
