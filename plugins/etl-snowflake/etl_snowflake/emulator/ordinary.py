@@ -10,10 +10,11 @@ from fakesnow.converter import from_binding
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.dialect import parse_one
 from fakesnow.rowtype import describe_as_rowtype
-from fakesnow.statement_type import DML_TYPE_IDS, SELECT, statement_type_id
+from fakesnow.statement_type import DML_TYPE_IDS, statement_type_id
 
 from etl_snowflake.emulator import transactions
 from etl_snowflake.emulator.errors import SnowflakeError, not_emulated
+from etl_snowflake.emulator.history import with_histories
 from etl_snowflake.emulator.results import Result, rows
 from etl_snowflake.emulator.statements import Statement
 
@@ -36,9 +37,14 @@ def run_ordinary(account: "Account", query: "Query", statement: Statement) -> Re
     table = _written_table(session, statement) if is_writing else None
     if table is not None and not statement.starts_with("INSERT", "INTO"):
         transactions.lock_table(account, query, table)
+    if is_writing or (statement.peek().is_word("SELECT", "WITH", "CREATE") and any(t.is_word("FROM") for t in statement.tokens)):
+        account.warehouses.require_running(session.warehouse)
+    if any(t.kind == "stage" for t in statement.tokens):
+        raise not_emulated("queries over staged files")
     cursor = session.connection.cursor()
     try:
-        result = _run(cursor, query)
+        with with_histories(account, query) as sql:
+            result = _run(cursor, query, sql)
     except (snowflake.connector.errors.Error, duckdb.Error) as error:
         query.check()
         _note_aborted(session)
@@ -51,16 +57,16 @@ def run_ordinary(account: "Account", query: "Query", statement: Statement) -> Re
     return result
 
 
-def _run(cursor: FakeSnowflakeCursor, query: "Query") -> Result:
-    expression = parse_one(query.sql)
+def _run(cursor: FakeSnowflakeCursor, query: "Query", sql: str) -> Result:
+    expression = parse_one(sql)
     kind = statement_type_id(expression)
-    if query.describe_only and (described := cursor._describe_only(query.sql)) is not None:
+    if query.describe_only and (described := cursor._describe_only(sql)) is not None:
         rowtype = describe_as_rowtype(described)
         return Result({"rowtype": rowtype, "rowset": [], "total": 0, "returned": 0, "queryResultFormat": "json", "statementTypeId": kind})
     single, batch = _bindings(query.bindings or {})
     affected = 0
     for binds in [single] if batch is None else batch:
-        cursor.execute(query.sql, binding_params=binds, server=True)
+        cursor.execute(sql, binding_params=binds, server=True)
         affected += cursor.rowcount or 0
     if batch is not None and kind in DML_TYPE_IDS:
         return rows([("number of rows inserted", "fixed")], [[affected]], kind)
@@ -68,7 +74,7 @@ def _run(cursor: FakeSnowflakeCursor, query: "Query") -> Result:
     table = cursor._arrow_table
     if table is None:
         return Result({"rowtype": rowtype, "rowset": [], "total": 0, "returned": 0, "queryResultFormat": "json", "statementTypeId": kind})
-    if kind == SELECT:
+    if kind not in DML_TYPE_IDS:
         encoded = b64encode(to_ipc(to_sf(table, rowtype))).decode()
         data = {"queryResultFormat": "arrow", "rowsetBase64": encoded}
     else:
