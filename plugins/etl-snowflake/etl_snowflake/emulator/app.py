@@ -103,7 +103,7 @@ async def login(request: Request) -> Response:
     account = _account(request)
     if account.settings.accounts and str(data.get("ACCOUNT_NAME", "")).upper() not in account.settings.accounts:
         # the host name of an account that does not exist is not served
-        return Response("<html><head><title>403 Forbidden</title></head></html>", 403, media_type="text/html")
+        return Response("<html><body>no such host</body></html>", account.settings.unknown_account_status, media_type="text/html")
     try:
         return _success(await run_in_threadpool(account.sessions.login, data, dict(request.query_params)))
     except LoginRefusedError as error:
