@@ -5,7 +5,6 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-
 from etl_snowflake.emulator.control import EmulatorControl, running_emulator
 
 connector = pytest.importorskip("snowflake.connector")

@@ -21,14 +21,20 @@ def loaded(cursor, tmp_path):
 def test_copy_history_tells_what_was_loaded(cursor, loaded):
     """https://docs.snowflake.com/en/sql-reference/functions/copy_history."""
     found = cursor.execute(
-        "SELECT file_name, row_count, row_parsed, status, first_error_message FROM TABLE(INFORMATION_SCHEMA.COPY_HISTORY("
+        "SELECT file_name, row_count, row_parsed, status, first_error_message "
+        "FROM TABLE(INFORMATION_SCHEMA.COPY_HISTORY("
         "TABLE_NAME => 'T', START_TIME => DATEADD(hours, -1, CURRENT_TIMESTAMP()))) ORDER BY 1"
     ).fetchall()
-    assert found == [("a.csv", 2, 2, "Loaded", None), ("b.csv", 0, 1, "Load failed", "Numeric value 'x' is not recognized")]
+    assert found == [
+        ("a.csv", 2, 2, "Loaded", None),
+        ("b.csv", 0, 1, "Load failed", "Numeric value 'x' is not recognized"),
+    ]
 
 
 def test_load_history_is_a_view(cursor, loaded):
-    found = cursor.execute("SELECT file_name, status FROM INFORMATION_SCHEMA.LOAD_HISTORY WHERE table_name = 'T' ORDER BY 1")
+    found = cursor.execute(
+        "SELECT file_name, status FROM INFORMATION_SCHEMA.LOAD_HISTORY WHERE table_name = 'T' ORDER BY 1"
+    )
     assert found.fetchall() == [("a.csv", "LOADED"), ("b.csv", "LOAD FAILED")]
 
 
@@ -133,7 +139,10 @@ def test_stage_files_are_listed_and_removed_by_path_and_pattern(cursor, tmp_path
     for name in ("a.csv", "b.csv", "c.txt"):
         (tmp_path / name).write_bytes(b"1\n")
         cursor.execute(f"PUT 'file://{tmp_path / name}' @st/run AUTO_COMPRESS=FALSE")
-    assert [r[0] for r in cursor.execute("LIST @st PATTERN = '.*[.]csv'").fetchall()] == ["st/run/a.csv", "st/run/b.csv"]
+    assert [r[0] for r in cursor.execute("LIST @st PATTERN = '.*[.]csv'").fetchall()] == [
+        "st/run/a.csv",
+        "st/run/b.csv",
+    ]
     assert cursor.execute("REMOVE @st/run PATTERN = '.*a[.]csv'").fetchall() == [("st/run/a.csv", "removed")]
     cursor.execute("RM @st/run/b.csv")
     assert [r[0] for r in cursor.execute("LS @st").fetchall()] == ["st/run/c.txt"]
@@ -164,7 +173,14 @@ def test_a_file_that_exists_is_kept_without_overwrite(cursor, tmp_path):
 
 @pytest.mark.parametrize(
     "statement",
-    ["SELECT $1 FROM @st", "CALL p()", "SHOW PIPES", "DESC STAGE st", "SELECT * FROM TABLE(VALIDATE(t, JOB_ID => '_last'))", "ALTER STAGE st SET COMMENT = 'x'"],
+    [
+        "SELECT $1 FROM @st",
+        "CALL p()",
+        "SHOW PIPES",
+        "DESC STAGE st",
+        "SELECT * FROM TABLE(VALIDATE(t, JOB_ID => '_last'))",
+        "ALTER STAGE st SET COMMENT = 'x'",
+    ],
 )
 def test_what_is_not_emulated_is_refused_with_a_number_of_its_own(cursor, raises_snowflake, statement):
     cursor.execute("CREATE STAGE st")
@@ -173,7 +189,7 @@ def test_what_is_not_emulated_is_refused_with_a_number_of_its_own(cursor, raises
 
 
 def test_a_second_writer_waits_for_the_first(connect):
-    """https://docs.snowflake.com/en/sql-reference/transactions#resource-locking: DELETE locks until its transaction ends."""
+    """https://docs.snowflake.com/en/sql-reference/transactions#resource-locking: until the transaction ends."""
     first, second = connect(), connect()
     one, two = first.cursor(), second.cursor()
     one.execute("CREATE TABLE t (n INT)")

@@ -4,7 +4,6 @@ import argparse
 import socket
 import warnings
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -13,7 +12,11 @@ from etl_snowflake.emulator.app import create_app
 
 
 def serve(
-    host: str, port: int, data: Path | None, ready_file: Path | None, announce: Callable[[str], None] = partial(print, flush=True)
+    host: str,
+    port: int,
+    data: Path | None,
+    ready_file: Path | None,
+    announce: Callable[[str], object] = print,
 ) -> None:
     """Listen, say where, and serve.
 

@@ -64,6 +64,8 @@ class Account:
         if databases is not None:
             databases.mkdir(parents=True, exist_ok=True)
         self.fakesnow = FakeSnow(db_path=databases)
+        for path in sorted(databases.glob("*.db")) if databases is not None else ():
+            self.fakesnow.connect(path.stem).close()
         self.stages = Stages(root / "stages", persistent=self.folder is not None)
         self.file_formats: dict[Name, dict[str, object]] = {}
         self.load_metadata = LoadMetadata(root / "load_metadata.json" if self.folder else None)

@@ -6,7 +6,13 @@ import click
 
 
 @click.command("snowflake-emulator")
-@click.option("--port", type=click.IntRange(0, 65535), default=8085, show_default=True, help="TCP port on this machine; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8085,
+    show_default=True,
+    help="TCP port on this machine; 0 takes a free one.",
+)
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
@@ -18,7 +24,7 @@ def snowflake_emulator(port: int, data: Path | None) -> None:
     It prints the section of connections.toml that leads to it, and runs until it is interrupted.
     """
     try:
-        from etl_snowflake.emulator.__main__ import serve  # noqa: PLC0415 - fakesnow takes a second to import
+        from etl_snowflake.emulator.__main__ import serve
     except ImportError as error:
         raise click.ClickException(
             f"the emulator cannot start here: {error}. Install it with: pip install 'etl-snowflake[emulator]'"

@@ -26,6 +26,7 @@ _ELEMENTS = (
     ("TZHTZM", "%z"),
     ("TZH", "%z"),
 )
+_BASE64 = "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
 # notations of numbers that DuckDB takes and Snowflake does not
 NUMBER_MARKS = (b"_", b"0x", b"0X", b"0b", b"0B")
 _DATES = ("%Y-%m-%d", "%m/%d/%Y", "%d-%b-%Y")
@@ -129,7 +130,8 @@ def _timestamp(source: str, kind: str, fmt: str) -> str:
         return f"TRY_CAST(try_strptime({source}, {literal(strptime_format(fmt))}) AS {kind})"
     # AUTO takes ISO 8601 with T or a space, and seconds or milliseconds since 1970 as a whole number
     epoch = f"TRY_CAST({source} AS BIGINT)"
-    from_epoch = f"CASE WHEN abs({epoch}) < 31536000000 THEN make_timestamp({epoch} * 1000000) ELSE make_timestamp({epoch} * 1000) END"
+    micros = f"{epoch} * CASE WHEN abs({epoch}) < 31536000000 THEN 1000000 ELSE 1000 END"
+    from_epoch = f"make_timestamp({micros})"
     return f"coalesce(TRY_CAST({source} AS {kind}), TRY_CAST({from_epoch} AS {kind}))"
 
 
@@ -137,7 +139,7 @@ def _binary(source: str, fmt: str) -> str:
     if fmt in ("UTF8", "UTF-8"):
         return f"encode({source})"
     if fmt == "BASE64":
-        return f"CASE WHEN regexp_full_match({source}, '([A-Za-z0-9+/]{{4}})*([A-Za-z0-9+/]{{2}}==|[A-Za-z0-9+/]{{3}}=)?') THEN from_base64({source}) END"
+        return f"CASE WHEN regexp_full_match({source}, '{_BASE64}') THEN from_base64({source}) END"
     return f"CASE WHEN regexp_full_match({source}, '([0-9A-Fa-f]{{2}})*') THEN unhex({source}) END"
 
 

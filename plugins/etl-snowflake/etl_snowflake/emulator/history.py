@@ -15,33 +15,42 @@ if TYPE_CHECKING:
     from etl_snowflake.emulator.queries import Query
 
 _MOMENT = pa.timestamp("us", "UTC")
-_COPY_HISTORY = pa.schema(
-    [
-        ("FILE_NAME", pa.string()), ("STAGE_LOCATION", pa.string()), ("LAST_LOAD_TIME", _MOMENT), ("ROW_COUNT", pa.int64()),
-        ("ROW_PARSED", pa.int64()), ("FILE_SIZE", pa.int64()), ("FIRST_ERROR_MESSAGE", pa.string()),
-        ("FIRST_ERROR_LINE_NUMBER", pa.int64()), ("FIRST_ERROR_CHARACTER_POS", pa.int64()), ("FIRST_ERROR_COLUMN_NAME", pa.string()),
-        ("ERROR_COUNT", pa.int64()), ("ERROR_LIMIT", pa.int64()), ("STATUS", pa.string()), ("TABLE_CATALOG_NAME", pa.string()),
-        ("TABLE_SCHEMA_NAME", pa.string()), ("TABLE_NAME", pa.string()), ("PIPE_CATALOG_NAME", pa.string()),
-        ("PIPE_SCHEMA_NAME", pa.string()), ("PIPE_NAME", pa.string()), ("PIPE_RECEIVED_TIME", _MOMENT),
-    ]
-)  # fmt: skip
-_LOAD_HISTORY = pa.schema(
-    [
-        ("SCHEMA_NAME", pa.string()), ("FILE_NAME", pa.string()), ("TABLE_NAME", pa.string()), ("LAST_LOAD_TIME", _MOMENT),
-        ("STATUS", pa.string()), ("ROW_COUNT", pa.int64()), ("ROW_PARSED", pa.int64()), ("FIRST_ERROR_MESSAGE", pa.string()),
-        ("FIRST_ERROR_LINE_NUMBER", pa.int64()), ("FIRST_ERROR_CHARACTER_POSITION", pa.int64()), ("FIRST_ERROR_COL_NAME", pa.string()),
-        ("ERROR_COUNT", pa.int64()), ("ERROR_LIMIT", pa.int64()),
-    ]
-)  # fmt: skip
-_QUERY_HISTORY = pa.schema(
-    [
-        ("QUERY_ID", pa.string()), ("QUERY_TEXT", pa.string()), ("DATABASE_NAME", pa.string()), ("SCHEMA_NAME", pa.string()),
-        ("QUERY_TYPE", pa.string()), ("SESSION_ID", pa.int64()), ("USER_NAME", pa.string()), ("ROLE_NAME", pa.string()),
-        ("WAREHOUSE_NAME", pa.string()), ("QUERY_TAG", pa.string()), ("EXECUTION_STATUS", pa.string()), ("ERROR_CODE", pa.string()),
-        ("ERROR_MESSAGE", pa.string()), ("START_TIME", _MOMENT), ("END_TIME", _MOMENT), ("TOTAL_ELAPSED_TIME", pa.int64()),
-        ("ROWS_PRODUCED", pa.int64()),
-    ]
-)  # fmt: skip
+_NUMBERS = frozenset(
+    (
+        "ERROR_COUNT",
+        "ERROR_LIMIT",
+        "FILE_SIZE",
+        "FIRST_ERROR_CHARACTER_POS",
+        "FIRST_ERROR_CHARACTER_POSITION",
+        "FIRST_ERROR_LINE_NUMBER",
+        "ROWS_PRODUCED",
+        "ROW_COUNT",
+        "ROW_PARSED",
+        "SESSION_ID",
+        "TOTAL_ELAPSED_TIME",
+    )
+)
+
+
+def _schema(names: str) -> pa.Schema:
+    """Columns by name: the listed numbers, moments where the name ends so, and text."""
+    kinds = {n: pa.int64() if n in _NUMBERS else _MOMENT if n.endswith("_TIME") else pa.string() for n in names.split()}
+    return pa.schema(list(kinds.items()))
+
+
+_COPY_HISTORY = _schema(
+    "FILE_NAME STAGE_LOCATION LAST_LOAD_TIME ROW_COUNT ROW_PARSED FILE_SIZE FIRST_ERROR_MESSAGE "
+    "FIRST_ERROR_LINE_NUMBER FIRST_ERROR_CHARACTER_POS FIRST_ERROR_COLUMN_NAME ERROR_COUNT ERROR_LIMIT STATUS "
+    "TABLE_CATALOG_NAME TABLE_SCHEMA_NAME TABLE_NAME PIPE_CATALOG_NAME PIPE_SCHEMA_NAME PIPE_NAME PIPE_RECEIVED_TIME"
+)
+_LOAD_HISTORY = _schema(
+    "SCHEMA_NAME FILE_NAME TABLE_NAME LAST_LOAD_TIME STATUS ROW_COUNT ROW_PARSED FIRST_ERROR_MESSAGE "
+    "FIRST_ERROR_LINE_NUMBER FIRST_ERROR_CHARACTER_POSITION FIRST_ERROR_COL_NAME ERROR_COUNT ERROR_LIMIT"
+)
+_QUERY_HISTORY = _schema(
+    "QUERY_ID QUERY_TEXT DATABASE_NAME SCHEMA_NAME QUERY_TYPE SESSION_ID USER_NAME ROLE_NAME WAREHOUSE_NAME QUERY_TAG "
+    "EXECUTION_STATUS ERROR_CODE ERROR_MESSAGE START_TIME END_TIME TOTAL_ELAPSED_TIME ROWS_PRODUCED"
+)
 _QUERY_FUNCTIONS = ("QUERY_HISTORY", "QUERY_HISTORY_BY_SESSION", "QUERY_HISTORY_BY_USER", "QUERY_HISTORY_BY_WAREHOUSE")
 
 
@@ -119,7 +128,8 @@ def _arguments(query: "Query", statement: Statement) -> dict[str, Any]:
         expression = statement.sql[start : statement.peek().start]
         cursor = query.session.connection.cursor()
         cursor.execute(f"SELECT {expression}")
-        found[name] = cursor._arrow_table.column(0)[0].as_py()
+        value = cursor.fetchone()
+        found[name] = next(iter(value.values() if isinstance(value, dict) else value or ()), None)
         statement.accept_mark(",")
     statement.expect_mark(")")
     return found
@@ -136,9 +146,11 @@ def _aware(value: Any) -> datetime | None:
 
 
 def _copy_history(account: "Account", query: "Query", arguments: dict[str, Any]) -> pa.Table:
-    """https://docs.snowflake.com/en/sql-reference/functions/copy_history: completed loads of a table in the last 14 days."""
+    """Completed loads of a table: https://docs.snowflake.com/en/sql-reference/functions/copy_history."""
     if "TABLE_NAME" not in arguments or "START_TIME" not in arguments:
-        raise SnowflakeError("SQL compilation error:\nTABLE_NAME and START_TIME are required for COPY_HISTORY", 1011, "22023")
+        raise SnowflakeError(
+            "SQL compilation error:\nTABLE_NAME and START_TIME are required for COPY_HISTORY", 1011, "22023"
+        )
     table = query.session.qualify(Statement(str(arguments["TABLE_NAME"])).name())
     since, until = _aware(arguments["START_TIME"]), _aware(arguments.get("END_TIME"))
     found = []
@@ -147,19 +159,50 @@ def _copy_history(account: "Account", query: "Query", arguments: dict[str, Any])
         if r.table != table or (since and at < since) or (until and at > until):
             continue
         found.append(
-            (r.file, f"stages/{r.stage}/", at, r.rows_loaded, r.rows_parsed, r.size, r.first_error, r.first_error_line,
-             r.first_error_character, r.first_error_column, r.errors_seen, r.error_limit, r.status, *r.table, None, None, None, None)
-        )  # fmt: skip
+            (
+                r.file,
+                f"stages/{r.stage}/",
+                at,
+                r.rows_loaded,
+                r.rows_parsed,
+                r.size,
+                r.first_error,
+                r.first_error_line,
+                r.first_error_character,
+                r.first_error_column,
+                r.errors_seen,
+                r.error_limit,
+                r.status,
+                *r.table,
+                None,
+                None,
+                None,
+                None,
+            )
+        )
     return _table(_COPY_HISTORY, found)
 
 
 def _load_history(account: "Account", query: "Query") -> pa.Table:
     found = [
-        (r.table[1], r.file, r.table[2], _moment(r.loaded_at), r.status.upper(), r.rows_loaded, r.rows_parsed, r.first_error,
-         r.first_error_line, r.first_error_character, r.first_error_column, r.errors_seen, r.error_limit)
+        (
+            r.table[1],
+            r.file,
+            r.table[2],
+            _moment(r.loaded_at),
+            r.status.upper(),
+            r.rows_loaded,
+            r.rows_parsed,
+            r.first_error,
+            r.first_error_line,
+            r.first_error_character,
+            r.first_error_column,
+            r.errors_seen,
+            r.error_limit,
+        )
         for r in account.load_metadata.history
         if r.table[0] == query.session.database
-    ]  # fmt: skip
+    ]
     return _table(_LOAD_HISTORY, found)
 
 
@@ -168,17 +211,34 @@ def _query_history(account: "Account", arguments: dict[str, Any]) -> pa.Table:
     since = _aware(arguments.get("END_TIME_RANGE_START"))
     found = []
     for q in reversed(list(account.queries.by_id.values())):
-        if (session is not None and q.session.number != int(session)) or (user is not None and q.session.user != str(user).upper()):
+        if (session is not None and q.session.number != int(session)) or (
+            user is not None and q.session.user != str(user).upper()
+        ):
             continue
         if since is not None and q.ended is not None and datetime.fromtimestamp(q.ended, UTC) < since:
             continue
         verb = q.sql.split(maxsplit=1)[0].upper() if q.sql.split() else ""
         found.append(
-            (q.query_id, q.sql, q.session.database, q.session.schema, verb, q.session.number, q.session.user, q.session.role,
-             q.session.warehouse, q.query_tag, q.status, f"{q.error.errno:06d}" if q.error else None,
-             q.error.message if q.error else None, _moment(q.started), _moment(q.ended),
-             int(((q.ended or q.started) - q.started) * 1000), q.result.rows if q.result else None)
-        )  # fmt: skip
+            (
+                q.query_id,
+                q.sql,
+                q.session.database,
+                q.session.schema,
+                verb,
+                q.session.number,
+                q.session.user,
+                q.session.role,
+                q.session.warehouse,
+                q.query_tag,
+                q.status,
+                f"{q.error.errno:06d}" if q.error else None,
+                q.error.message if q.error else None,
+                _moment(q.started),
+                _moment(q.ended),
+                int(((q.ended or q.started) - q.started) * 1000),
+                q.result.rows if q.result else None,
+            )
+        )
     return _table(_QUERY_HISTORY, found[: int(arguments.get("RESULT_LIMIT") or 100)])
 
 

@@ -1,9 +1,11 @@
+# ruff: noqa: SLF001 - fakesnow offers its parts only under private names
 """Ordinary SQL, executed by fakesnow over DuckDB."""
 
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow as pa
 import snowflake.connector.errors
 from fakesnow.arrow import to_ipc, to_sf
 from fakesnow.converter import from_binding
@@ -37,7 +39,9 @@ def run_ordinary(account: "Account", query: "Query", statement: Statement) -> Re
     table = _written_table(session, statement) if is_writing else None
     if table is not None and not statement.starts_with("INSERT", "INTO"):
         transactions.lock_table(account, query, table)
-    if is_writing or (statement.peek().is_word("SELECT", "WITH", "CREATE") and any(t.is_word("FROM") for t in statement.tokens)):
+    if is_writing or (
+        statement.peek().is_word("SELECT", "WITH", "CREATE") and any(t.is_word("FROM") for t in statement.tokens)
+    ):
         account.warehouses.require_running(session.warehouse)
     if any(t.kind == "stage" for t in statement.tokens):
         raise not_emulated("queries over staged files")
@@ -62,7 +66,16 @@ def _run(cursor: FakeSnowflakeCursor, query: "Query", sql: str) -> Result:
     kind = statement_type_id(expression)
     if query.describe_only and (described := cursor._describe_only(sql)) is not None:
         rowtype = describe_as_rowtype(described)
-        return Result({"rowtype": rowtype, "rowset": [], "total": 0, "returned": 0, "queryResultFormat": "json", "statementTypeId": kind})
+        return Result(
+            {
+                "rowtype": rowtype,
+                "rowset": [],
+                "total": 0,
+                "returned": 0,
+                "queryResultFormat": "json",
+                "statementTypeId": kind,
+            }
+        )
     single, batch = _bindings(query.bindings or {})
     affected = 0
     for binds in [single] if batch is None else batch:
@@ -71,12 +84,10 @@ def _run(cursor: FakeSnowflakeCursor, query: "Query", sql: str) -> Result:
     if batch is not None and kind in DML_TYPE_IDS:
         return rows([("number of rows inserted", "fixed")], [[affected]], kind)
     rowtype = describe_as_rowtype(cursor._describe_last_sql())
-    table = cursor._arrow_table
-    if table is None:
-        return Result({"rowtype": rowtype, "rowset": [], "total": 0, "returned": 0, "queryResultFormat": "json", "statementTypeId": kind})
+    table: pa.Table = cursor._arrow_table
     if kind not in DML_TYPE_IDS:
         encoded = b64encode(to_ipc(to_sf(table, rowtype))).decode()
-        data = {"queryResultFormat": "arrow", "rowsetBase64": encoded}
+        data: dict[str, Any] = {"queryResultFormat": "arrow", "rowsetBase64": encoded}
     else:
         columns = [(c["name"], c["type"]) for c in rowtype]
         data = rows(columns, zip(*[c.to_pylist() for c in table.columns], strict=True), kind).data
@@ -122,7 +133,23 @@ def _forget_loads(account: "Account", session: "Session", statement: Statement) 
     words = [t for t in statement.tokens[:6] if t.is_word("TABLE")]
     if not words and not statement.starts_with("TRUNCATE"):
         return
-    while statement.peek().is_word("TRUNCATE", "CREATE", "DROP", "OR", "REPLACE", "TRANSIENT", "TEMPORARY", "TEMP", "LOCAL", "GLOBAL", "VOLATILE", "TABLE", "IF", "NOT", "EXISTS"):
+    while statement.peek().is_word(
+        "TRUNCATE",
+        "CREATE",
+        "DROP",
+        "OR",
+        "REPLACE",
+        "TRANSIENT",
+        "TEMPORARY",
+        "TEMP",
+        "LOCAL",
+        "GLOBAL",
+        "VOLATILE",
+        "TABLE",
+        "IF",
+        "NOT",
+        "EXISTS",
+    ):
         if_not_exists = statement.starts_with("NOT")
         statement.take()
         if if_not_exists:
@@ -142,8 +169,9 @@ def _note_aborted(session: "Session") -> None:
 def _keep_result(session: "Session", cursor: FakeSnowflakeCursor, query_id: str) -> None:
     """Let RESULT_SCAN find the result by the id that the driver knows."""
     cache = session.connection.results_cache
-    if cursor._sfqid in cache:
-        cache[query_id] = cache.pop(cursor._sfqid)
+    own_id: Any = cursor._sfqid
+    if own_id in cache:
+        cache[query_id] = cache.pop(own_id)
     while len(cache) > _KEPT_RESULTS:
         cache.pop(next(iter(cache)), None)
 

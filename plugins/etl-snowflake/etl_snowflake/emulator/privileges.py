@@ -1,6 +1,7 @@
 """Roles and what they may do.
 
-ACCOUNTADMIN and SYSADMIN may do everything. Another role, made by CREATE ROLE, may do what was granted to it and what it owns.
+ACCOUNTADMIN and SYSADMIN may do everything. Another role, made by CREATE ROLE, may do what was granted to it and what
+it owns.
 """
 
 from dataclasses import dataclass
@@ -16,14 +17,30 @@ if TYPE_CHECKING:
     from etl_snowflake.emulator.sessions import Session
 
 _ADMINS = ("ACCOUNTADMIN", "SYSADMIN")
-_TABLE_VERBS = {"SELECT": "SELECT", "INSERT": "INSERT", "UPDATE": "UPDATE", "DELETE": "DELETE", "TRUNCATE": "TRUNCATE", "MERGE": "INSERT"}
-_GRANT_COLUMNS = (("created_on", "timestamp_ltz"), "privilege", "granted_on", "name", "granted_to", "grantee_name", "grant_option", "granted_by")
+_TABLE_VERBS = {
+    "SELECT": "SELECT",
+    "INSERT": "INSERT",
+    "UPDATE": "UPDATE",
+    "DELETE": "DELETE",
+    "TRUNCATE": "TRUNCATE",
+    "MERGE": "INSERT",
+}
+_GRANT_COLUMNS = (
+    ("created_on", "timestamp_ltz"),
+    "privilege",
+    "granted_on",
+    "name",
+    "granted_to",
+    "grantee_name",
+    "grant_option",
+    "granted_by",
+)
 _PLURALS = {"TABLES": "TABLE", "STAGES": "STAGE", "VIEWS": "VIEW", "SCHEMAS": "SCHEMA", "SEQUENCES": "SEQUENCE"}
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A privilege of a role on an object; a future one is on every object of the kind in the schema or database `name`."""
+    """A privilege of a role on an object; a future one is on every object of the kind below `name`."""
 
     role: str
     privilege: str
@@ -44,10 +61,6 @@ class Privileges:
     def __init__(self) -> None:
         self.roles = ["ACCOUNTADMIN", "SYSADMIN", "PUBLIC"]
         self.grants: list[Grant] = []
-
-    def default_role(self, user: str) -> str:
-        """The role of a session that names none."""
-        return "ACCOUNTADMIN"
 
     def has_role(self, role: str) -> bool:
         """Whether the role exists."""
@@ -72,7 +85,11 @@ class Privileges:
             return
         if not held:
             raise does_not_exist(kind.capitalize(), ".".join(name))
-        raise SnowflakeError(f"SQL access control error:\nInsufficient privileges to operate on {kind.lower()} '{name[-1]}'", 3001, "42501")
+        raise SnowflakeError(
+            f"SQL access control error:\nInsufficient privileges to operate on {kind.lower()} '{name[-1]}'",
+            3001,
+            "42501",
+        )
 
     def own(self, session: "Session", kind: str, name: tuple[str, ...]) -> None:
         """Make the session's role the owner of what it created."""
@@ -91,12 +108,26 @@ class Privileges:
         if verb in ("CREATE", "DROP", "ALTER"):
             self._check_definition(session, statement, verb)
         elif verb in ("GRANT", "REVOKE"):
-            raise SnowflakeError("SQL access control error:\nInsufficient privileges to operate on account", 3001, "42501")
+            raise SnowflakeError(
+                "SQL access control error:\nInsufficient privileges to operate on account", 3001, "42501"
+            )
         else:
             self._check_data(session, statement, verb)
 
     def _check_definition(self, session: "Session", statement: Statement, verb: str) -> None:
-        words = ("CREATE", "DROP", "ALTER", "OR", "REPLACE", "TRANSIENT", "TEMPORARY", "TEMP", "LOCAL", "GLOBAL", "VOLATILE")
+        words = (
+            "CREATE",
+            "DROP",
+            "ALTER",
+            "OR",
+            "REPLACE",
+            "TRANSIENT",
+            "TEMPORARY",
+            "TEMP",
+            "LOCAL",
+            "GLOBAL",
+            "VOLATILE",
+        )
         while statement.peek().is_word(*words):
             statement.take()
         kind = statement.take().text.upper()
@@ -123,7 +154,9 @@ class Privileges:
                     reference = statement.stage()
                     if reference.name[0] not in "~%":
                         privilege = "WRITE" if verb in ("PUT", "REMOVE", "RM") else "READ"
-                        self.require(session, privilege, "STAGE", session.qualify((*reference.namespace, reference.name)))
+                        self.require(
+                            session, privilege, "STAGE", session.qualify((*reference.namespace, reference.name))
+                        )
                     break
         privilege = "INSERT" if verb == "COPY" else _TABLE_VERBS.get(verb, "")
         previous = None
@@ -132,7 +165,9 @@ class Privileges:
             if follows and token.kind in ("word", "quoted") and privilege:
                 statement.position = i
                 name = statement.name()
-                written = previous is not None and (previous.is_word("INTO", "UPDATE") or (verb in ("DELETE", "TRUNCATE") and i <= 3))
+                written = previous is not None and (
+                    previous.is_word("INTO", "UPDATE") or (verb in ("DELETE", "TRUNCATE") and i <= 3)
+                )
                 if not token.is_word("TABLE", "IF", "EXISTS") and (len(name) < 2 or name[-2] != "INFORMATION_SCHEMA"):
                     self.require(session, privilege if written else "SELECT", "TABLE", session.qualify(name))
             previous = token
@@ -149,7 +184,11 @@ class Privileges:
             found = [g for g in found if g.covers(kind, name)]
         elif statement.peek().kind != "end":
             raise not_emulated("this form of SHOW GRANTS")
-        values = [(None, g.privilege, g.kind, ".".join(g.name), "ROLE", g.role, "false", "ACCOUNTADMIN") for g in found if not g.future]
+        values = [
+            (None, g.privilege, g.kind, ".".join(g.name), "ROLE", g.role, "false", "ACCOUNTADMIN")
+            for g in found
+            if not g.future
+        ]
         return rows(_GRANT_COLUMNS, values, SHOW)
 
     def _object(self, session: "Session", kind: str, statement: Statement) -> tuple[str, ...]:
@@ -165,7 +204,8 @@ class Privileges:
         revoke = statement.take().is_word("REVOKE")
         if statement.accept("ROLE"):
             return status("Statement executed successfully.")
-        privileges, words = [], []
+        privileges: list[str] = []
+        words: list[str] = []
         while not statement.peek().is_word("ON"):
             token = statement.take()
             if token.text == ",":

@@ -12,17 +12,24 @@ if TYPE_CHECKING:
     from etl_snowflake.emulator.queries import Query
     from etl_snowflake.emulator.sessions import Session
 
-_WAREHOUSE_COLUMNS = (
-    "name", "state", "type", "size", ("min_cluster_count", "fixed"), ("max_cluster_count", "fixed"), ("started_clusters", "fixed"),
-    ("running", "fixed"), ("queued", "fixed"), "is_default", "is_current", ("auto_suspend", "fixed"), "auto_resume", "available",
-    "provisioning", "quiescing", "other", ("created_on", "timestamp_ltz"), ("resumed_on", "timestamp_ltz"),
-    ("updated_on", "timestamp_ltz"), "owner", "comment", "resource_monitor", "owner_role_type",
-)  # fmt: skip
-_STAGE_COLUMNS = (
-    ("created_on", "timestamp_ltz"), "name", "database_name", "schema_name", "url", "has_credentials", "has_encryption_key",
-    "owner", "comment", "region", "type", "cloud", "notification_channel", "storage_integration", "endpoint", "owner_role_type",
-    "directory_enabled",
-)  # fmt: skip
+_NUMBERS = ("min_cluster_count", "max_cluster_count", "started_clusters", "running", "queued", "auto_suspend")
+
+
+def _columns(names: str) -> list[tuple[str, str]]:
+    """Columns by name: the listed numbers, moments where the name ends so, and text."""
+    kinds = {n: "fixed" if n in _NUMBERS else "timestamp_ltz" if n.endswith("_on") else "text" for n in names.split()}
+    return list(kinds.items())
+
+
+_WAREHOUSE_COLUMNS = _columns(
+    "name state type size min_cluster_count max_cluster_count started_clusters running queued is_default is_current "
+    "auto_suspend auto_resume available provisioning quiescing other created_on resumed_on updated_on owner comment "
+    "resource_monitor owner_role_type"
+)
+_STAGE_COLUMNS = _columns(
+    "created_on name database_name schema_name url has_credentials has_encryption_key owner comment region type cloud "
+    "notification_channel storage_integration endpoint owner_role_type directory_enabled"
+)
 _PARAMETERS = {
     "ABORT_DETACHED_QUERY": "false",
     "AUTOCOMMIT": "true",
@@ -35,7 +42,20 @@ _PARAMETERS = {
     "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
     "TIMEZONE": "Etc/UTC",
 }
-_LEFT_TO_FAKESNOW = ("TABLES", "TERSE", "COLUMNS", "SCHEMAS", "DATABASES", "OBJECTS", "VIEWS", "PRIMARY", "UNIQUE", "IMPORTED", "SEQUENCES", "USERS")
+_LEFT_TO_FAKESNOW = (
+    "TABLES",
+    "TERSE",
+    "COLUMNS",
+    "SCHEMAS",
+    "DATABASES",
+    "OBJECTS",
+    "VIEWS",
+    "PRIMARY",
+    "UNIQUE",
+    "IMPORTED",
+    "SEQUENCES",
+    "USERS",
+)
 
 
 def run(account: "Account", query: "Query", statement: Statement) -> Result | None:
@@ -69,23 +89,37 @@ def _like(statement: Statement) -> re.Pattern[str]:
     """The pattern of LIKE, which ignores case; everything when there is none."""
     pattern = statement.string() if statement.accept("LIKE") else "%"
     parts = re.split(r"(\\.|[%_])", pattern)
-    regex = "".join({"%": ".*", "_": "."}.get(p) or re.escape(p[1:] if len(p) == 2 and p[0] == "\\" else p) for p in parts)
+    regex = "".join(
+        {"%": ".*", "_": "."}.get(p) or re.escape(p[1:] if len(p) == 2 and p[0] == "\\" else p) for p in parts
+    )
     return re.compile(regex, re.IGNORECASE | re.DOTALL)
 
 
 def _warehouses(account: "Account", session: "Session", statement: Statement) -> Result:
     pattern = _like(statement)
-    values = []
+    values: list[list[object]] = []
     for w in account.warehouses.by_name.values():
         if not pattern.fullmatch(w.name):
             continue
         started = int(w.state == "STARTED")
-        current = "Y" if w.name == session.warehouse else "N"
-        default = "Y" if w.name == account.warehouses.default else "N"
-        values.append(
-            (w.name, w.state, "STANDARD", w.size, 1, 1, started, 0, 0, default, current, w.auto_suspend, str(w.auto_resume).lower(),
-             "100" if started else "", "", "", "", w.created_on, w.created_on, w.created_on, "ACCOUNTADMIN", "", "null", "ROLE")
-        )  # fmt: skip
+        chosen = ["Y" if w.name == n else "N" for n in (account.warehouses.default, session.warehouse)]
+        load = ["100" if started else "", "", "", ""]
+        moments = [w.created_on] * 3
+        facts = [
+            w.name,
+            w.state,
+            "STANDARD",
+            w.size,
+            1,
+            1,
+            started,
+            0,
+            0,
+            *chosen,
+            w.auto_suspend,
+            str(w.auto_resume).lower(),
+        ]
+        values.append([*facts, *load, *moments, "ACCOUNTADMIN", "", "null", "ROLE"])
     return rows(_WAREHOUSE_COLUMNS, values, SHOW)
 
 
@@ -102,7 +136,25 @@ def _stages(account: "Account", session: "Session", statement: Statement) -> Res
         kind = "INTERNAL NO CSE" if not stage.is_encrypted else "INTERNAL"
         kind = f"{kind} TEMPORARY" if stage.session is not None else kind
         values.append(
-            (stage.created_on, name, database, schema, "", "N", "N", stage.owner, stage.comment, None, kind, None, None, None, None, "ROLE", "N")
+            (
+                stage.created_on,
+                name,
+                database,
+                schema,
+                "",
+                "N",
+                "N",
+                stage.owner,
+                stage.comment,
+                None,
+                kind,
+                None,
+                None,
+                None,
+                None,
+                "ROLE",
+                "N",
+            )
         )
     return rows(_STAGE_COLUMNS, values, SHOW)
 
