@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from etl_snowflake.emulator.control import EmulatorControl, running_emulator
 
 # The driver looks for its folder when it is imported.
@@ -39,6 +38,8 @@ def connect(emulator: EmulatorControl) -> Iterator[Callable[..., Any]]:
     opened: list[Any] = []
 
     def open_connection(**more: Any) -> Any:
+        if not connector.__version__.startswith("4."):
+            more.setdefault("enable_server_session_keep_alive_auto_detection", False)
         connection = connector.connect(**emulator.connection(**more))
         opened.append(connection)
         return connection

@@ -103,8 +103,9 @@ def test_abort_statement_loads_nothing_and_says_where(cursor, stage, raises_snow
     with raises_snowflake(100038) as caught:
         copy(cursor, HEADER)
     assert caught.value.sqlstate == "22018"
-    assert "Numeric value 'x' is not recognized\n  File 'b.csv.gz', line 3, character 1\n  Row 2, column \"T\"[\"N\":1]\n" in str(
-        caught.value
+    assert (
+        "Numeric value 'x' is not recognized\n  File 'b.csv.gz', line 3, character 1\n  Row 2, column \"T\"[\"N\":1]\n"
+        in str(caught.value)
     )
     assert rows(cursor) == []
 
@@ -126,13 +127,29 @@ def test_continue_loads_the_good_rows_and_counts_the_bad(cursor, stage):
     cursor.execute("CREATE TABLE t (n INT, s VARCHAR)")
     stage("b.csv.gz", BAD)
     (row,) = copy(cursor, f"{HEADER} ON_ERROR = CONTINUE")
-    assert row == ("st/b.csv.gz", "PARTIALLY_LOADED", 3, 2, 3, 1, "Numeric value 'x' is not recognized", 3, 1, '"T"["N":1]')
+    assert row == (
+        "st/b.csv.gz",
+        "PARTIALLY_LOADED",
+        3,
+        2,
+        3,
+        1,
+        "Numeric value 'x' is not recognized",
+        3,
+        1,
+        '"T"["N":1]',
+    )
     assert rows(cursor) == [(1, "a"), (3, "c")]
 
 
 @pytest.mark.parametrize(
     ("on_error", "status", "loaded"),
-    [("SKIP_FILE", "LOAD_FAILED", 0), ("SKIP_FILE_1", "LOAD_FAILED", 0), ("SKIP_FILE_2", "PARTIALLY_LOADED", 2), ("'SKIP_FILE_70%'", "PARTIALLY_LOADED", 2)],
+    [
+        ("SKIP_FILE", "LOAD_FAILED", 0),
+        ("SKIP_FILE_1", "LOAD_FAILED", 0),
+        ("SKIP_FILE_2", "PARTIALLY_LOADED", 2),
+        ("'SKIP_FILE_70%'", "PARTIALLY_LOADED", 2),
+    ],
 )
 def test_skip_file_leaves_out_a_file_with_too_many_bad_rows(cursor, stage, on_error, status, loaded):
     cursor.execute("CREATE TABLE t (n INT, s VARCHAR)")
@@ -150,10 +167,31 @@ def test_skip_file_leaves_out_a_file_with_too_many_bad_rows(cursor, stage, on_er
         (b"1,a,extra\n2,b\n", 100080, "Number of columns in file (3) does not match", 2, 1, '"T"[3]'),
         (b"1\n2,b\n", 100080, "Number of columns in file (1) does not match", 2, 1, '"T"["N":1]'),
         (b"1,a,extra\n", 100080, "Number of columns in file (3) does not match", 1, 10, '"T"[3]'),
-        (b"1,a\n2,b,extra\n", 100016, "Field delimiter ',' found while expecting record delimiter '\\n'", 2, 4, '"T"["S":2]'),
-        (b"1,a\n2\n", 100068, "End of record reached while expected to parse column '\"T\"[\"S\":2]'", 2, 2, '"T"["S":2]'),
+        (
+            b"1,a\n2,b,extra\n",
+            100016,
+            "Field delimiter ',' found while expecting record delimiter '\\n'",
+            2,
+            4,
+            '"T"["S":2]',
+        ),
+        (
+            b"1,a\n2\n",
+            100068,
+            'End of record reached while expected to parse column \'"T"["S":2]\'',
+            2,
+            2,
+            '"T"["S":2]',
+        ),
         (b"1,a\n\n", 100068, "End of record reached while expected to parse column", 2, 1, '"T"["S":2]'),
-        (b"1,a\n2,toolong\n", 100074, "User character length limit (5) exceeded by string 'toolong'", 2, 3, '"T"["S":2]'),
+        (
+            b"1,a\n2,toolong\n",
+            100074,
+            "User character length limit (5) exceeded by string 'toolong'",
+            2,
+            3,
+            '"T"["S":2]',
+        ),
         (b"1,a\n,b\n", 100072, "NULL result in a non-nullable column", 2, 1, '"T"["N":1]'),
         (b'1,a\n2,"x"y\n', 100066, "Found character 'y' instead of field delimiter ','", 2, 6, '"T"["S":2]'),
         (b'1,"a\nb"\n2,"c\nd"\nx,e\n', 100038, "Numeric value 'x' is not recognized", 5, 1, '"T"["N":1]'),
@@ -191,13 +229,16 @@ def test_values_are_refused_by_their_type(cursor, stage):
 
 
 def test_a_list_of_columns_or_a_select_does_not_count_fields(cursor, stage):
-    """https://docs.snowflake.com/en/sql-reference/sql/copy-into-table: transforming supports omitting and reordering."""
+    """https://docs.snowflake.com/en/sql-reference/sql/copy-into-table: columns omitted and reordered."""
     cursor.execute("CREATE TABLE t (n INT, s VARCHAR, f VARCHAR, r INT)")
     stage("a.csv", b"1,a,more\n2\n", "x")
     copy(cursor, CSV, "(SELECT $1, upper($2), METADATA$FILENAME, METADATA$FILE_ROW_NUMBER FROM @st/x)")
     assert rows(cursor) == [(1, "A", "x/a.csv", 1), (2, None, "x/a.csv", 2)]
     copy(cursor, f"{CSV} FORCE = TRUE", "@st/x", "t (n, s)")
-    assert cursor.execute("SELECT n, s, f FROM t WHERE f IS NULL ORDER BY n").fetchall() == [(1, "a", None), (2, None, None)]
+    assert cursor.execute("SELECT n, s, f FROM t WHERE f IS NULL ORDER BY n").fetchall() == [
+        (1, "a", None),
+        (2, None, None),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +285,12 @@ def test_a_file_is_read_as_its_format_says(cursor, stage, options, content, expe
         ("DATE", "DATE_FORMAT = 'YYYYMMDD'", "20241231", "2024-12-31"),
         ("DATE", "", "2024-12-31", "2024-12-31"),
         ("TIME", "TIME_FORMAT = 'HH24MI'", "2359", "23:59:00"),
-        ("TIMESTAMP_NTZ", "TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF3'", "2024-12-31 23:59:58.123", "2024-12-31 23:59:58.123000"),
+        (
+            "TIMESTAMP_NTZ",
+            "TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF3'",
+            "2024-12-31 23:59:58.123",
+            "2024-12-31 23:59:58.123000",
+        ),
         ("TIMESTAMP_NTZ", "", "2024-12-31T23:59:58", "2024-12-31 23:59:58"),
         ("NUMBER(10,2)", "", "-1.255", "-1.26"),
         ("NUMBER(38,0)", "", "1e3", "1000"),
@@ -337,7 +383,11 @@ def test_a_column_left_out_takes_its_default(cursor, stage):
 
 def test_what_is_not_emulated_is_refused(cursor, stage, raises_snowflake):
     cursor.execute("CREATE TABLE t (n INT)")
-    for options in ("FILE_FORMAT = (TYPE = JSON)", "FILE_FORMAT = (TYPE = CSV PARSE_HEADER = TRUE)", f"{CSV} MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"):
+    for options in (
+        "FILE_FORMAT = (TYPE = JSON)",
+        "FILE_FORMAT = (TYPE = CSV PARSE_HEADER = TRUE)",
+        f"{CSV} MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE",
+    ):
         with raises_snowflake(391999):
             copy(cursor, options)
 

@@ -159,13 +159,15 @@ def test_a_stalled_statement_goes_on_when_released(emulator, connect):
 
 
 def test_a_statement_fails_with_the_error_that_a_rule_names(emulator, cursor, raises_snowflake):
-    emulator.faults({"endpoint": "query", "sql": "SELECT 5", "action": "fail", "errno": 625, "message": "Statement was aborted"})
+    emulator.faults(
+        {"endpoint": "query", "sql": "SELECT 5", "action": "fail", "errno": 625, "message": "Statement was aborted"}
+    )
     with raises_snowflake(625):
         cursor.execute("SELECT 5")
 
 
 def test_an_unknown_fault_is_refused(emulator):
-    with pytest.raises(OSError, match="400"):
+    with pytest.raises(ValueError, match="no such fault"):
         emulator.faults({"endpoint": "put", "action": "explode"})
 
 

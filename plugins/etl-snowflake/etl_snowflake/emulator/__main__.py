@@ -3,6 +3,7 @@
 import argparse
 import socket
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -10,12 +11,20 @@ import uvicorn
 from etl_snowflake.emulator.app import create_app
 
 
-def serve(host: str, port: int, data: Path | None, ready_file: Path | None) -> None:
+def serve(
+    host: str,
+    port: int,
+    data: Path | None,
+    ready_file: Path | None,
+    announce: Callable[[str], object] = print,
+) -> None:
     """Listen, say where, and serve.
 
     :param port: TCP port; 0 takes a free one.
     :param data: folder to keep data in; None keeps it in memory.
     :param ready_file: gets the URL once connections are accepted.
+    :param announce: is told the URL.
+    :raises OSError: the port is taken.
     """
     # fakesnow fetches results in a way that DuckDB advises against
     warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
@@ -28,10 +37,10 @@ def serve(host: str, port: int, data: Path | None, ready_file: Path | None) -> N
     app = create_app(data)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_keep_alive=120, lifespan="off"))
     if ready_file is not None:
-        partial = ready_file.with_suffix(".partial")
-        partial.write_text(url, "utf-8")
-        partial.replace(ready_file)
-    print(url, flush=True)
+        unfinished = ready_file.with_suffix(".partial")
+        unfinished.write_text(url, "utf-8")
+        unfinished.replace(ready_file)
+    announce(url)
     try:
         server.run(sockets=[listener])
     finally:

@@ -25,6 +25,7 @@ class Settings:
     """How the account behaves.
 
     :param accounts: account names that exist; empty accepts every name.
+    :param unknown_account_status: HTTP status for an account that does not exist: 404, or 403 as older hosts answer.
     :param passwords: user name in upper case to password; a user that is not listed may use any.
     :param in_progress_after: seconds until an unfinished statement is answered with "in progress".
     :param session_seconds: validity of a session token, told to the driver.
@@ -33,6 +34,7 @@ class Settings:
     """
 
     accounts: tuple[str, ...] = ()
+    unknown_account_status: int = 404
     passwords: dict[str, str] = field(default_factory=dict)
     in_progress_after: float = 45.0
     session_seconds: int = 3600
@@ -62,6 +64,8 @@ class Account:
         if databases is not None:
             databases.mkdir(parents=True, exist_ok=True)
         self.fakesnow = FakeSnow(db_path=databases)
+        for path in sorted(databases.glob("*.db")) if databases is not None else ():
+            self.fakesnow.connect(path.stem).close()
         self.stages = Stages(root / "stages", persistent=self.folder is not None)
         self.file_formats: dict[Name, dict[str, object]] = {}
         self.load_metadata = LoadMetadata(root / "load_metadata.json" if self.folder else None)

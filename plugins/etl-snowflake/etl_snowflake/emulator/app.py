@@ -103,7 +103,9 @@ async def login(request: Request) -> Response:
     account = _account(request)
     if account.settings.accounts and str(data.get("ACCOUNT_NAME", "")).upper() not in account.settings.accounts:
         # the host name of an account that does not exist is not served
-        return Response("<html><head><title>403 Forbidden</title></head></html>", 403, media_type="text/html")
+        return Response(
+            "<html><body>no such host</body></html>", account.settings.unknown_account_status, media_type="text/html"
+        )
     try:
         return _success(await run_in_threadpool(account.sessions.login, data, dict(request.query_params)))
     except LoginRefusedError as error:
@@ -150,7 +152,12 @@ async def query(request: Request) -> Response:
     request_id = request.query_params.get("requestId", "")
     scope = request.scope
     submitted = _account(request).queries.submit(
-        session, request_id, await _json(request), server, delay=scope.get("emulator.delay"), error=scope.get("emulator.error")
+        session,
+        request_id,
+        await _json(request),
+        server,
+        delay=scope.get("emulator.delay"),
+        error=scope.get("emulator.error"),
     )
     scope["emulator.query_id"] = submitted.query_id
     if submitted.is_async:
@@ -257,6 +264,6 @@ async def warehouse(request: Request) -> Response:
     return _success()
 
 
-async def accepted(request: Request) -> Response:
+async def accepted(_request: Request) -> Response:
     """Accept what is not kept."""
     return _success()

@@ -1,14 +1,14 @@
 """Starts an emulator in a process of its own and steers it, for tests and rehearsals."""
 
+import http.client
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,7 +58,12 @@ class EmulatorControl:
         self._post("release", {})
 
     def log(self, endpoint: str | None = None) -> list[dict[str, Any]]:
-        """The requests since the last reset, in order: time, endpoint, path, session, sql, query_id, status, bytes_in, bytes_out."""
+        """The requests since the last reset, in order.
+
+        Each has time, endpoint, method, path, session, bytes_in, bytes_out; some have sql, query_id, status, faults.
+
+        :param endpoint: only those of this kind, one of `faults.ENDPOINTS`.
+        """
         entries: list[dict[str, Any]] = self._get("log")
         return [e for e in entries if endpoint in (None, e["endpoint"])]
 
@@ -71,15 +76,21 @@ class EmulatorControl:
         self._post("warehouse", {"name": name, **changes})
 
     def _post(self, path: str, body: object) -> Any:
-        request = urllib.request.Request(
-            f"{self.url}/_emulator/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)["data"]
+        return self._call("POST", path, json.dumps(body).encode())
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}/_emulator/{path}", timeout=60) as answer:
-            return json.load(answer)["data"]
+        return self._call("GET", path, None)
+
+    def _call(self, method: str, path: str, body: bytes | None) -> Any:
+        parts = urlsplit(self.url)
+        connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
+        with closing(connection):
+            connection.request(method, f"/_emulator/{path}", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        if response.status != 200:
+            raise ValueError(f"the emulator refuses {path}: {answer['message']}")
+        return answer["data"]
 
 
 @contextmanager
@@ -94,7 +105,13 @@ def running_emulator(data: Path | None = None, *, start_seconds: float = 60.0) -
     """
     with tempfile.TemporaryDirectory(prefix="snowflake_emulator_") as folder:
         ready, output = Path(folder) / "url", Path(folder) / "output"
-        command = [os.environ.get("ETL_EMULATOR_PYTHON", sys.executable), "-m", "etl_snowflake.emulator", "--ready-file", str(ready)]
+        command = [
+            os.environ.get("ETL_EMULATOR_PYTHON", sys.executable),
+            "-m",
+            "etl_snowflake.emulator",
+            "--ready-file",
+            str(ready),
+        ]
         if data is not None:
             command += ["--data", str(data)]
         with output.open("wb") as stream:

@@ -26,6 +26,9 @@ _ELEMENTS = (
     ("TZHTZM", "%z"),
     ("TZH", "%z"),
 )
+_BASE64 = "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+# notations of numbers that DuckDB takes and Snowflake does not
+NUMBER_MARKS = (b"_", b"0x", b"0X", b"0b", b"0B")
 _DATES = ("%Y-%m-%d", "%m/%d/%Y", "%d-%b-%Y")
 
 
@@ -81,17 +84,22 @@ def strptime_format(fmt: str) -> str:
     return out
 
 
-def convert(source: str, column: Column, fmt: FileFormat) -> str:
+def convert(source: str, column: Column, fmt: FileFormat, *, exact: bool = False) -> str:
     """The SQL that makes a text the column's value, null when the text is no such value.
 
+    :param exact: whether none of `NUMBER_MARKS` occurs in the file.
     :raises SnowflakeError: a type that COPY is not emulated for.
     """
     kind = column.kind.upper()
     if kind.startswith("VARCHAR"):
         return source if column.length is None else f"CASE WHEN length({source}) <= {column.length} THEN {source} END"
     if kind.startswith(("DECIMAL", "BIGINT", "HUGEINT", "INTEGER", "SMALLINT", "TINYINT", "UBIGINT")):
+        if exact:
+            return f"TRY_CAST({source} AS {kind})"
         return f"CASE WHEN NOT regexp_matches({source}, '[_xXbB]') THEN TRY_CAST({source} AS {kind}) END"
     if kind in ("DOUBLE", "FLOAT"):
+        if exact:
+            return f"TRY_CAST({source} AS {kind})"
         return f"CASE WHEN NOT contains({source}, '_') THEN TRY_CAST({source} AS {kind}) END"
     if kind == "BOOLEAN":
         return f"CASE WHEN lower({source}) IN {_TRUE} THEN TRUE WHEN lower({source}) IN {_FALSE} THEN FALSE END"
@@ -122,7 +130,8 @@ def _timestamp(source: str, kind: str, fmt: str) -> str:
         return f"TRY_CAST(try_strptime({source}, {literal(strptime_format(fmt))}) AS {kind})"
     # AUTO takes ISO 8601 with T or a space, and seconds or milliseconds since 1970 as a whole number
     epoch = f"TRY_CAST({source} AS BIGINT)"
-    from_epoch = f"CASE WHEN abs({epoch}) < 31536000000 THEN make_timestamp({epoch} * 1000000) ELSE make_timestamp({epoch} * 1000) END"
+    micros = f"{epoch} * CASE WHEN abs({epoch}) < 31536000000 THEN 1000000 ELSE 1000 END"
+    from_epoch = f"make_timestamp({micros})"
     return f"coalesce(TRY_CAST({source} AS {kind}), TRY_CAST({from_epoch} AS {kind}))"
 
 
@@ -130,7 +139,7 @@ def _binary(source: str, fmt: str) -> str:
     if fmt in ("UTF8", "UTF-8"):
         return f"encode({source})"
     if fmt == "BASE64":
-        return f"CASE WHEN regexp_full_match({source}, '([A-Za-z0-9+/]{{4}})*([A-Za-z0-9+/]{{2}}==|[A-Za-z0-9+/]{{3}}=)?') THEN from_base64({source}) END"
+        return f"CASE WHEN regexp_full_match({source}, '{_BASE64}') THEN from_base64({source}) END"
     return f"CASE WHEN regexp_full_match({source}, '([0-9A-Fa-f]{{2}})*') THEN unhex({source}) END"
 
 

@@ -87,24 +87,33 @@ def _check(options: dict[str, object], select: str | None) -> None:
     if unknown := set(options) - _KNOWN:
         if "MATCH_BY_COLUMN_NAME" in unknown:
             raise not_emulated("MATCH_BY_COLUMN_NAME")
-        raise SnowflakeError(f"SQL compilation error:\ninvalid parameter '{sorted(unknown)[0]}'", 1006, "42601")
+        raise SnowflakeError(f"SQL compilation error:\ninvalid parameter '{min(unknown)}'", 1006, "42601")
     files = options.get("FILES", ())
-    options["FILES"] = tuple(str(f) for f in files) if isinstance(files, tuple) else (str(files),)
-    if len(options["FILES"]) > _MOST_FILES:  # type: ignore[arg-type]
+    names = tuple(str(f) for f in files) if isinstance(files, tuple) else (str(files),)
+    options["FILES"] = names
+    if len(names) > _MOST_FILES:
         raise SnowflakeError(
-            f"SQL compilation error:\nThe number of files in the FILES list ({len(files)}) exceeds the maximum of {_MOST_FILES}",  # type: ignore[arg-type]
+            f"SQL compilation error:\nThe number of files in the FILES list ({len(names)}) exceeds {_MOST_FILES}",
             1006,
             "42601",
         )
     on_error = str(options.get("ON_ERROR", "ABORT_STATEMENT")).upper()
     if not re.fullmatch(r"ABORT_STATEMENT|CONTINUE|SKIP_FILE(_\d+%?)?", on_error):
-        raise SnowflakeError(f"SQL compilation error:\ninvalid value '{on_error}' for parameter 'ON_ERROR'", 1008, "22023")
+        raise SnowflakeError(
+            f"SQL compilation error:\ninvalid value '{on_error}' for parameter 'ON_ERROR'", 1008, "22023"
+        )
     validation = options.get("VALIDATION_MODE")
     if validation is not None:
         if select is not None:
-            raise SnowflakeError("SQL compilation error:\nVALIDATION_MODE does not support COPY statements that transform data", 2319, "0A000")
+            raise SnowflakeError(
+                "SQL compilation error:\nVALIDATION_MODE does not support COPY statements that transform data",
+                2319,
+                "0A000",
+            )
         if not re.fullmatch(r"RETURN_ERRORS|RETURN_ALL_ERRORS|RETURN_\d+_ROWS", str(validation).upper()):
-            raise SnowflakeError(f"SQL compilation error:\ninvalid value '{validation}' for parameter 'VALIDATION_MODE'", 1008, "22023")
+            raise SnowflakeError(
+                f"SQL compilation error:\ninvalid value '{validation}' for parameter 'VALIDATION_MODE'", 1008, "22023"
+            )
 
 
 def _transformation(statement: Statement) -> tuple[str, int, StageReference, dict[str, object]]:
@@ -127,7 +136,11 @@ def _transformation(statement: Statement) -> tuple[str, int, StageReference, dic
     statement.accept("AS")
     if statement.peek().kind in ("word", "quoted"):
         if statement.peek().is_word("WHERE", "ORDER", "GROUP", "LIMIT", "JOIN"):
-            raise SnowflakeError("SQL compilation error:\nCOPY statement only supports simple SELECT from stage statements for import.", 2104, "0A000")
+            raise SnowflakeError(
+                "SQL compilation error:\nCOPY statement only supports simple SELECT from stage statements for import.",
+                2104,
+                "0A000",
+            )
         statement.take()
     statement.expect_mark(")")
     width = max((int(n) for n in _FIELD.findall(text)), default=0)

@@ -20,7 +20,9 @@ class SnowflakeError(Exception):
 
 def not_emulated(what: str) -> SnowflakeError:
     """The refusal of something that a real account might accept."""
-    return SnowflakeError(f"The emulator does not emulate {what}. Test this against a live account.", NOT_EMULATED, "0A000")
+    return SnowflakeError(
+        f"The emulator does not emulate {what}. Test this against a live account.", NOT_EMULATED, "0A000"
+    )
 
 
 def syntax_error(text: str, position: int = 0) -> SnowflakeError:

@@ -3,7 +3,15 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from etl_snowflake.emulator import copying, file_formats, privileges, session_statements, show, stage_statements, transactions
+from etl_snowflake.emulator import (
+    copying,
+    file_formats,
+    privileges,
+    session_statements,
+    show,
+    stage_statements,
+    transactions,
+)
 from etl_snowflake.emulator.errors import SnowflakeError
 from etl_snowflake.emulator.ordinary import run_ordinary
 from etl_snowflake.emulator.results import Result

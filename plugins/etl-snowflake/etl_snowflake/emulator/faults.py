@@ -67,7 +67,9 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.endpoint not in ENDPOINTS or self.action not in ACTIONS:
-            raise ValueError(f"no such fault: {self.action} at {self.endpoint}; know {', '.join(ACTIONS)} at {', '.join(ENDPOINTS)}")
+            raise ValueError(
+                f"no such fault: {self.action} at {self.endpoint}; know {', '.join(ACTIONS)} at {', '.join(ENDPOINTS)}"
+            )
 
     def fires(self, endpoint: str, sql: str, path: str) -> bool:
         """Whether this request goes wrong. Counts it when the rule is about it."""

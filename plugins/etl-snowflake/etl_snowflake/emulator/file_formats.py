@@ -124,12 +124,16 @@ def _option(name: str, value: object) -> dict[str, object]:
         return {key: value}
     if name in _CHARACTERS:
         text = None if str(value).upper() == "NONE" else _character(str(value))
-        if name in ("ESCAPE", "ESCAPE_UNENCLOSED_FIELD", "FIELD_OPTIONALLY_ENCLOSED_BY") and text is not None and len(text) != 1:
+        if (
+            name in ("ESCAPE", "ESCAPE_UNENCLOSED_FIELD", "FIELD_OPTIONALLY_ENCLOSED_BY")
+            and text is not None
+            and len(text) != 1
+        ):
             raise invalid
         return {key: text}
     if name in _FORMATS:
         return {key: str(value)}
-    if name in ("MULTI_LINE",):
+    if name == "MULTI_LINE":
         return {}
     raise SnowflakeError(f"SQL compilation error:\ninvalid parameter '{name}'", 1006, "42601")
 
@@ -142,7 +146,13 @@ _FLAGS = (
     "EMPTY_FIELD_AS_NULL",
     "SKIP_BYTE_ORDER_MARK",
 )
-_CHARACTERS = ("RECORD_DELIMITER", "FIELD_DELIMITER", "ESCAPE", "ESCAPE_UNENCLOSED_FIELD", "FIELD_OPTIONALLY_ENCLOSED_BY")
+_CHARACTERS = (
+    "RECORD_DELIMITER",
+    "FIELD_DELIMITER",
+    "ESCAPE",
+    "ESCAPE_UNENCLOSED_FIELD",
+    "FIELD_OPTIONALLY_ENCLOSED_BY",
+)
 _FORMATS = ("DATE_FORMAT", "TIME_FORMAT", "TIMESTAMP_FORMAT", "BINARY_FORMAT")
 
 

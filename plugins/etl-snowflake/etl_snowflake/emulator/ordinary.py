@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - fakesnow offers its parts only under private names
 """Ordinary SQL, executed by fakesnow over DuckDB."""
 
 import re
@@ -5,16 +6,18 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow as pa
 import snowflake.connector.errors
 from fakesnow.arrow import to_ipc, to_sf
 from fakesnow.converter import from_binding
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.dialect import parse_one
 from fakesnow.rowtype import describe_as_rowtype
-from fakesnow.statement_type import DML_TYPE_IDS, SELECT, statement_type_id
+from fakesnow.statement_type import DML_TYPE_IDS, statement_type_id
 
 from etl_snowflake.emulator import transactions
 from etl_snowflake.emulator.errors import SnowflakeError, not_emulated
+from etl_snowflake.emulator.history import with_histories
 from etl_snowflake.emulator.results import Result, rows
 from etl_snowflake.emulator.statements import Statement
 
@@ -38,9 +41,16 @@ def run_ordinary(account: "Account", query: "Query", statement: Statement) -> Re
     table = _written_table(session, statement) if is_writing else None
     if table is not None and not statement.starts_with("INSERT", "INTO"):
         transactions.lock_table(account, query, table)
+    if is_writing or (
+        statement.peek().is_word("SELECT", "WITH", "CREATE") and any(t.is_word("FROM") for t in statement.tokens)
+    ):
+        account.warehouses.require_running(session.warehouse)
+    if any(t.kind == "stage" for t in statement.tokens):
+        raise not_emulated("queries over staged files")
     cursor = session.connection.cursor()
     try:
-        result = _run(cursor, query)
+        with with_histories(account, query) as sql:
+            result = _run(cursor, query, sql)
     except (snowflake.connector.errors.Error, duckdb.Error) as error:
         query.check()
         _note_aborted(session)
@@ -53,27 +63,34 @@ def run_ordinary(account: "Account", query: "Query", statement: Statement) -> Re
     return result
 
 
-def _run(cursor: FakeSnowflakeCursor, query: "Query") -> Result:
-    expression = parse_one(query.sql)
+def _run(cursor: FakeSnowflakeCursor, query: "Query", sql: str) -> Result:
+    expression = parse_one(sql)
     kind = statement_type_id(expression)
-    if query.describe_only and (described := cursor._describe_only(query.sql)) is not None:
+    if query.describe_only and (described := cursor._describe_only(sql)) is not None:
         rowtype = describe_as_rowtype(described)
-        return Result({"rowtype": rowtype, "rowset": [], "total": 0, "returned": 0, "queryResultFormat": "json", "statementTypeId": kind})
+        return Result(
+            {
+                "rowtype": rowtype,
+                "rowset": [],
+                "total": 0,
+                "returned": 0,
+                "queryResultFormat": "json",
+                "statementTypeId": kind,
+            }
+        )
     single, batch = _bindings(query.bindings or {})
     affected = 0
     for binds in [single] if batch is None else batch:
         # DuckDB's function of that name takes only binary values.
-        cursor.execute(_OCTET_LENGTH.sub("STRLEN(", query.sql), binding_params=binds, server=True)
+        cursor.execute(_OCTET_LENGTH.sub("STRLEN(", sql), binding_params=binds, server=True)
         affected += cursor.rowcount or 0
     if batch is not None and kind in DML_TYPE_IDS:
         return rows([("number of rows inserted", "fixed")], [[affected]], kind)
     rowtype = describe_as_rowtype(cursor._describe_last_sql())
-    table = cursor._arrow_table
-    if table is None:
-        return Result({"rowtype": rowtype, "rowset": [], "total": 0, "returned": 0, "queryResultFormat": "json", "statementTypeId": kind})
-    if kind == SELECT:
+    table: pa.Table = cursor._arrow_table
+    if kind not in DML_TYPE_IDS:
         encoded = b64encode(to_ipc(to_sf(table, rowtype))).decode()
-        data = {"queryResultFormat": "arrow", "rowsetBase64": encoded}
+        data: dict[str, Any] = {"queryResultFormat": "arrow", "rowsetBase64": encoded}
     else:
         columns = [(c["name"], c["type"]) for c in rowtype]
         data = rows(columns, zip(*[c.to_pylist() for c in table.columns], strict=True), kind).data
@@ -119,7 +136,23 @@ def _forget_loads(account: "Account", session: "Session", statement: Statement) 
     words = [t for t in statement.tokens[:6] if t.is_word("TABLE")]
     if not words and not statement.starts_with("TRUNCATE"):
         return
-    while statement.peek().is_word("TRUNCATE", "CREATE", "DROP", "OR", "REPLACE", "TRANSIENT", "TEMPORARY", "TEMP", "LOCAL", "GLOBAL", "VOLATILE", "TABLE", "IF", "NOT", "EXISTS"):
+    while statement.peek().is_word(
+        "TRUNCATE",
+        "CREATE",
+        "DROP",
+        "OR",
+        "REPLACE",
+        "TRANSIENT",
+        "TEMPORARY",
+        "TEMP",
+        "LOCAL",
+        "GLOBAL",
+        "VOLATILE",
+        "TABLE",
+        "IF",
+        "NOT",
+        "EXISTS",
+    ):
         if_not_exists = statement.starts_with("NOT")
         statement.take()
         if if_not_exists:
@@ -139,8 +172,9 @@ def _note_aborted(session: "Session") -> None:
 def _keep_result(session: "Session", cursor: FakeSnowflakeCursor, query_id: str) -> None:
     """Let RESULT_SCAN find the result by the id that the driver knows."""
     cache = session.connection.results_cache
-    if cursor._sfqid in cache:
-        cache[query_id] = cache.pop(cursor._sfqid)
+    own_id: Any = cursor._sfqid
+    if own_id in cache:
+        cache[query_id] = cache.pop(own_id)
     while len(cache) > _KEPT_RESULTS:
         cache.pop(next(iter(cache)), None)
 

@@ -1,15 +1,16 @@
 """One staged file made a table of typed columns, and the errors of the rows that are not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_snowflake.emulator.conversion import Column, convert, literal, null_if, quoted, refusal
-from etl_snowflake.emulator.delimited import CarefulReader, Field, Record, after_header, read_table, record_offsets
+from etl_snowflake.emulator.careful_reader import CarefulReader, Field, Record
+from etl_snowflake.emulator.conversion import NUMBER_MARKS, Column, convert, literal, null_if, quoted, refusal
+from etl_snowflake.emulator.delimited import after_header, read_table, record_offsets
 from etl_snowflake.emulator.file_formats import FileFormat
 
 # errors that RETURN_ERRORS and CONTINUE keep the text of
@@ -20,7 +21,8 @@ _MOST_ERRORS = 10_000
 class RowError:
     """A row that could not be loaded, and where in the file.
 
-    :param character: from 1; `offset`: bytes from 0; `row`: among data records, from 1; `start_line`: where its record starts, from 1.
+    :param character: from 1; `offset`: bytes from 0; `row`: among data records, from 1.
+    :param start_line: the line on which its record starts, from 1.
     """
 
     message: str
@@ -50,10 +52,10 @@ class ParsedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a COPY fills: the table's name, its columns in the order of the fields, and the SELECT list's SQL if there is one.
+    """What a COPY fills: the table's name, its columns in the order of the fields, the SELECT list's SQL if any.
 
-    :param counts_fields: whether a record must have as many fields as the table has columns, unless the format says otherwise.
-        A list of columns switches that off, as a SELECT does.
+    :param counts_fields: whether a record must have as many fields as the table has columns, unless the format says
+        otherwise. A list of columns switches that off, as a SELECT does.
     """
 
     table: str
@@ -74,7 +76,9 @@ class Target:
 Locate = Callable[[int, int], tuple[int, int, int, int, int]]
 
 
-def parse(data: bytes, name: str, modified: datetime, fmt: FileFormat, target: Target, duck: duckdb.DuckDBPyConnection) -> ParsedFile:
+def parse(
+    data: bytes, name: str, modified: datetime, fmt: FileFormat, target: Target, duck: duckdb.DuckDBPyConnection
+) -> ParsedFile:
     """Read a file's content into the target's columns.
 
     :param data: the plain content, in UTF-8.
@@ -83,10 +87,13 @@ def parse(data: bytes, name: str, modified: datetime, fmt: FileFormat, target: T
     """
     start, lines = after_header(data, fmt)
     content = data[start:]
+    # what does not occur in the file need not be looked for in every field
+    fmt = replace(fmt, null_if=tuple(t for t in fmt.null_if if t == "" or t.encode() in content))
     width = target.width if target.select is not None else len(target.columns)
+    errors: list[RowError] = []
     fields = read_table(content, fmt, width) if width else None
     if fields is not None:
-        rows, errors = fields.num_rows, []
+        rows = fields.num_rows
         locate = _locator(content, fmt, start, lines)
         careful = False
     else:
@@ -94,7 +101,8 @@ def parse(data: bytes, name: str, modified: datetime, fmt: FileFormat, target: T
         fields, positions, errors, rows = _read_carefully(reader, fmt, target, width)
         locate = positions
         careful = True
-    table, bad = _convert(fields, fmt, target, duck, locate, name, modified, careful=careful)
+    exact = target.select is None and not any(mark in content for mark in NUMBER_MARKS)
+    table, bad = _convert(fields, fmt, target, duck, locate, name, modified, careful=careful, exact=exact)
     errors = sorted([*errors, *bad], key=lambda e: (e.row, e.offset))
     seen: set[int] = set()
     first = [e for e in errors if not (e.row in seen or seen.add(e.row))]  # type: ignore[func-returns-value]
@@ -125,7 +133,9 @@ def _position(record: Record, index: int) -> tuple[int, int, int, int, int]:
     return record.row, at.line, at.character, at.offset, record.line
 
 
-def _read_carefully(reader: CarefulReader, fmt: FileFormat, target: Target, width: int) -> tuple[pa.Table, Locate, list[RowError], int]:
+def _read_carefully(
+    reader: CarefulReader, fmt: FileFormat, target: Target, width: int
+) -> tuple[pa.Table, Locate, list[RowError], int]:
     kept: list[Record] = []
     errors: list[RowError] = []
     rows = 0
@@ -134,7 +144,7 @@ def _read_carefully(reader: CarefulReader, fmt: FileFormat, target: Target, widt
         rows += 1
         error = None
         if record.error is not None:
-            errno, sqlstate, message, index = record.error
+            errno, _, message, index = record.error
             error = _structural(record, errno, message, record.end, target.label(index))
         elif strict and len(record.fields) != width:
             error = _wrong_count(record, fmt, target)
@@ -164,13 +174,17 @@ def _wrong_count(record: Record, fmt: FileFormat, target: Target) -> RowError:
         return _structural(record, 100080, message, record.after, target.label(found - 1))
     if found > expected:
         delimiter = fmt.field_delimiter or ""
-        message = f"Field delimiter '{delimiter}' found while expecting record delimiter '{_visible(fmt.record_delimiter)}'"
+        message = (
+            f"Field delimiter '{delimiter}' found while expecting record delimiter '{_visible(fmt.record_delimiter)}'"
+        )
         extra = record.fields[expected]
         size = len(delimiter)
         at = Field(None, extra.line, extra.character - size, extra.offset - len(delimiter.encode()))
         return _structural(record, 100016, message, at, target.label(expected - 1))
     label = target.label(found)
-    return _structural(record, 100068, f"End of record reached while expected to parse column '{label}'", record.end, label)
+    return _structural(
+        record, 100068, f"End of record reached while expected to parse column '{label}'", record.end, label
+    )
 
 
 def _visible(delimiter: str | None) -> str:
@@ -194,35 +208,57 @@ def _convert(
     modified: datetime,
     *,
     careful: bool,
+    exact: bool,
 ) -> tuple[pa.Table, list[RowError]]:
     """The typed rows without the bad ones, and an error for each bad one."""
-    duck.register("_copy_fields", fields)
-    try:
-        inputs = [n if careful else f"{null_if(n, fmt)} AS {n}" for n in fields.column_names]
-        metadata = (
-            f"{literal(name)} AS _metadata_filename, row_number() OVER () AS _metadata_file_row_number, "
-            f"{literal(modified.isoformat())}::TIMESTAMP AS _metadata_file_last_modified, now()::TIMESTAMP AS _metadata_start_scan_time"
-        )
-        extra = f", {metadata}" if target.select is not None else ""
-        source = f"(SELECT {', '.join(inputs)}{extra} FROM _copy_fields)"
-        texts = duck.sql(f"SELECT {target.select or ', '.join(fields.column_names)} FROM {source}").to_arrow_table()
-    finally:
-        duck.unregister("_copy_fields")
+    if target.select is None and (careful or not fmt.null_if):
+        texts = fields
+    else:
+        texts = _texts(fields, fmt, target, duck, name, modified, careful=careful)
     texts = texts.rename_columns([f"t{i}" for i in range(texts.num_columns)])
     duck.register("_copy_texts", texts)
     try:
         values = []
         for i, column in enumerate(target.columns):
-            is_text = pa.types.is_string(texts.schema.field(i).type) or pa.types.is_large_string(texts.schema.field(i).type)
+            is_text = pa.types.is_string(texts.schema.field(i).type) or pa.types.is_large_string(
+                texts.schema.field(i).type
+            )
             source = f"t{i}"
             if is_text and target.truncate and column.length is not None:
                 source = f"left(t{i}, {column.length})"
-            value = convert(source, column, fmt) if is_text else f"TRY_CAST(t{i} AS {column.kind})"
+            value = convert(source, column, fmt, exact=exact) if is_text else f"TRY_CAST(t{i} AS {column.kind})"
             values.append(f"{value} AS {quoted(f'v{i}')}")
-        converted = duck.sql(f"SELECT {', '.join(values)} FROM _copy_texts").to_arrow_table()
+        converted = duck.sql(f"SELECT {', '.join(values)} FROM _copy_texts").to_arrow_table()  # noqa: S608 - own SQL
     finally:
         duck.unregister("_copy_texts")
     return _split(texts, converted, target, locate)
+
+
+def _texts(
+    fields: pa.Table,
+    fmt: FileFormat,
+    target: Target,
+    duck: duckdb.DuckDBPyConnection,
+    name: str,
+    modified: datetime,
+    *,
+    careful: bool,
+) -> pa.Table:
+    """The fields after NULL_IF and the statement's SELECT."""
+    inputs = [n if careful else f"{null_if(n, fmt)} AS {n}" for n in fields.column_names]
+    metadata = (
+        f"{literal(name)} AS _metadata_filename, row_number() OVER () AS _metadata_file_row_number, "
+        f"{literal(modified.isoformat())}::TIMESTAMP AS _metadata_file_last_modified, "
+        "now()::TIMESTAMP AS _metadata_start_scan_time"
+    )
+    extra = f", {metadata}" if target.select is not None else ""
+    source = f"(SELECT {', '.join(inputs)}{extra} FROM _copy_fields)"  # noqa: S608 - literals are quoted
+    duck.register("_copy_fields", fields)
+    try:
+        chosen = target.select or ", ".join(fields.column_names)
+        return duck.sql(f"SELECT {chosen} FROM {source}").to_arrow_table()  # noqa: S608 - the user's own SELECT
+    finally:
+        duck.unregister("_copy_fields")
 
 
 def _split(texts: pa.Table, converted: pa.Table, target: Target, locate: Locate) -> tuple[pa.Table, list[RowError]]:
@@ -236,21 +272,31 @@ def _split(texts: pa.Table, converted: pa.Table, target: Target, locate: Locate)
         wrong = missing if not column.nullable else pc.and_(missing, pc.is_valid(text))
         bad.extend((row, i) for row in pc.indices_nonzero(wrong).to_pylist()[:_MOST_ERRORS])
         good = pc.invert(wrong) if good is None else pc.and_(good, pc.invert(wrong))
-    for column in target.missing_required:
+    if target.missing_required:
         bad.extend((row, len(target.columns)) for row in range(min(texts.num_rows, _MOST_ERRORS)))
         good = pa.array([False] * texts.num_rows)
-    errors = []
+    errors: list[RowError] = []
     for row, i in sorted(bad):
         column = target.columns[i] if i < len(target.columns) else target.missing_required[0]
         text = texts.column(i)[row].as_py() if i < len(target.columns) else None
-        errno, sqlstate, message = refusal(None if text is None else str(text), column, by_select=target.select is not None)
+        errno, sqlstate, message = refusal(
+            None if text is None else str(text), column, by_select=target.select is not None
+        )
         number, line, character, offset, start_line = locate(row, i)
         label = f'"{target.table}"["{column.name}":{column.position}]'
         errors.append(
             RowError(
-                message=message, errno=errno, sqlstate=sqlstate, line=line, character=character, offset=offset,
-                row=number, start_line=start_line, column=label, is_structural=False,
-            )  # fmt: skip
+                message=message,
+                errno=errno,
+                sqlstate=sqlstate,
+                line=line,
+                character=character,
+                offset=offset,
+                row=number,
+                start_line=start_line,
+                column=label,
+                is_structural=False,
+            )
         )
         if len(errors) >= _MOST_ERRORS:
             break

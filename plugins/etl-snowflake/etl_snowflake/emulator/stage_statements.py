@@ -56,7 +56,9 @@ def find_stage(account: "Account", session: "Session", reference: StageReference
             [name[0], name[1], name[2][1:]],
         ).fetchone()
         if table is None:
-            raise SnowflakeError(f"SQL compilation error:\nStage '{'.'.join(name)}' does not exist or not authorized.", 2003, "02000")
+            raise SnowflakeError(
+                f"SQL compilation error:\nStage '{'.'.join(name)}' does not exist or not authorized.", 2003, "02000"
+            )
         return account.stages.implicit(name, encrypted=encrypted)
     return account.stages.get(name, session.number)
 
@@ -71,7 +73,9 @@ def _create(account: "Account", session: "Session", statement: Statement, *, rep
         pass
     if_not_exists = statement.accept("IF", "NOT", "EXISTS")
     name = session.qualify(statement.name())
-    options = statement.options({"FILE_FORMAT": format_options, "ENCRYPTION": _nested, "DIRECTORY": _nested, "COPY_OPTIONS": _nested})
+    options = statement.options(
+        {"FILE_FORMAT": format_options, "ENCRYPTION": _nested, "DIRECTORY": _nested, "COPY_OPTIONS": _nested}
+    )
     if unknown := set(options) - {"FILE_FORMAT", "ENCRYPTION", "DIRECTORY", "COMMENT", "URL"}:
         raise not_emulated(f"the stage option {', '.join(sorted(unknown))}")
     if "URL" in options:
@@ -123,11 +127,13 @@ def _put(account: "Account", query: "Query", statement: Statement) -> Result:
     stage = find_stage(account, query.session, reference)
     compression = str(options.get("SOURCE_COMPRESSION", "AUTO_DETECT")).upper()
     if compression not in _COMPRESSIONS:
-        raise SnowflakeError(f"SQL compilation error:\ninvalid value '{compression}' for SOURCE_COMPRESSION", 1481, "42601")
+        raise SnowflakeError(
+            f"SQL compilation error:\ninvalid value '{compression}' for SOURCE_COMPRESSION", 1481, "42601"
+        )
     folder = f"{reference.path.rstrip('/')}/" if reference.path else ""
     file_name = PurePosixPath(source.removeprefix("file://")).name
     overwrite = bool(options.get("OVERWRITE", False))
-    url = signed_url(account, query.server, stage, folder + file_name, query.session.number, overwrite=overwrite)
+    url = signed_url(query.server, stage, folder + file_name, query.session.number, overwrite=overwrite)
     data: dict[str, Any] = {
         "src_locations": [source.removeprefix("file://")],
         "parallel": options.get("PARALLEL", 4),
@@ -152,7 +158,7 @@ def _get(account: "Account", query: "Query", statement: Statement) -> Result:
     found = files_below(stage, reference.path)
     if pattern := options.get("PATTERN"):
         found = [f for f in found if re.fullmatch(str(pattern), f.path)]
-    urls = [signed_url(account, query.server, stage, f.path, query.session.number) for f in found]
+    urls = [signed_url(query.server, stage, f.path, query.session.number) for f in found]
     material = [_encryption_material(stage, query.query_id) if f.encryption else None for f in found]
     data: dict[str, Any] = {
         "src_locations": [f.path for f in found],
@@ -172,7 +178,7 @@ def _get(account: "Account", query: "Query", statement: Statement) -> Result:
 
 
 def _transfer(stage: Stage, folder: str, url: str | None, query: "Query") -> dict[str, Any]:
-    info = {
+    info: dict[str, Any] = {
         "locationType": "GCS",
         "location": f"emulator/{stage.key}/{folder}",
         "path": f"{stage.key}/{folder}",

@@ -89,7 +89,9 @@ class Stages:
                 if if_not_exists:
                     return False
                 if not replace:
-                    raise SnowflakeError(f"SQL compilation error:\nObject '{stage.name[2]}' already exists.", 2002, "42710")
+                    raise SnowflakeError(
+                        f"SQL compilation error:\nObject '{stage.name[2]}' already exists.", 2002, "42710"
+                    )
                 self._remove_stage(self.by_name[key])
             self.by_name[key] = self.by_key[stage.key] = stage
             self._save()

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from etl_snowflake.emulator.account import Account
 
 # a driver that would upload only if the name is free looks here whether the URL lets it say so
-_SIGNED_HEADERS = "%3B".join(
-    ("content-encoding", "host", "x-goog-if-generation-match", "x-goog-meta-encryptiondata", "x-goog-meta-matdesc", "x-goog-meta-sfc-digest")
+_SIGNED_HEADERS = quote(
+    "content-encoding;host;x-goog-if-generation-match;x-goog-meta-encryptiondata;x-goog-meta-matdesc;x-goog-meta-sfc-digest"
 )
 _SECRET = secrets.token_bytes(16)
 
 
-def signed_url(account: "Account", server: str, stage: Stage, path: str, session: int, *, overwrite: bool = False) -> str:
+def signed_url(server: str, stage: Stage, path: str, session: int, *, overwrite: bool = False) -> str:
     """A URL that lets its bearer PUT or GET one file of a stage."""
     signature = _sign(stage.key, path, overwrite=overwrite)
     return (

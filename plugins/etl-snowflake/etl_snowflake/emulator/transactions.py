@@ -131,7 +131,8 @@ def run(account: "Account", query: "Query", statement: Statement) -> Result | No
     """
     session = query.session
     if statement.starts_with("START", "TRANSACTION") or (
-        statement.starts_with("BEGIN") and (len(statement.tokens) == 1 or statement.peek(1).is_word("TRANSACTION", "WORK", "NAME"))
+        statement.starts_with("BEGIN")
+        and (len(statement.tokens) == 1 or statement.peek(1).is_word("TRANSACTION", "WORK", "NAME"))
     ):
         if not session.in_transaction:
             begin(session)

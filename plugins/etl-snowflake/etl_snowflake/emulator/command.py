@@ -1,0 +1,52 @@
+"""`etl snowflake-emulator`: rehearse a load without an account."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("snowflake-emulator")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8085,
+    show_default=True,
+    help="TCP port on this machine; 0 takes a free one.",
+)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to keep databases and stages in.  [default: nothing is kept]",
+)
+def snowflake_emulator(port: int, data: Path | None) -> None:
+    """Serve an emulated Snowflake account on this machine, to rehearse a load without an account.
+
+    It prints the section of connections.toml that leads to it, and runs until it is interrupted.
+    """
+    try:
+        from etl_snowflake.emulator.__main__ import serve
+    except ImportError as error:
+        raise click.ClickException(
+            f"the emulator cannot start here: {error}. Install it with: pip install 'etl-snowflake[emulator]'"
+        ) from error
+    serve("127.0.0.1", port, data, None, announce=lambda url: click.echo(connection_section(url)))
+
+
+def connection_section(url: str, name: str = "rehearsal") -> str:
+    """The section of connections.toml that leads to an emulator.
+
+    :param url: where it listens, `http://HOST:PORT`.
+    """
+    host, _, port = url.removeprefix("http://").partition(":")
+    return f"""# the emulator listens at {url}; add this to connections.toml and load into snowflake:{name}
+[{name}]
+account = "emulator"
+user = "rehearsal"
+password = "any"
+host = "{host}"
+port = {port}
+protocol = "http"
+database = "REHEARSAL"
+schema = "PUBLIC"
+warehouse = "COMPUTE_WH"
+"""

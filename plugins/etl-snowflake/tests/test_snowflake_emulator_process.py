@@ -1,0 +1,71 @@
+"""The emulator as a process: what it keeps, what it prints, what it takes."""
+
+import subprocess
+import sys
+
+import pytest
+from etl_snowflake.emulator.command import connection_section, snowflake_emulator
+from etl_snowflake.emulator.control import running_emulator
+
+connector = pytest.importorskip("snowflake.connector")
+click_testing = pytest.importorskip("click.testing")
+
+
+def test_a_data_folder_outlives_the_process(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"1\n")
+    data = tmp_path / "account"
+    with running_emulator(data) as emulator:
+        connection = connector.connect(**emulator.connection())
+        cursor = connection.cursor()
+        cursor.execute("CREATE TABLE t (n INT)")
+        cursor.execute("CREATE STAGE st")
+        cursor.execute(f"PUT 'file://{tmp_path / 'a.csv'}' @st AUTO_COMPRESS=FALSE")
+        cursor.execute("COPY INTO t FROM @st FILE_FORMAT = (TYPE = CSV)")
+        connection.close()
+    with running_emulator(data) as emulator:
+        connection = connector.connect(**emulator.connection())
+        cursor = connection.cursor()
+        assert cursor.execute("SELECT n FROM t").fetchall() == [(1,)]
+        assert [row[0] for row in cursor.execute("LIST @st").fetchall()] == ["st/a.csv"]
+        again = cursor.execute("COPY INTO t FROM @st FILE_FORMAT = (TYPE = CSV)").fetchall()
+        assert again == [("Copy executed with 0 files processed.",)]
+        connection.close()
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_an_unknown_account_is_refused_at_once(emulator, status):
+    emulator.reset(accounts=["REAL"], unknown_account_status=status)
+    with pytest.raises(connector.errors.Error):
+        connector.connect(**emulator.connection(login_timeout=10))
+    assert len(emulator.log("login")) == 1
+
+
+def test_the_section_for_connections_toml_connects(emulator, tmp_path, monkeypatch):
+    path = tmp_path / "connections.toml"
+    path.write_text(connection_section(emulator.url), "utf-8")
+    path.chmod(0o600)
+    with connector.connect(connection_name="rehearsal", connections_file_path=path) as connection:
+        assert connection.cursor().execute("SELECT CURRENT_DATABASE()").fetchone() == ("REHEARSAL",)
+
+
+def test_the_command_documents_its_options():
+    result = click_testing.CliRunner().invoke(snowflake_emulator, ["--help"])
+    assert result.exit_code == 0
+    assert "--port" in result.output
+    assert "--data" in result.output
+
+
+def test_the_command_imports_neither_fakesnow_nor_a_driver_before_it_runs():
+    code = (
+        "import sys, etl_snowflake.emulator.command\n"
+        "heavy = {'fakesnow', 'duckdb', 'snowflake', 'starlette', 'sqlglot'}\n"
+        "sys.exit(bool(heavy & {m.split('.')[0] for m in sys.modules}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_emulator_that_cannot_start_says_what_it_wrote(tmp_path, monkeypatch):
+    monkeypatch.setenv("ETL_EMULATOR_PYTHON", sys.executable)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RuntimeError, match="did not start"), running_emulator(tmp_path / "file" / "below"):
+        pass
