@@ -46,3 +46,9 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
             os.seteuid(user)
 
     return unprivileged
+
+
+@pytest.fixture(scope="session")
+def full_campaign() -> bool:
+    """Whether heavy campaigns run in full (``tox -e soak``) rather than small, as in every other run."""
+    return os.environ.get("ETL_SOAK") == "full"

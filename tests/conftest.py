@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -67,9 +66,3 @@ def fake_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fa
     for name, module in list(sys.modules.items()):
         if Path(getattr(module, "__file__", None) or "/").is_relative_to(tmp_path):
             del sys.modules[name]
-
-
-@pytest.fixture(scope="session")
-def full_campaign() -> bool:
-    """Whether heavy campaigns run in full (``tox -e soak``) rather than small, as in every other run."""
-    return os.environ.get("ETL_SOAK") == "full"

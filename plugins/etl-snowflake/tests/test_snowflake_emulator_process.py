@@ -1,5 +1,6 @@
 """The emulator as a process: what it keeps, what it prints, what it takes."""
 
+import os
 import subprocess
 import sys
 
@@ -40,12 +41,21 @@ def test_an_unknown_account_is_refused_at_once(emulator, status):
     assert len(emulator.log("login")) == 1
 
 
-def test_the_section_for_connections_toml_connects(emulator, tmp_path, monkeypatch):
+def test_the_section_for_connections_toml_connects(emulator, tmp_path):
     path = tmp_path / "connections.toml"
     path.write_text(connection_section(emulator.url), "utf-8")
     path.chmod(0o600)
-    with connector.connect(connection_name="rehearsal", connections_file_path=path) as connection:
-        assert connection.cursor().execute("SELECT CURRENT_DATABASE()").fetchone() == ("REHEARSAL",)
+    # In a process of its own: the driver remembers for good which file it read.
+    code = (
+        "import snowflake.connector as c\n"
+        "with c.connect(connection_name='rehearsal') as connection:\n"
+        "    print(connection.cursor().execute('SELECT CURRENT_DATABASE()').fetchone()[0])"
+    )
+    environment = {**os.environ, "SNOWFLAKE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], env=environment, capture_output=True, check=True
+    )
+    assert done.stdout.decode().strip() == "REHEARSAL"
 
 
 def test_the_command_documents_its_options():
