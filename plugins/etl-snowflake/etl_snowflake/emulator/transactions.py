@@ -123,6 +123,16 @@ def after_statement(account: "Account", session: "Session") -> None:
         account.table_locks.release(session)
 
 
+def note_aborted(session: "Session") -> None:
+    """Look whether an error has aborted the open transaction, which Snowflake would let go on."""
+    if not session.in_transaction:
+        return
+    try:
+        session.duck.execute("SELECT 1")
+    except duckdb.Error:
+        session.is_aborted = True
+
+
 def run(account: "Account", query: "Query", statement: Statement) -> Result | None:
     """BEGIN, START TRANSACTION, COMMIT, ROLLBACK.
 
