@@ -21,6 +21,8 @@ _NUMBERS = (
     "queued",
     "auto_suspend",
     "transaction",
+    "id",
+    "session",
 )
 
 
