@@ -120,6 +120,16 @@ def test_a_role_may_do_what_was_granted_to_it(connect, raises_snowflake):
     assert privileges == {"USAGE", "SELECT", "CREATE TABLE", "CREATE STAGE", "READ", "OWNERSHIP"}
 
 
+def test_the_administrator_owns_what_no_other_role_does(cursor):
+    """https://docs.snowflake.com/en/sql-reference/sql/show-grants."""
+    cursor.execute("CREATE TABLE t (n INT)")
+    found = {(row["granted_on"], row["name"]) for row in named(cursor.execute("SHOW GRANTS TO ROLE ACCOUNTADMIN"))}
+    expected = {("DATABASE", "DB"), ("SCHEMA", "DB.PUBLIC"), ("TABLE", "DB.PUBLIC.T"), ("WAREHOUSE", "COMPUTE_WH")}
+    assert found == expected
+    (row,) = named(cursor.execute("SHOW GRANTS ON SCHEMA db.public"))
+    assert (row["privilege"], row["grantee_name"]) == ("OWNERSHIP", "ACCOUNTADMIN")
+
+
 def test_a_role_that_does_not_exist_is_refused_at_login(connect):
     with pytest.raises(connector.errors.Error, match="NOBODY"):
         connect(role="NOBODY")

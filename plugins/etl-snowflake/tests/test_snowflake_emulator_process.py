@@ -79,6 +79,11 @@ def test_an_emulator_that_ends_leaves_nothing_behind(tmp_path, monkeypatch):
     assert not list(tmp_path.glob("snowflake_emulator_*"))
 
 
+def ask_for_ever(emulator):
+    while True:
+        emulator.log()
+
+
 def test_an_emulator_ends_when_the_process_that_started_it_is_killed(tmp_path):
     code = (
         "import os, sys, time\n"
@@ -92,5 +97,4 @@ def test_an_emulator_ends_when_the_process_that_started_it_is_killed(tmp_path):
         assert emulator.log() == []
         starter.kill()
     with pytest.raises(ConnectionError):
-        while True:
-            emulator.log()
+        ask_for_ever(emulator)

@@ -92,7 +92,7 @@ def run(account: "Account", query: "Query", statement: Statement) -> Result | No
     if statement.accept("LOCKS"):
         return _locks(account)
     if statement.accept("GRANTS"):
-        return account.privileges.show(query.session, statement)
+        return account.privileges.show(account, query.session, statement)
     if statement.accept("ROLES"):
         return rows(["name"], [(r,) for r in account.privileges.roles], SHOW)
     if not statement.peek().is_word(*_LEFT_TO_FAKESNOW):
