@@ -120,6 +120,16 @@ def test_a_role_may_do_what_was_granted_to_it(connect, raises_snowflake):
     assert privileges == {"USAGE", "SELECT", "CREATE TABLE", "CREATE STAGE", "READ", "OWNERSHIP"}
 
 
+def test_the_administrator_owns_what_no_other_role_does(cursor):
+    """https://docs.snowflake.com/en/sql-reference/sql/show-grants."""
+    cursor.execute("CREATE TABLE t (n INT)")
+    found = {(row["granted_on"], row["name"]) for row in named(cursor.execute("SHOW GRANTS TO ROLE ACCOUNTADMIN"))}
+    expected = {("DATABASE", "DB"), ("SCHEMA", "DB.PUBLIC"), ("TABLE", "DB.PUBLIC.T"), ("WAREHOUSE", "COMPUTE_WH")}
+    assert found == expected
+    (row,) = named(cursor.execute("SHOW GRANTS ON SCHEMA db.public"))
+    assert (row["privilege"], row["grantee_name"]) == ("OWNERSHIP", "ACCOUNTADMIN")
+
+
 def test_a_role_that_does_not_exist_is_refused_at_login(connect):
     with pytest.raises(connector.errors.Error, match="NOBODY"):
         connect(role="NOBODY")
@@ -204,3 +214,41 @@ def test_a_second_writer_waits_for_the_first(connect):
     while second.is_still_running(second.get_query_status(query_id)):
         pass
     assert one.execute("SELECT count(*) FROM t").fetchone() == (0,)
+
+
+def orphaned(connect):
+    """A session that holds a table in a transaction and whose client says no more."""
+    cursor = connect().cursor()
+    cursor.execute("CREATE TABLE t AS SELECT 1 AS n")
+    cursor.execute("BEGIN")
+    cursor.execute("DELETE FROM t")
+    return cursor
+
+
+def test_an_abandoned_transaction_is_found_and_aborted(connect):
+    """https://docs.snowflake.com/en/sql-reference/transactions#aborting-transactions."""
+    orphan, cursor = orphaned(connect), connect().cursor()
+    (row,) = named(cursor.execute("SHOW TRANSACTIONS IN ACCOUNT"))
+    assert named(cursor.execute("SHOW LOCKS IN ACCOUNT"))[0]["resource"] == "DB.PUBLIC.T"
+    cursor.execute(f"SELECT SYSTEM$ABORT_TRANSACTION({row['id']})")
+    cursor.execute("DELETE FROM t")
+    assert cursor.rowcount == 1
+    assert orphan.execute("SELECT count(*) FROM t").fetchone() == (0,)
+
+
+def test_a_lock_is_waited_for_no_longer_than_lock_timeout(connect, raises_snowflake):
+    """https://docs.snowflake.com/en/sql-reference/parameters#lock-timeout."""
+    orphaned(connect)
+    cursor = connect().cursor()
+    cursor.execute("ALTER SESSION SET LOCK_TIMEOUT = 1")
+    with raises_snowflake(625):
+        cursor.execute("DELETE FROM t")
+
+
+def test_an_abandoned_transaction_that_was_idle_for_long_gives_way(emulator, connect):
+    """https://docs.snowflake.com/en/sql-reference/transactions: rolled back after four hours, here in an instant."""
+    emulator.reset(idle_transaction_seconds=0.0)
+    orphaned(connect)
+    cursor = connect().cursor()
+    cursor.execute("DELETE FROM t")
+    assert cursor.rowcount == 1

@@ -52,6 +52,15 @@ def test_an_upload_that_stored_half_shows_in_the_size(emulator, cursor, part):
     assert cursor.execute("LIST @st").fetchall()[0][1] < part.stat().st_size * 0.6
 
 
+def test_an_upload_that_stalls_midway_goes_on_when_it_may(emulator, cursor, part):
+    cursor.execute("CREATE STAGE st")
+    emulator.faults({"endpoint": "put", "action": "stall_body", "seconds": 0.3})
+    assert put(cursor, part)[0][6] == "UPLOADED"
+    (entry,) = emulator.log("put")
+    assert entry["faults"] == ["stall_body"]
+    assert len(cursor.execute("LIST @st").fetchall()) == 1
+
+
 def test_a_throttled_link_passes_no_more_than_its_rate(emulator, cursor, part):
     cursor.execute("CREATE STAGE st")
     emulator.faults({"endpoint": "put", "action": "throttle", "bytes_per_second": 500_000})

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from etl_snowflake.emulator.command import connection_section, snowflake_emulator
-from etl_snowflake.emulator.control import running_emulator
+from etl_snowflake.emulator.control import EmulatorControl, running_emulator
 
 connector = pytest.importorskip("snowflake.connector")
 click_testing = pytest.importorskip("click.testing")
@@ -79,3 +79,32 @@ def test_an_emulator_that_cannot_start_says_what_it_wrote(tmp_path, monkeypatch)
     (tmp_path / "file").write_text("")
     with pytest.raises(RuntimeError, match="did not start"), running_emulator(tmp_path / "file" / "below"):
         pass
+
+
+def test_an_emulator_that_ends_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with running_emulator() as emulator:
+        connector.connect(**emulator.connection()).close()
+        assert list(tmp_path.glob("snowflake_emulator_*"))
+    assert not list(tmp_path.glob("snowflake_emulator_*"))
+
+
+def ask_for_ever(emulator):
+    while True:
+        emulator.log()
+
+
+def test_an_emulator_ends_when_the_process_that_started_it_is_killed(tmp_path):
+    code = (
+        "import os, sys, time\n"
+        "from etl_snowflake.emulator.control import EmulatorControl, running_emulator\n"
+        "with running_emulator() as emulator:\n"
+        "    print(emulator.url, flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as starter:
+        emulator = EmulatorControl(starter.stdout.readline().strip())
+        assert emulator.log() == []
+        starter.kill()
+    with pytest.raises(ConnectionError):
+        ask_for_ever(emulator)

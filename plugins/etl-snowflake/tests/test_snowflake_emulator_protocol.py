@@ -48,3 +48,78 @@ def test_an_asynchronous_query_is_polled_and_fetched(connect):
         time.sleep(0.02)
     cursor.get_results_from_sfqid(query_id)
     assert cursor.fetchall() == [(7,)]
+
+
+def test_a_merge_counts_what_it_did_and_is_rolled_back_with_its_transaction(cursor):
+    """https://docs.snowflake.com/en/sql-reference/sql/merge."""
+    cursor.execute("CREATE TABLE t (n INT, s VARCHAR)")
+    cursor.execute("INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+    merge = (
+        "MERGE INTO t USING (SELECT 1 AS n, 'x' AS s UNION ALL SELECT 3, 'y') AS q ON t.n = q.n "
+        "WHEN MATCHED THEN UPDATE SET t.s = q.s WHEN NOT MATCHED THEN INSERT (n, s) VALUES (q.n, q.s)"
+    )
+    cursor.execute("BEGIN")
+    assert cursor.execute(merge).fetchall() == [(1, 1)]
+    assert cursor.execute("SELECT * FROM t ORDER BY n").fetchall() == [(1, "x"), (2, "b"), (3, "y")]
+    cursor.execute("ROLLBACK")
+    assert cursor.execute("SELECT * FROM t ORDER BY n").fetchall() == [(1, "a"), (2, "b")]
+
+
+def test_a_merge_of_two_rows_into_one_is_refused(cursor, raises_snowflake):
+    """https://docs.snowflake.com/en/sql-reference/sql/merge: nondeterministic results of UPDATE and DELETE."""
+    cursor.execute("CREATE TABLE t (n INT)")
+    cursor.execute("INSERT INTO t VALUES (1)")
+    with raises_snowflake(100090):
+        cursor.execute(
+            "MERGE INTO t USING (SELECT 1 AS n UNION ALL SELECT 1) AS q ON t.n = q.n WHEN MATCHED THEN UPDATE SET n = 2"
+        )
+
+
+def test_a_definition_commits_the_open_transaction(connect):
+    """https://docs.snowflake.com/en/sql-reference/transactions#ddl."""
+    first, second = connect().cursor(), connect().cursor()
+    first.execute("CREATE TABLE t (n INT)")
+    first.execute("BEGIN")
+    first.execute("INSERT INTO t VALUES (1)")
+    first.execute("CREATE TABLE u (n INT)")
+    first.execute("ROLLBACK")
+    assert second.execute("SELECT * FROM t").fetchall() == [(1,)]
+
+
+def test_a_statement_in_a_transaction_sees_what_others_committed_before_it(connect):
+    """https://docs.snowflake.com/en/sql-reference/transactions: READ COMMITTED is the isolation of tables."""
+    first, second = connect().cursor(), connect().cursor()
+    first.execute("CREATE TABLE t (n INT)")
+    first.execute("BEGIN")
+    assert first.execute("SELECT * FROM t").fetchall() == []
+    second.execute("INSERT INTO t VALUES (1)")
+    assert first.execute("SELECT * FROM t").fetchall() == [(1,)]
+    first.execute("COMMIT")
+
+
+def test_two_tables_swap_names_at_once(cursor):
+    cursor.execute("CREATE TABLE t AS SELECT 1 AS n")
+    cursor.execute("CREATE TABLE u AS SELECT 2 AS n")
+    cursor.execute("ALTER TABLE t SWAP WITH u")
+    assert cursor.execute("SELECT t.n, u.n FROM t, u").fetchone() == (2, 1)
+
+
+def test_a_database_has_a_schema_public_that_becomes_current(cursor):
+    """https://docs.snowflake.com/en/sql-reference/sql/create-database."""
+    cursor.execute("CREATE DATABASE d2")
+    assert cursor.execute("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()").fetchone() == ("D2", "PUBLIC")
+    cursor.execute("USE DATABASE db")
+    assert cursor.execute("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()").fetchone() == ("DB", "PUBLIC")
+
+
+def test_dates_are_written_in_a_format(cursor):
+    """https://docs.snowflake.com/en/sql-reference/functions/to_char."""
+    row = cursor.execute(
+        "SELECT TO_CHAR('2024-02-01'::DATE, 'YYYY/MM'), TO_VARCHAR('2024-02-01'::DATE, 'DD.MM.YYYY')"
+    ).fetchone()
+    assert row == ("2024/02", "01.02.2024")
+
+
+def test_several_statements_at_once_are_refused(cursor, raises_snowflake):
+    with raises_snowflake(8):
+        cursor.execute("SELECT 1; SELECT 2")

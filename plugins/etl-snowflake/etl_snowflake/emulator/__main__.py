@@ -1,7 +1,12 @@
 """`python -m etl_snowflake.emulator`: serve the emulator until the process is ended."""
 
 import argparse
+import os
+import signal
 import socket
+import sys
+import threading
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -41,10 +46,24 @@ def serve(
         unfinished.write_text(url, "utf-8")
         unfinished.replace(ready_file)
     announce(url)
+    # uvicorn raises the signal again once it has stopped, which must not skip the clean-up below
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         server.run(sockets=[listener])
     finally:
         app.state.account.close()
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone, however that ended."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="parent-watch").start()
 
 
 def main() -> None:
@@ -54,7 +73,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="TCP port; 0 takes a free one (default 0)")
     parser.add_argument("--data", type=Path, help="folder to keep databases and stages in (default: none is kept)")
     parser.add_argument("--ready-file", type=Path, help="file to write the URL to once connections are accepted")
+    parser.add_argument(
+        "--end-with-parent", action="store_true", help="end when the starting process does (default: stay)"
+    )
     options = parser.parse_args()
+    if options.end_with_parent:
+        end_with_parent()
     serve(options.host, options.port, options.data, options.ready_file)
 
 

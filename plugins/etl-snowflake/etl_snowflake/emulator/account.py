@@ -31,6 +31,7 @@ class Settings:
     :param session_seconds: validity of a session token, told to the driver.
     :param client_side_encryption: whether internal stages are encrypted by the driver unless the stage says otherwise.
     :param create_on_connect: whether a database and schema named at login are created.
+    :param idle_transaction_seconds: after which an abandoned transaction that others wait for is rolled back.
     """
 
     accounts: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Settings:
     session_seconds: int = 3600
     client_side_encryption: bool = True
     create_on_connect: bool = True
+    idle_transaction_seconds: float = 14400.0
 
 
 class Account:
@@ -73,7 +75,7 @@ class Account:
         self.privileges = Privileges()
         self.sessions = Sessions(self)
         self.queries = Queries(self)
-        self.table_locks = TableLocks()
+        self.table_locks = TableLocks(self)
         self.faults = Faults()
 
     def reset(self, settings: Settings) -> None:

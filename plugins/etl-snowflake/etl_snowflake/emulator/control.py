@@ -105,13 +105,8 @@ def running_emulator(data: Path | None = None, *, start_seconds: float = 60.0) -
     """
     with tempfile.TemporaryDirectory(prefix="snowflake_emulator_") as folder:
         ready, output = Path(folder) / "url", Path(folder) / "output"
-        command = [
-            os.environ.get("ETL_EMULATOR_PYTHON", sys.executable),
-            "-m",
-            "etl_snowflake.emulator",
-            "--ready-file",
-            str(ready),
-        ]
+        interpreter = os.environ.get("ETL_EMULATOR_PYTHON", sys.executable)
+        command = [interpreter, "-m", "etl_snowflake.emulator", "--end-with-parent", "--ready-file", str(ready)]
         if data is not None:
             command += ["--data", str(data)]
         with output.open("wb") as stream:

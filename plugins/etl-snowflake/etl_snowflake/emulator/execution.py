@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from etl_snowflake.emulator import (
     copying,
+    definitions,
     file_formats,
+    merging,
     privileges,
     session_statements,
     show,
@@ -30,6 +32,8 @@ _OWN: tuple[Executor, ...] = (
     stage_statements.run,
     file_formats.run,
     copying.run,
+    merging.run,
+    definitions.run,
     show.run,
     privileges.run,
 )
@@ -41,6 +45,10 @@ def execute(account: "Account", query: "Query") -> Result:
     :raises SnowflakeError: it failed.
     """
     statement = Statement(query.sql)
+    count = 1 + sum(t.text == ";" for t in statement.tokens)
+    if count > 1 and not statement.starts_with("BEGIN"):
+        message = f"Actual statement count {count} did not match the desired statement count 1."
+        raise SnowflakeError(message, 8, "0A000")
     if not statement.tokens:
         raise SnowflakeError("SQL compilation error:\nEmpty SQL statement.", 900, "42601")
     transactions.before_statement(account, query, statement)

@@ -19,6 +19,7 @@ ACTIONS = (
     "reset",
     "reset_body",
     "stall",
+    "stall_body",
     "lose_answer",
     "store_nothing",
     "store_half",
@@ -43,7 +44,7 @@ class Rule:
     :param count: how many matching requests in a row go wrong; None means all from then on.
     :param action: one of `ACTIONS`.
     :param status: HTTP status of `status` and `stage_token_expired`.
-    :param seconds: of `stall` and `slow`; None stalls until released.
+    :param seconds: of `stall`, `stall_body` (amid an upload) and `slow`; None stalls until released.
     :param after: of `kill_session` and `session_expired`: whether the statement runs and is answered first.
     :param bytes_per_second: of `throttle`, over all uploads together.
     :param errno: Snowflake's number of `fail`, with `message` and `sqlstate`.
@@ -152,8 +153,8 @@ class Faults:
         if rate <= 0:
             return
         now = time.monotonic()
-        # a quarter of a second of idle time at most is made good, as a real link's buffers do
-        self._free_at = max(self._free_at, now - 0.25) + size / rate
+        # a little idle time is made good, or the pauses between chunks would slow the link below its rate
+        self._free_at = max(self._free_at, now - 0.05) + size / rate
         if self._free_at > now:
             await asyncio.sleep(self._free_at - now)
 

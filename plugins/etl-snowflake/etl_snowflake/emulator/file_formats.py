@@ -97,45 +97,53 @@ def resolve(account: "Account", session: "Session", options: dict[str, object]) 
 
 
 def _option(name: str, value: object) -> dict[str, object]:
+    """One option as an argument of `FileFormat`; none for an option that changes nothing here."""
     key = name.lower()
-    invalid = SnowflakeError(f"SQL compilation error:\ninvalid value [{value}] for parameter '{name}'", 1008, "22023")
-    if name == "PARSE_HEADER":
-        if value is True:
-            raise not_emulated("PARSE_HEADER = TRUE")
+    if name == "PARSE_HEADER" and value is True:
+        raise not_emulated("PARSE_HEADER = TRUE")
+    if name in ("PARSE_HEADER", "MULTI_LINE"):
         return {}
     if name == "COMPRESSION":
-        if str(value).upper() not in COMPRESSIONS:
-            raise not_emulated(f"COMPRESSION = {value}") if str(value).upper() == "BROTLI" else invalid
-        return {key: str(value).upper()}
+        return {key: _compression(str(value).upper())}
     if name == "ENCODING":
-        encoding = _ENCODINGS.get(str(value).upper().replace("-", ""))
-        if encoding is None:
-            raise not_emulated(f"ENCODING = {value}")
-        return {key: encoding}
+        return {key: _encoding(str(value))}
     if name == "NULL_IF":
         return {key: tuple(str(v) for v in value) if isinstance(value, tuple) else (str(value),)}
     if name == "SKIP_HEADER":
         if not isinstance(value, int) or value < 0:
-            raise invalid
+            raise _invalid(name, value)
         return {key: value}
     if name in _FLAGS:
         if not isinstance(value, bool):
-            raise invalid
+            raise _invalid(name, value)
         return {key: value}
     if name in _CHARACTERS:
         text = None if str(value).upper() == "NONE" else _character(str(value))
-        if (
-            name in ("ESCAPE", "ESCAPE_UNENCLOSED_FIELD", "FIELD_OPTIONALLY_ENCLOSED_BY")
-            and text is not None
-            and len(text) != 1
-        ):
-            raise invalid
+        if name in _SINGLE and text is not None and len(text) != 1:
+            raise _invalid(name, value)
         return {key: text}
     if name in _FORMATS:
         return {key: str(value)}
-    if name == "MULTI_LINE":
-        return {}
     raise SnowflakeError(f"SQL compilation error:\ninvalid parameter '{name}'", 1006, "42601")
+
+
+def _invalid(name: str, value: object) -> SnowflakeError:
+    return SnowflakeError(f"SQL compilation error:\ninvalid value [{value}] for parameter '{name}'", 1008, "22023")
+
+
+def _compression(value: str) -> str:
+    if value == "BROTLI":
+        raise not_emulated("COMPRESSION = BROTLI")
+    if value not in COMPRESSIONS:
+        raise _invalid("COMPRESSION", value)
+    return value
+
+
+def _encoding(value: str) -> str:
+    encoding = _ENCODINGS.get(value.upper().replace("-", ""))
+    if encoding is None:
+        raise not_emulated(f"ENCODING = {value}")
+    return encoding
 
 
 _FLAGS = (
@@ -153,6 +161,7 @@ _CHARACTERS = (
     "ESCAPE_UNENCLOSED_FIELD",
     "FIELD_OPTIONALLY_ENCLOSED_BY",
 )
+_SINGLE = ("ESCAPE", "ESCAPE_UNENCLOSED_FIELD", "FIELD_OPTIONALLY_ENCLOSED_BY")
 _FORMATS = ("DATE_FORMAT", "TIME_FORMAT", "TIMESTAMP_FORMAT", "BINARY_FORMAT")
 
 

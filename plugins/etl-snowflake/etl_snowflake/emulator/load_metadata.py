@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 Name = tuple[str, str, str]
@@ -75,6 +75,15 @@ class LoadMetadata:
             self._loaded.pop(table, None)
             if self._path is not None:
                 self.history = [r for r in self.history if r.table != table]
+            self._save()
+
+    def swap(self, one: Name, other: Name) -> None:
+        """Two tables took each other's names; what each has loaded goes with it."""
+        with self._lock:
+            first, second = self._loaded.pop(one, {}), self._loaded.pop(other, {})
+            self._loaded |= {one: second, other: first}
+            names = {one: other, other: one}
+            self.history = [replace(r, table=names.get(r.table, r.table)) for r in self.history]
             self._save()
 
     def _save(self) -> None:

@@ -1,7 +1,7 @@
 # ruff: noqa: SLF001 - fakesnow offers its parts only under private names
 """Ordinary SQL, executed by fakesnow over DuckDB."""
 
-import re
+import time
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from fakesnow.rowtype import describe_as_rowtype
 from fakesnow.statement_type import DML_TYPE_IDS, statement_type_id
 
 from etl_snowflake.emulator import transactions
+from etl_snowflake.emulator.dialect import refusing_losses, with_formats
 from etl_snowflake.emulator.errors import SnowflakeError, not_emulated
 from etl_snowflake.emulator.history import with_histories
 from etl_snowflake.emulator.results import Result, rows
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from etl_snowflake.emulator.queries import Query
     from etl_snowflake.emulator.sessions import Session
 
-_OCTET_LENGTH = re.compile(r"\bOCTET_LENGTH\s*\(", re.IGNORECASE)
 _WRITING = ("INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE")
 _KEPT_RESULTS = 50
+_ATTEMPTS = 100
 
 
 def run_ordinary(account: "Account", query: "Query", statement: Statement) -> Result:
@@ -49,18 +50,31 @@ def run_ordinary(account: "Account", query: "Query", statement: Statement) -> Re
         raise not_emulated("queries over staged files")
     cursor = session.connection.cursor()
     try:
-        with with_histories(account, query) as sql:
-            result = _run(cursor, query, sql)
+        with refusing_losses(), with_histories(account, query) as sql:
+            result = _repeat(cursor, query, with_formats(sql))
     except (snowflake.connector.errors.Error, duckdb.Error) as error:
         query.check()
-        _note_aborted(session)
-        raise _translate(error) from error
+        transactions.note_aborted(session)
+        raise translate(error) from error
     finally:
         transactions.after_statement(account, session)
     session.has_written = session.has_written or (session.in_transaction and is_writing)
     _forget_loads(account, session, statement)
     _keep_result(session, cursor, query.query_id)
     return result
+
+
+def _repeat(cursor: FakeSnowflakeCursor, query: "Query", sql: str) -> Result:
+    """Run a statement, again when DuckDB met another's change of its catalog, for which Snowflake would wait."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return _run(cursor, query, sql)
+        except duckdb.TransactionException:
+            if query.session.in_transaction or attempt == _ATTEMPTS - 1:
+                raise
+            query.check()
+            time.sleep(0.02)
+    raise AssertionError
 
 
 def _run(cursor: FakeSnowflakeCursor, query: "Query", sql: str) -> Result:
@@ -78,11 +92,10 @@ def _run(cursor: FakeSnowflakeCursor, query: "Query", sql: str) -> Result:
                 "statementTypeId": kind,
             }
         )
-    single, batch = _bindings(query.bindings or {})
+    single, batch = bound_values(query)
     affected = 0
     for binds in [single] if batch is None else batch:
-        # DuckDB's function of that name takes only binary values.
-        cursor.execute(_OCTET_LENGTH.sub("STRLEN(", sql), binding_params=binds, server=True)
+        cursor.execute(sql, binding_params=binds, server=True)
         affected += cursor.rowcount or 0
     if batch is not None and kind in DML_TYPE_IDS:
         return rows([("number of rows inserted", "fixed")], [[affected]], kind)
@@ -98,8 +111,9 @@ def _run(cursor: FakeSnowflakeCursor, query: "Query", sql: str) -> Result:
     return Result(data, rows=table.num_rows)
 
 
-def _bindings(bindings: dict[str, Any]) -> tuple[Any, list[tuple[Any, ...]] | None]:
+def bound_values(query: "Query") -> tuple[Any, list[tuple[Any, ...]] | None]:
     """The values of one execution, or the rows of a batch."""
+    bindings = query.bindings or {}
     if not bindings:
         return None, None
     if not all(k.isdigit() for k in bindings):
@@ -160,15 +174,6 @@ def _forget_loads(account: "Account", session: "Session", statement: Statement) 
     account.load_metadata.forget(session.qualify(statement.name()))
 
 
-def _note_aborted(session: "Session") -> None:
-    if not session.in_transaction:
-        return
-    try:
-        session.duck.execute("SELECT 1")
-    except duckdb.Error:
-        session.is_aborted = True
-
-
 def _keep_result(session: "Session", cursor: FakeSnowflakeCursor, query_id: str) -> None:
     """Let RESULT_SCAN find the result by the id that the driver knows."""
     cache = session.connection.results_cache
@@ -179,7 +184,8 @@ def _keep_result(session: "Session", cursor: FakeSnowflakeCursor, query_id: str)
         cache.pop(next(iter(cache)), None)
 
 
-def _translate(error: Exception) -> SnowflakeError:
+def translate(error: Exception) -> SnowflakeError:
+    """An error of fakesnow or DuckDB in Snowflake's numbering."""
     if isinstance(error, snowflake.connector.errors.Error):
         errno = error.errno if error.errno and error.errno > 0 else 2003
         return SnowflakeError(error.raw_msg or str(error), errno, error.sqlstate or "42000")

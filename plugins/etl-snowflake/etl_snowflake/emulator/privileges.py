@@ -172,9 +172,9 @@ class Privileges:
                     self.require(session, privilege if written else "SELECT", "TABLE", session.qualify(name))
             previous = token
 
-    def show(self, session: "Session", statement: Statement) -> Result:
-        """SHOW GRANTS [TO ROLE r | ON kind name]."""
-        found = self.grants
+    def show(self, account: "Account", session: "Session", statement: Statement) -> Result:
+        """SHOW GRANTS [TO ROLE r | ON kind name]; what no other role owns, ACCOUNTADMIN does."""
+        found = self.grants + self._owned_by_admin(account, session)
         if statement.accept("TO", "ROLE"):
             role = statement.identifier()
             found = [g for g in found if g.role == role]
@@ -190,6 +190,23 @@ class Privileges:
             if not g.future
         ]
         return rows(_GRANT_COLUMNS, values, SHOW)
+
+    def _owned_by_admin(self, account: "Account", session: "Session") -> list[Grant]:
+        owned = {(g.kind, g.name) for g in self.grants if g.privilege == "OWNERSHIP"}
+        schemas = session.duck.execute(
+            "SELECT database_name, schema_name FROM duckdb_schemas() "
+            "WHERE NOT internal AND NOT starts_with(database_name, '_fs')"
+        ).fetchall()
+        tables = session.duck.execute(
+            "SELECT database_name, schema_name, table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary"
+        ).fetchall()
+        visible = [s for s in schemas if not s[1].startswith("_fs") and s[1] != "main"]
+        objects: list[tuple[str, tuple[str, ...]]] = [("DATABASE", (name,)) for name in sorted({s[0] for s in visible})]
+        objects += [("SCHEMA", s) for s in visible]
+        objects += [("TABLE", t) for t in tables if t[:2] in visible]
+        objects += [("STAGE", s.name) for s in account.stages.by_name.values() if s.name[2][0] not in "~%"]
+        objects += [("WAREHOUSE", (name,)) for name in account.warehouses.by_name]
+        return [Grant("ACCOUNTADMIN", "OWNERSHIP", kind, name) for kind, name in objects if (kind, name) not in owned]
 
     def _object(self, session: "Session", kind: str, statement: Statement) -> tuple[str, ...]:
         name = statement.name()

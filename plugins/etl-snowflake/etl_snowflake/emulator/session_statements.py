@@ -7,6 +7,7 @@ from etl_snowflake.emulator.errors import SnowflakeError, does_not_exist, not_em
 from etl_snowflake.emulator.results import Result, rows, status
 from etl_snowflake.emulator.sessions import SERVER_VERSION, login_parameters
 from etl_snowflake.emulator.statements import Statement
+from etl_snowflake.emulator.transactions import abort
 
 if TYPE_CHECKING:
     from etl_snowflake.emulator.account import Account
@@ -87,7 +88,7 @@ def _alter_warehouse(account: "Account", session: "Session", statement: Statemen
 
 _CALL = re.compile(
     r"\b(CURRENT_(?:ROLE|WAREHOUSE|DATABASE|SCHEMA|ACCOUNT|VERSION|SESSION|USER|REGION|TRANSACTION|AVAILABLE_ROLES)|LAST_QUERY_ID"
-    r"|SYSTEM\$CANCEL_QUERY|SYSTEM\$ABORT_SESSION|SYSTEM\$[A-Z_]+)\s*\(\s*(?:'([^']*)')?\s*\)(?:\s+AS\s+(\"[^\"]+\"|\w+))?",
+    r"|SYSTEM\$CANCEL_QUERY|SYSTEM\$ABORT_SESSION|SYSTEM\$[A-Z_]+)\s*\(\s*(?:'([^']*)'|(\d+))?\s*\)(?:\s+AS\s+(\"[^\"]+\"|\w+))?",
     re.IGNORECASE,
 )
 _ONLY_CALLS = re.compile(rf"\s*SELECT\s+(?:{_CALL.pattern})(?:\s*,\s*(?:{_CALL.pattern}))*\s*;?\s*", re.IGNORECASE)
@@ -99,7 +100,7 @@ def _functions(account: "Account", query: "Query") -> Result | None:
         return None
     columns, values = [], []
     for match in _CALL.finditer(query.sql):
-        name, argument, alias = match[1].upper(), match[2], match[3]
+        name, argument, alias = match[1].upper(), match[2] or match[3], match[4]
         columns.append(
             alias.strip('"') if alias and alias.startswith('"') else (alias or f"{name}({argument or ''})").upper()
         )
@@ -153,4 +154,11 @@ def _call(account: "Account", query: "Query", name: str, argument: str | None) -
                 account.sessions.end(other_session)
                 return "session terminated"
         return "session not found"
+    if name == "SYSTEM$ABORT_TRANSACTION":
+        owner = next(
+            (s for s in account.sessions.open() if s.in_transaction and str(s.transaction_id) == argument), None
+        )
+        if owner is None or not abort(account, owner):
+            raise SnowflakeError(f"Transaction {argument} is not running, or a statement of it is.", 90232, "22000")
+        return f"{argument}"
     raise not_emulated(name)

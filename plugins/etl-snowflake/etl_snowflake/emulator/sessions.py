@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from etl_snowflake.emulator.load_metadata import LoadRecord
 
 SERVER_VERSION = "9.38.0"
+# one count for the process: a session that ends after a reset must not be taken for one that began since
+_NUMBERS = itertools.count(17_592_186_044_417, 4)
 
 
 @dataclass(eq=False)
@@ -46,6 +48,8 @@ class Session:
     token_expired: bool = False
     master_expired: bool = False
     transaction_id: int = 0
+    transaction_began: float = 0.0
+    last_active: float = field(default_factory=time.time)
     last_query_id: str | None = None
     pending_loads: list["LoadRecord"] = field(default_factory=list)
 
@@ -98,7 +102,6 @@ class Sessions:
 
     def __init__(self, account: "Account") -> None:
         self._account = account
-        self._numbers = itertools.count(17_592_186_044_417, 4)
         self._lock = threading.Lock()
         self.by_token: dict[str, Session] = {}
 
@@ -124,13 +127,14 @@ class Sessions:
             self._account.settings.create_on_connect
         )
         with self._lock:
-            connection = fakesnow.connect(database, schema)
+            # a database has a schema PUBLIC, which is current unless another is named
+            connection = fakesnow.connect(database, schema or ("PUBLIC" if database else None))
         if not connection.database_set:
             connection.database = connection._schema = None
         warehouse = _named(query, "warehouse") or self._account.warehouses.default
         parameters = {k.upper(): _parameter(v) for k, v in (data.get("SESSION_PARAMETERS") or {}).items()}
         session = Session(
-            next(self._numbers),
+            next(_NUMBERS),
             _token(),
             _token(),
             user,

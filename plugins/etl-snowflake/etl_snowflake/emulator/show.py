@@ -1,6 +1,7 @@
 """SHOW of what the emulator keeps itself: warehouses, stages, file formats, parameters, grants."""
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from etl_snowflake.emulator.errors import not_emulated
@@ -12,7 +13,17 @@ if TYPE_CHECKING:
     from etl_snowflake.emulator.queries import Query
     from etl_snowflake.emulator.sessions import Session
 
-_NUMBERS = ("min_cluster_count", "max_cluster_count", "started_clusters", "running", "queued", "auto_suspend")
+_NUMBERS = (
+    "min_cluster_count",
+    "max_cluster_count",
+    "started_clusters",
+    "running",
+    "queued",
+    "auto_suspend",
+    "transaction",
+    "id",
+    "session",
+)
 
 
 def _columns(names: str) -> list[tuple[str, str]]:
@@ -76,8 +87,12 @@ def run(account: "Account", query: "Query", statement: Statement) -> Result | No
         return rows(["name", "database_name", "schema_name", "type"], values, SHOW)
     if statement.accept("PARAMETERS"):
         return _parameters(query.session, statement)
+    if statement.accept("TRANSACTIONS"):
+        return _transactions(account)
+    if statement.accept("LOCKS"):
+        return _locks(account)
     if statement.accept("GRANTS"):
-        return account.privileges.show(query.session, statement)
+        return account.privileges.show(account, query.session, statement)
     if statement.accept("ROLES"):
         return rows(["name"], [(r,) for r in account.privileges.roles], SHOW)
     if not statement.peek().is_word(*_LEFT_TO_FAKESNOW):
@@ -169,6 +184,36 @@ def _scope(session: "Session", statement: Statement) -> tuple[str, ...]:
         name = statement.name()
         return name if len(name) == 2 else (str(session.database), *name)
     return (str(session.database), str(session.schema))
+
+
+def _transactions(account: "Account") -> Result:
+    """https://docs.snowflake.com/en/sql-reference/sql/show-transactions."""
+    values = [
+        (
+            s.transaction_id,
+            s.user,
+            s.number,
+            f"tx_{s.transaction_id}",
+            datetime.fromtimestamp(s.transaction_began, UTC),
+            "running",
+        )
+        for s in account.sessions.open()
+        if s.in_transaction
+    ]
+    return rows(_columns("id user session name started_on state"), values, SHOW)
+
+
+def _locks(account: "Account") -> Result:
+    """https://docs.snowflake.com/en/sql-reference/sql/show-locks."""
+    values = []
+    for table, lock in account.table_locks.held.items():
+        began = datetime.fromtimestamp(lock.owner.transaction_began, UTC)
+        since = datetime.fromtimestamp(lock.since, UTC)
+        values.append(
+            (".".join(table), "PARTITIONS", lock.owner.transaction_id, began, "HOLDING", since, lock.query_id)
+        )
+    names = "resource type transaction transaction_started_on status acquired_on query_id"
+    return rows(_columns(names), values, SHOW)
 
 
 def _parameters(session: "Session", statement: Statement) -> Result:

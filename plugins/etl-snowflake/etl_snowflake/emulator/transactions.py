@@ -1,6 +1,8 @@
 """Transactions as Snowflake has them: explicit or by AUTOCOMMIT, ended by DDL, read committed, with locks on tables."""
 
 import threading
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -19,36 +21,81 @@ _DDL = ("CREATE", "DROP", "UNDROP", "TRUNCATE", "COMMENT", "GRANT", "REVOKE")
 _DML = ("INSERT", "UPDATE", "DELETE", "MERGE", "COPY")
 
 
-class TableLocks:
-    """Who changes which table: held from a DELETE, UPDATE, MERGE or TRUNCATE to the end of its transaction."""
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Who changes a table, and the statement that began it."""
 
-    def __init__(self) -> None:
+    owner: "Session"
+    query_id: str
+    since: float
+
+
+class TableLocks:
+    """Who changes which table: held from a DELETE, UPDATE, MERGE or TRUNCATE to the end of its transaction.
+
+    A client that dies in a transaction leaves its session and locks behind, as at Snowflake: until the session or its
+    transaction is aborted, or has been idle for `Settings.idle_transaction_seconds`.
+    """
+
+    def __init__(self, account: "Account") -> None:
+        self._account = account
         self._changed = threading.Condition()
-        self._owners: dict[Name, Session] = {}
+        self.held: dict[Name, Lock] = {}
 
     def acquire(self, table: Name, query: "Query") -> None:
         """Wait for a table.
 
-        :raises SnowflakeError: the query was cancelled while it waited.
+        :raises SnowflakeError: the query was cancelled while it waited, or LOCK_TIMEOUT seconds passed.
         """
+        timeout = float(query.session.parameters.get("LOCK_TIMEOUT", "43200"))
+        deadline = time.monotonic() + timeout
+        while not self._take(table, query):
+            query.check()
+            self._end_idle(table)
+            if time.monotonic() > deadline:
+                waited = f"it waited {timeout:g} seconds for the lock of table '{table[2]}'"
+                message = f"Statement '{query.query_id}' was aborted: {waited}"
+                raise SnowflakeError(message, 625, "57014")
+
+    def _take(self, table: Name, query: "Query") -> bool:
         with self._changed:
-            while self._owners.get(table, query.session) is not query.session:
-                query.check()
+            held = self.held.get(table)
+            if held is not None and held.owner is not query.session:
                 self._changed.wait(0.02)
-            self._owners[table] = query.session
+                return False
+            if held is None:
+                self.held[table] = Lock(query.session, query.query_id, time.time())
+            return True
+
+    def _end_idle(self, table: Name) -> None:
+        held = self.held.get(table)
+        limit = self._account.settings.idle_transaction_seconds
+        if held is not None and held.owner.in_transaction and time.time() - held.owner.last_active > limit:
+            abort(self._account, held.owner)
 
     def release(self, session: "Session") -> None:
         """Give up a session's locks."""
         with self._changed:
-            self._owners = {t: s for t, s in self._owners.items() if s is not session}
+            self.held = {t: lock for t, lock in self.held.items() if lock.owner is not session}
             self._changed.notify_all()
+
+
+def abort(account: "Account", session: "Session") -> bool:
+    """Roll another session's transaction back. False when it has none, or a statement of it runs."""
+    if not session.in_transaction or not session.lock.acquire(blocking=False):
+        return False
+    try:
+        rollback(account, session)
+    finally:
+        session.lock.release()
+    return True
 
 
 def begin(session: "Session") -> None:
     """Open a transaction."""
     session.duck.begin()
     session.in_transaction, session.has_written = True, False
-    session.transaction_id += 1
+    session.transaction_id, session.transaction_began = time.time_ns(), time.time()
 
 
 def commit(account: "Account", session: "Session") -> None:
@@ -94,6 +141,7 @@ def before_statement(account: "Account", query: "Query", statement: Statement) -
     :raises SnowflakeError: an earlier statement of the transaction failed in a way that DuckDB cannot undo alone.
     """
     session = query.session
+    session.last_active = time.time()
     if is_data_definition(statement):
         commit(account, session)
         return
@@ -121,6 +169,16 @@ def after_statement(account: "Account", session: "Session") -> None:
     """Release the locks of a statement that ran outside a transaction."""
     if not session.in_transaction:
         account.table_locks.release(session)
+
+
+def note_aborted(session: "Session") -> None:
+    """Look whether an error has aborted the open transaction, which Snowflake would let go on."""
+    if not session.in_transaction:
+        return
+    try:
+        session.duck.execute("SELECT 1")
+    except duckdb.Error:
+        session.is_aborted = True
 
 
 def run(account: "Account", query: "Query", statement: Statement) -> Result | None:

@@ -122,6 +122,9 @@ class _Exchange:
         send = self._swallow if lose else self._break_in_body if half and self.endpoint != "put" else self._pass
         if half and self.endpoint == "put":
             receive = self._break_upload
+        for rule in rules:
+            if rule.action == "stall_body" and self.endpoint == "put":
+                receive = self._stall_upload(rule.seconds)
         await app(self.scope, receive, send)
         if "emulator.query_id" in self.scope:
             self.entry["query_id"] = self.scope["emulator.query_id"]
@@ -189,6 +192,20 @@ class _Exchange:
         message = await self._receive()
         self.entry["bytes_in"] += len(message.get("body", b""))
         return message
+
+    def _stall_upload(self, seconds: float | None) -> Receive:
+        length = int(dict(self.scope["headers"]).get(b"content-length", b"0"))
+        stalled = False
+
+        async def receive() -> Message:
+            nonlocal stalled
+            message = await self._count()
+            if not stalled and self.entry["bytes_in"] >= length / 2:
+                stalled = True
+                await self.faults.stall(seconds)
+            return message
+
+        return receive
 
     async def _break_upload(self) -> Message:
         length = int(dict(self.scope["headers"]).get(b"content-length", b"0"))
