@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from etl_framework import (
@@ -166,7 +167,8 @@ class Load:
     # Publish
 
     def _publish(self, session: Session, totals: Totals) -> Receipt:
-        session.rows("BEGIN")
+        self._abort_abandoned(session)
+        session.rows(f"BEGIN NAME {self._plan.transaction}")
         try:
             session.rows(ledger.take_turn(self._plan.ledger, self._run.id))
             if (receipt := ledger.receipt_of(session, self._plan.ledger, self._run.id)) is not None:
@@ -184,6 +186,14 @@ class Load:
             session.rows("ROLLBACK")
             raise
         return receipt
+
+    def _abort_abandoned(self, session: Session) -> None:
+        """End transactions that an earlier attempt of this run left open: their locks would outlive its process."""
+        for row in session.table("SHOW TRANSACTIONS"):
+            if str(row["name"]).upper() == self._plan.transaction:
+                # One that has ended meanwhile holds no lock either.
+                with suppress(StatementFailed):
+                    session.rows(f"SELECT SYSTEM$ABORT_TRANSACTION({int(row['id'])})")
 
     def _holds_rows(self, session: Session) -> bool:
         return bool(session.rows(sql.any_row(self._plan.place.sql)))

@@ -48,6 +48,11 @@ class Plan:
         return self.place.sibling(f"_ETL_LANDING_{self.run.id}".upper().replace("-", "_"))
 
     @property
+    def transaction(self) -> str:
+        """The name of the publishing transaction, by which a later attempt finds one that was abandoned."""
+        return f"ETL_{self.run.id}".upper().replace("-", "_")
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What the run's columns are called in the table and in the landing table."""
         return stored_names(self.run.columns, self.table)
@@ -128,7 +133,7 @@ class Plan:
         for copy in copies(self.landing.sql, self.names, parts, stage, self.run):
             yield Statement(copy.sql)
         yield from queries(self.landing.sql, self.measured())
-        yield Statement("BEGIN")
+        yield Statement(f"BEGIN NAME {self.transaction}")
         yield ledger.take_turn(self.ledger, self.run.id)
         if (removal := self.remove()) is not None:
             yield removal

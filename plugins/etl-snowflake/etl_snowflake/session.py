@@ -182,7 +182,7 @@ class Session:
     def cancel(self, query: str) -> None:
         """Ask Snowflake to end a query; one that has ended already is no error."""
         with suppress(RunFailed):
-            self.rows("SELECT SYSTEM$CANCEL_QUERY(?)", query)
+            self.rows(f"SELECT SYSTEM$CANCEL_QUERY({literal(query)})")
 
     def put(self, path: Path, location: str) -> dict[str, Any]:
         """Upload a file that is compressed already; one of the same name that is there stays.

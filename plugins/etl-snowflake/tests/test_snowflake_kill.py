@@ -50,6 +50,9 @@ class Instant:
     seconds: float
 
 
+ENTRIES = ["begun", "part N packed", "part N piece N uploading", "loading", "loading", "loading", "loaded"]
+
+
 def write_source() -> None:
     Path("sales.csv").write_text("id,name\n" + "".join(f'{number},"n,{number}"\n' for number in range(ROWS)))
 
@@ -88,9 +91,7 @@ def test_killed_at_any_instant_a_resumed_load_is_exactly_the_file_once(
     choose = random.Random(seed)
 
     def instant() -> Instant:
-        entry = choose.choice(
-            ["begun", "part N packed", "part N piece N uploading", "loading", "loading", "loading", "loaded"]
-        )
+        entry = choose.choice(ENTRIES)
         step = {"begun": "analyze", "loading": "load"}.get(entry)
         return Instant(
             entry, choose.randint(1, 4) if "part" in entry else 1, choose.uniform(0, lasting[step] if step else 0.1)

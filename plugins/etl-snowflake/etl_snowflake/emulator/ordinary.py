@@ -1,6 +1,7 @@
 # ruff: noqa: SLF001 - fakesnow offers its parts only under private names
 """Ordinary SQL, executed by fakesnow over DuckDB."""
 
+import re
 import time
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from etl_snowflake.emulator.queries import Query
     from etl_snowflake.emulator.sessions import Session
 
+_OCTET_LENGTH = re.compile(r"\bOCTET_LENGTH\s*\(", re.IGNORECASE)
 _WRITING = ("INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE")
 _KEPT_RESULTS = 50
 _ATTEMPTS = 100
@@ -95,7 +97,8 @@ def _run(cursor: FakeSnowflakeCursor, query: "Query", sql: str) -> Result:
     single, batch = bound_values(query)
     affected = 0
     for binds in [single] if batch is None else batch:
-        cursor.execute(sql, binding_params=binds, server=True)
+        # DuckDB's function of that name takes only binary values.
+        cursor.execute(_OCTET_LENGTH.sub("STRLEN(", sql), binding_params=binds, server=True)
         affected += cursor.rowcount or 0
     if batch is not None and kind in DML_TYPE_IDS:
         return rows([("number of rows inserted", "fixed")], [[affected]], kind)

@@ -48,6 +48,7 @@ class Session:
     token_expired: bool = False
     master_expired: bool = False
     transaction_id: int = 0
+    transaction_name: str = ""
     transaction_began: float = 0.0
     last_active: float = field(default_factory=time.time)
     last_query_id: str | None = None

@@ -193,7 +193,7 @@ def _transactions(account: "Account") -> Result:
             s.transaction_id,
             s.user,
             s.number,
-            f"tx_{s.transaction_id}",
+            s.transaction_name,
             datetime.fromtimestamp(s.transaction_began, UTC),
             "running",
         )

@@ -194,6 +194,7 @@ def run(account: "Account", query: "Query", statement: Statement) -> Result | No
     ):
         if not session.in_transaction:
             begin(session)
+            session.transaction_name = _name(statement) or f"tx_{session.transaction_id}"
     elif statement.starts_with("COMMIT"):
         if session.is_aborted:
             rollback(account, session)
@@ -204,3 +205,10 @@ def run(account: "Account", query: "Query", statement: Statement) -> Result | No
     else:
         return None
     return status("Statement executed successfully.", 0x5000)
+
+
+def _name(statement: Statement) -> str | None:
+    """The name that BEGIN gives the transaction."""
+    words = statement.tokens
+    at = next((at for at, word in enumerate(words) if word.is_word("NAME")), None)
+    return None if at is None or at + 1 >= len(words) else words[at + 1].text
