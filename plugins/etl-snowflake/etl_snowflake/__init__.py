@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 from etl_framework import hookimpl
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import click
+
     from etl_framework import PackedPart, Receipt, Run, StagedPart, Warehouse
 
 SCHEME = "snowflake:"
@@ -33,6 +37,14 @@ def etl_upload(part: PackedPart, warehouse: Warehouse, run: Run) -> StagedPart |
     from etl_snowflake.warehouse import SnowflakeWarehouse
 
     return warehouse.upload(part, run) if isinstance(warehouse, SnowflakeWarehouse) else None
+
+
+@hookimpl
+def etl_commands() -> Iterable[click.Command]:
+    """The emulator, to rehearse a load without an account."""
+    from etl_snowflake.emulator.command import snowflake_emulator
+
+    return (snowflake_emulator,)
 
 
 @hookimpl

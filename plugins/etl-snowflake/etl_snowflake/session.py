@@ -242,7 +242,7 @@ _ADVICE = {
     3003: "`etl targets test` tells which privileges are missing, with the GRANT statements that give them.",
     90105: "Name a database: in connections.toml, or as ?database= of the target.",
     90106: "Name a schema: in connections.toml, or as ?schema= of the target.",
-    630: "The statement ran into its time limit: raise statement_timeout, or use a larger warehouse.",
+    630: "The statement ran into its time limit: raise it, or use a larger warehouse.",
 }
 
 

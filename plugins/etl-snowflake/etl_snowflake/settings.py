@@ -12,20 +12,15 @@ from etl_framework import Job, UsageError
 class LoadSettings(BaseModel):
     """How a job is loaded.
 
-    :param publish: ``landing``: rows are copied into a table of the run's own, audited there and then published in one
-        transaction; ``direct``: copied straight into the target by one statement, and audited there.
     :param evolve: ``add-columns`` adds columns that the table lacks; ``never`` refuses.
     :param async_above_mb: from how many megabytes of staged parts on a COPY is submitted and asked for, instead of
         being waited for in one request.
-    :param statement_timeout: seconds after which Snowflake ends a statement; 0 for the account's own limit.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    publish: Literal["landing", "direct"] = "landing"
     evolve: Literal["never", "add-columns"] = "never"
     async_above_mb: float = Field(default=100, ge=0)
-    statement_timeout: int = Field(default=0, ge=0, le=604_800)
 
 
 def load_settings(job: Job) -> LoadSettings:
