@@ -12,14 +12,45 @@ from sqlglot import Expr, exp
 from etl_snowflake.emulator.conversion import strptime_format
 from etl_snowflake.emulator.errors import not_emulated
 
+_KEYS = re.compile(r"\s*CREATE\b.*\bTABLE\b.*\b(PRIMARY|UNIQUE|FOREIGN|REFERENCES)\b", re.IGNORECASE | re.DOTALL)
+_KEY_CONSTRAINTS = (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint, exp.Reference)
 _TO_TEXT = re.compile(r"\bTO_(VAR)?CHAR\b", re.IGNORECASE)
 
 
-def with_formats(sql: str) -> str:
-    """The statement with TO_CHAR of a date or time in a format written as DuckDB's strftime."""
-    if not _TO_TEXT.search(sql):
-        return sql
-    return parse_one(sql).transform(_format).sql(dialect="snowflake")
+def as_meant(sql: str) -> str:
+    """The statement with what DuckDB would understand otherwise written another way.
+
+    TO_CHAR of a date in a format becomes DuckDB's strftime; keys, which Snowflake does not enforce, are left out.
+    """
+    if _TO_TEXT.search(sql):
+        sql = parse_one(sql).transform(_format).sql(dialect="snowflake")
+    if _KEYS.search(sql):
+        expression = parse_one(sql)
+        if isinstance(expression, exp.Create) and isinstance(expression.this, exp.Schema):
+            _drop_keys(expression.this)
+            sql = expression.sql(dialect="snowflake")
+    return sql
+
+
+def _drop_keys(schema: exp.Schema) -> None:
+    """Leave out keys, but for NOT NULL, which a primary key implies and Snowflake does enforce."""
+    required: set[str] = set()
+    kept = []
+    for element in schema.expressions:
+        primary = element if isinstance(element, exp.PrimaryKey) else element.find(exp.PrimaryKey)
+        if not isinstance(element, exp.ColumnDef):
+            required |= {i.name.upper() for i in primary.find_all(exp.Identifier)} if primary else set()
+            continue
+        constraints = element.args.get("constraints") or []
+        if any(isinstance(c.args.get("kind"), exp.PrimaryKeyColumnConstraint) for c in constraints):
+            required.add(element.name.upper())
+        element.set("constraints", [c for c in constraints if not isinstance(c.args.get("kind"), _KEY_CONSTRAINTS)])
+        kept.append(element)
+    for column in kept:
+        kinds = [type(c.args.get("kind")) for c in column.args["constraints"]]
+        if column.name.upper() in required and exp.NotNullColumnConstraint not in kinds:
+            column.append("constraints", exp.ColumnConstraint(kind=exp.NotNullColumnConstraint()))
+    schema.set("expressions", kept)
 
 
 def _format(node: Expr) -> Expr:

@@ -16,7 +16,7 @@ from fakesnow.rowtype import describe_as_rowtype
 from fakesnow.statement_type import DML_TYPE_IDS, statement_type_id
 
 from etl_snowflake.emulator import transactions
-from etl_snowflake.emulator.dialect import refusing_losses, with_formats
+from etl_snowflake.emulator.dialect import as_meant, refusing_losses
 from etl_snowflake.emulator.errors import SnowflakeError, not_emulated
 from etl_snowflake.emulator.history import with_histories
 from etl_snowflake.emulator.results import Result, rows
@@ -51,7 +51,7 @@ def run_ordinary(account: "Account", query: "Query", statement: Statement) -> Re
     cursor = session.connection.cursor()
     try:
         with refusing_losses(), with_histories(account, query) as sql:
-            result = _repeat(cursor, query, with_formats(sql))
+            result = _repeat(cursor, query, as_meant(sql))
     except (snowflake.connector.errors.Error, duckdb.Error) as error:
         query.check()
         transactions.note_aborted(session)
