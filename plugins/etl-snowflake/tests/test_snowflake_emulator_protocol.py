@@ -135,3 +135,13 @@ def test_keys_are_not_enforced_but_a_primary_key_takes_no_null(cursor, raises_sn
         with raises_snowflake(100072):
             cursor.execute(statement)
     assert cursor.execute("SELECT * FROM v").fetchall() == [(1, 1, "d"), (1, 1, "d")]
+
+
+def test_a_text_longer_than_its_column_is_refused(cursor, raises_snowflake):
+    """https://docs.snowflake.com/en/sql-reference/data-types-text: a longer string is an error."""
+    cursor.execute('CREATE TABLE t (n INT, "a b" VARCHAR(3))')
+    cursor.execute("INSERT INTO t VALUES (1, 'abc'), (2, NULL)")
+    with raises_snowflake(100078):
+        cursor.execute("INSERT INTO t VALUES (3, 'abcd')")
+    assert cursor.execute("SELECT count(*) FROM t").fetchone() == (2,)
+    assert [row[1] for row in cursor.execute("DESC TABLE t").fetchall()] == ["NUMBER(38,0)", "VARCHAR(3)"]

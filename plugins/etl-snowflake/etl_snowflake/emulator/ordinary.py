@@ -193,6 +193,8 @@ def translate(error: Exception) -> SnowflakeError:
     if isinstance(error, duckdb.ConstraintException):
         if "NOT NULL" in message:
             return SnowflakeError("NULL result in a non-nullable column", 100072, "22000")
+        if "CHECK constraint failed" in message:
+            return SnowflakeError("String is too long and would be truncated", 100078, "22000")
         return SnowflakeError(message, 200001, "22000")
     if isinstance(error, duckdb.InterruptException):
         return SnowflakeError("SQL execution canceled", 604, "57014")
