@@ -123,3 +123,25 @@ def test_dates_are_written_in_a_format(cursor):
 def test_several_statements_at_once_are_refused(cursor, raises_snowflake):
     with raises_snowflake(8):
         cursor.execute("SELECT 1; SELECT 2")
+
+
+def test_keys_are_not_enforced_but_a_primary_key_takes_no_null(cursor, raises_snowflake):
+    """https://docs.snowflake.com/en/sql-reference/constraints-overview: only NOT NULL is enforced."""
+    cursor.execute("CREATE TABLE t (n INT PRIMARY KEY, u INT UNIQUE)")
+    cursor.execute("CREATE TABLE v (n INT, m INT, s VARCHAR DEFAULT 'd', CONSTRAINT pk PRIMARY KEY (n, m))")
+    cursor.execute("INSERT INTO t VALUES (1, 1), (1, 1)")
+    cursor.execute("INSERT INTO v (n, m) VALUES (1, 1), (1, 1)")
+    for statement in ("INSERT INTO t VALUES (NULL, 1)", "INSERT INTO v (n, m) VALUES (1, NULL)"):
+        with raises_snowflake(100072):
+            cursor.execute(statement)
+    assert cursor.execute("SELECT * FROM v").fetchall() == [(1, 1, "d"), (1, 1, "d")]
+
+
+def test_a_text_longer_than_its_column_is_refused(cursor, raises_snowflake):
+    """https://docs.snowflake.com/en/sql-reference/data-types-text: a longer string is an error."""
+    cursor.execute('CREATE TABLE t (n INT, "a b" VARCHAR(3))')
+    cursor.execute("INSERT INTO t VALUES (1, 'abc'), (2, NULL)")
+    with raises_snowflake(100078):
+        cursor.execute("INSERT INTO t VALUES (3, 'abcd')")
+    assert cursor.execute("SELECT count(*) FROM t").fetchone() == (2,)
+    assert [row[1] for row in cursor.execute("DESC TABLE t").fetchall()] == ["NUMBER(38,0)", "VARCHAR(3)"]

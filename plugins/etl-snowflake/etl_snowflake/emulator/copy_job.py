@@ -13,7 +13,7 @@ from etl_snowflake.emulator.conversion import Column
 from etl_snowflake.emulator.copy_statement import CopyStatement
 from etl_snowflake.emulator.errors import SnowflakeError
 from etl_snowflake.emulator.file_formats import FileFormat, resolve
-from etl_snowflake.emulator.parsing import Target
+from etl_snowflake.emulator.parsed_file import Target
 from etl_snowflake.emulator.stage_statements import files_below, find_stage
 from etl_snowflake.emulator.stages import Stage, StagedFile
 

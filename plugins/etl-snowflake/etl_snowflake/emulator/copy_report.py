@@ -9,7 +9,7 @@ import pyarrow as pa
 from etl_snowflake.emulator.copy_job import CONCURRENTLY, CopyJob, not_found
 from etl_snowflake.emulator.errors import SnowflakeError
 from etl_snowflake.emulator.load_metadata import LoadRecord
-from etl_snowflake.emulator.parsing import ParsedFile, RowError
+from etl_snowflake.emulator.parsed_file import ParsedFile, RowError
 from etl_snowflake.emulator.results import COPY, SELECT, Result, rows
 from etl_snowflake.emulator.stages import StagedFile
 

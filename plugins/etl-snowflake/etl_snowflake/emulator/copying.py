@@ -21,7 +21,8 @@ from etl_snowflake.emulator.copy_report import (
 from etl_snowflake.emulator.copy_statement import parse_copy
 from etl_snowflake.emulator.delimited import plain_text
 from etl_snowflake.emulator.errors import SnowflakeError
-from etl_snowflake.emulator.parsing import ParsedFile, parse
+from etl_snowflake.emulator.parsed_file import ParsedFile
+from etl_snowflake.emulator.parsing import parse
 from etl_snowflake.emulator.results import Result
 from etl_snowflake.emulator.stages import StagedFile
 from etl_snowflake.emulator.statements import Statement

@@ -12,14 +12,57 @@ from sqlglot import Expr, exp
 from etl_snowflake.emulator.conversion import strptime_format
 from etl_snowflake.emulator.errors import not_emulated
 
+_CREATE_TABLE = re.compile(r"\s*CREATE\s+(\w+\s+){0,5}?TABLE\b", re.IGNORECASE)
+_KEY_CONSTRAINTS = (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint, exp.Reference)
 _TO_TEXT = re.compile(r"\bTO_(VAR)?CHAR\b", re.IGNORECASE)
 
 
-def with_formats(sql: str) -> str:
-    """The statement with TO_CHAR of a date or time in a format written as DuckDB's strftime."""
-    if not _TO_TEXT.search(sql):
-        return sql
-    return parse_one(sql).transform(_format).sql(dialect="snowflake")
+def as_meant(sql: str) -> str:
+    """The statement with what DuckDB would understand otherwise written another way.
+
+    TO_CHAR of a date in a format becomes DuckDB's strftime; keys, which Snowflake does not enforce, are left out; the
+    length of a VARCHAR, which Snowflake does enforce, becomes a CHECK.
+    """
+    if _TO_TEXT.search(sql):
+        sql = parse_one(sql).transform(_format).sql(dialect="snowflake")
+    if _CREATE_TABLE.match(sql):
+        expression = parse_one(sql)
+        if isinstance(expression, exp.Create) and isinstance(expression.this, exp.Schema):
+            _drop_keys(expression.this)
+            _check_lengths(expression.this)
+            sql = expression.sql(dialect="snowflake")
+    return sql
+
+
+def _check_lengths(schema: exp.Schema) -> None:
+    """Have DuckDB, which knows no longest text, check that of each column."""
+    for column in schema.find_all(exp.ColumnDef):
+        kind = column.args["kind"]
+        size = kind.expressions[0].this if isinstance(kind, exp.DataType) and kind.expressions else None
+        if size is not None and kind.this in exp.DataType.TEXT_TYPES and isinstance(size, exp.Literal):
+            too_long = exp.LTE(this=exp.Length(this=exp.column(column.this.copy())), expression=size.copy())
+            column.append("constraints", exp.ColumnConstraint(kind=exp.CheckColumnConstraint(this=too_long)))
+
+
+def _drop_keys(schema: exp.Schema) -> None:
+    """Leave out keys, but for NOT NULL, which a primary key implies and Snowflake does enforce."""
+    required: set[str] = set()
+    kept = []
+    for element in schema.expressions:
+        primary = element if isinstance(element, exp.PrimaryKey) else element.find(exp.PrimaryKey)
+        if not isinstance(element, exp.ColumnDef):
+            required |= {i.name.upper() for i in primary.find_all(exp.Identifier)} if primary else set()
+            continue
+        constraints = element.args.get("constraints") or []
+        if any(isinstance(c.args.get("kind"), exp.PrimaryKeyColumnConstraint) for c in constraints):
+            required.add(element.name.upper())
+        element.set("constraints", [c for c in constraints if not isinstance(c.args.get("kind"), _KEY_CONSTRAINTS)])
+        kept.append(element)
+    for column in kept:
+        kinds = [type(c.args.get("kind")) for c in column.args["constraints"]]
+        if column.name.upper() in required and exp.NotNullColumnConstraint not in kinds:
+            column.append("constraints", exp.ColumnConstraint(kind=exp.NotNullColumnConstraint()))
+    schema.set("expressions", kept)
 
 
 def _format(node: Expr) -> Expr:

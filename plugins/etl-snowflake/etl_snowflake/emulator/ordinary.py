@@ -17,7 +17,7 @@ from fakesnow.rowtype import describe_as_rowtype
 from fakesnow.statement_type import DML_TYPE_IDS, statement_type_id
 
 from etl_snowflake.emulator import transactions
-from etl_snowflake.emulator.dialect import refusing_losses, with_formats
+from etl_snowflake.emulator.dialect import as_meant, refusing_losses
 from etl_snowflake.emulator.errors import SnowflakeError, not_emulated
 from etl_snowflake.emulator.history import with_histories
 from etl_snowflake.emulator.results import Result, rows
@@ -53,7 +53,7 @@ def run_ordinary(account: "Account", query: "Query", statement: Statement) -> Re
     cursor = session.connection.cursor()
     try:
         with refusing_losses(), with_histories(account, query) as sql:
-            result = _repeat(cursor, query, with_formats(sql))
+            result = _repeat(cursor, query, as_meant(sql))
     except (snowflake.connector.errors.Error, duckdb.Error) as error:
         query.check()
         transactions.note_aborted(session)
@@ -196,6 +196,8 @@ def translate(error: Exception) -> SnowflakeError:
     if isinstance(error, duckdb.ConstraintException):
         if "NOT NULL" in message:
             return SnowflakeError("NULL result in a non-nullable column", 100072, "22000")
+        if "CHECK constraint failed" in message:
+            return SnowflakeError("String is too long and would be truncated", 100078, "22000")
         return SnowflakeError(message, 200001, "22000")
     if isinstance(error, duckdb.InterruptException):
         return SnowflakeError("SQL execution canceled", 604, "57014")

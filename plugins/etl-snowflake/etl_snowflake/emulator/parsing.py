@@ -1,7 +1,7 @@
 """One staged file made a table of typed columns, and the errors of the rows that are not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
 import duckdb
@@ -9,68 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_snowflake.emulator.careful_reader import CarefulReader, Field, Record
-from etl_snowflake.emulator.conversion import NUMBER_MARKS, Column, convert, literal, null_if, quoted, refusal
+from etl_snowflake.emulator.conversion import NUMBER_MARKS, convert, literal, null_if, quoted, refusal
 from etl_snowflake.emulator.delimited import after_header, read_table, record_offsets
 from etl_snowflake.emulator.file_formats import FileFormat
+from etl_snowflake.emulator.parsed_file import ParsedFile, RowError, Target
 
 # errors that RETURN_ERRORS and CONTINUE keep the text of
 _MOST_ERRORS = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowError:
-    """A row that could not be loaded, and where in the file.
-
-    :param character: from 1; `offset`: bytes from 0; `row`: among data records, from 1.
-    :param start_line: the line on which its record starts, from 1.
-    """
-
-    message: str
-    errno: int
-    sqlstate: str
-    line: int
-    character: int
-    offset: int
-    row: int
-    start_line: int
-    column: str
-    is_structural: bool
-
-
-@dataclass(slots=True)
-class ParsedFile:
-    """A file's rows.
-
-    :param table: the good rows, one column per target column.
-    :param rows: records seen, good or bad.
-    """
-
-    table: pa.Table
-    rows: int
-    errors: list[RowError] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What a COPY fills: the table's name, its columns in the order of the fields, the SELECT list's SQL if any.
-
-    :param counts_fields: whether a record must have as many fields as the table has columns, unless the format says
-        otherwise. A list of columns switches that off, as a SELECT does.
-    """
-
-    table: str
-    columns: tuple[Column, ...]
-    counts_fields: bool = True
-    select: str | None = None
-    width: int = 0
-    missing_required: tuple[Column, ...] = ()
-    truncate: bool = False
-
-    def label(self, index: int) -> str:
-        """A field as Snowflake's messages name it: "T"["C":2], or "T"[3] beyond the last column."""
-        if index >= len(self.columns):
-            return f'"{self.table}"[{index + 1}]'
-        return f'"{self.table}"["{self.columns[index].name}":{index + 1}]'
 
 
 Locate = Callable[[int, int], tuple[int, int, int, int, int]]
