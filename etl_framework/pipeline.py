@@ -33,6 +33,7 @@ from etl_framework.ledger import refuse_repeat
 from etl_framework.logs import get_logger
 from etl_framework.observing import tell_observers
 from etl_framework.packing import is_intact
+from etl_framework.program import addressed
 from etl_framework.protocols import Run
 from etl_framework.reading import Packing, PartOutcome, PartReader
 from etl_framework.rejects import discard_part_rejects, join_rejects
@@ -182,6 +183,7 @@ class _Attempt:
         self._observers = list(observers)
         self._console = console
         self._folder = state.run_folder(run)
+        self._program = state.program
         self._steps: list[tuple[str, float]] = [tuple(step) for step in json.loads(journal.steps(run))]
         self._verdict: Verdict | None = None
         self._rejects: tuple[str, ...] = ()
@@ -497,7 +499,10 @@ class _Attempt:
         return error
 
     def _what_next(self, error: EtlError) -> str:
-        """What to do about the error, and then about the run."""
+        """What to do about the error, and then about the run, with commands that work as they stand."""
+        return addressed(self._advice(error), self._program)
+
+    def _advice(self, error: EtlError) -> str:
         record = self._journal.record(self._id)
         if record.status is Status.REFUSED or isinstance(error, CommittedWrongly):
             return error.advice
@@ -568,6 +573,7 @@ class _Attempt:
             rejects=self._rejects,
             folder=self._folder,
             error=error,
+            program=self._program,
             console=self._console,
         )
         problems = self._plugins.report(report)
