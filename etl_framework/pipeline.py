@@ -19,6 +19,7 @@ from etl_framework.errors import (
     CommittedWrongly,
     EtlError,
     ExitCode,
+    HookFailed,
     Interrupted,
     PluginError,
     Refused,
@@ -135,11 +136,17 @@ def _require_same(run: str, plan: Plan, plugins: Plugins) -> None:
 
     :raises PluginError: others are there, or some are not.
     """
-    plugins.require(plan.plugins)
+    if gone := sorted(set(plan.plugins) - set(_names(plugins))):
+        disabled = {info.name for info in plugins.infos if info.disabled}
+        states = (f"{name}, which is {'disabled' if name in disabled else 'not installed'} now" for name in gone)
+        raise PluginError(
+            f"run {run} began with the plugin{'s' * (len(gone) > 1)} {', and '.join(states)}",
+            advice="Resume it with the plugins that it began with; with those of now, `etl load` begins anew.",
+        )
     if new := sorted(set(_names(plugins)) - set(plan.plugins)):
         raise PluginError(
             f"the run began without {', '.join(new)}, which would see only the rest of it",
-            advice=f"Go on without: etl {' '.join(f'--disable-plugin {name}' for name in new)} resume {run}",
+            advice=f"`etl {' '.join(f'--disable-plugin {name}' for name in new)} resume {run}` goes on.",
         )
 
 
@@ -506,6 +513,9 @@ class _Attempt:
         record = self._journal.record(self._id)
         if record.status is Status.REFUSED or isinstance(error, CommittedWrongly):
             return error.advice
+        if record.resumable and isinstance(error, HookFailed):
+            again = f"`etl resume {self._id}` goes on once the plugin is repaired; a load without it begins anew."
+            return f"{error.advice} {again}".strip()
         if record.resumable:
             return f"{error.advice} `etl resume {self._id}` goes on; `etl load` begins anew.".strip()
         return f"{error.advice or 'Correct the cause.'} Then run `etl load` again."

@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-_ADVISED = re.compile(r"`etl (?!--|-c |demo\b|config init\b)([^`\n]*)`")
+# A command that names its project already, or that has none, stays as it is.
+_ADVISED = re.compile(r"`etl (?!-c |--state-dir |--debug |demo\b|config init\b)([^`\n]*)`")
 
 
 def program_for(
@@ -29,4 +30,8 @@ def program_for(
 
 def addressed(advice: str, program: str) -> str:
     """Advice whose commands in backticks, written as ``etl …``, name the project as ``program`` does."""
-    return _ADVISED.sub(lambda advised: f"`{program} {advised[1]}`", advice)
+
+    def named(advised: re.Match[str]) -> str:
+        return advised[0] if advised[0].startswith(f"`{program} ") else f"`{program} {advised[1]}`"
+
+    return _ADVISED.sub(named, advice)
