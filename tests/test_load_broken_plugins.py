@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conftest import FakePlugins
 
 ROWS = 3_000
-# A plugin in a file adds no commands: those are found before any configuration is read.
+# Commands are asked for before a load begins.
 STEPS = [hook for hook in HOOKS if hook not in ("etl_report", "etl_event", "etl_commands")]
 # Only the plugin that connected is asked for these, unless the job names another.
 CHANGES = ("etl_upload", "etl_load")

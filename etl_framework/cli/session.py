@@ -129,6 +129,7 @@ class Session:
 
     def warn(self, message: str) -> None:
         """Say on standard error what is odd, without more ado."""
+        message = addressed(message, self.program)
         if self.log_format == "json":
             self.log().warning("command_warning", message=message)
         else:
