@@ -157,7 +157,7 @@ def table(
     from rich.text import Text
 
     heading = Text(printable(title), style="bold") if title else None
-    drawn = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_edge=bool(title))
     for number, column in enumerate(columns):
         # The first column names the row: it is there to be copied.
         drawn.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=number == 0)
