@@ -250,9 +250,10 @@ class _Analyzer:
         return again if again.cells.records else found
 
     def _width(self, outline: _Outline) -> int:
-        """Fields of a record: of most of them, not counting the first when there are others."""
+        """Fields of a record: of most of them, not counting the first unless others are as many as those."""
         widths = [len(record) for record in outline.found.cells.records[1:]]
-        return max(set(widths), key=widths.count) if widths else len(outline.first)
+        first = len(outline.first)
+        return max(set(widths), key=lambda width: (widths.count(width), width == first), default=first)
 
     def _pieces(self, dialect: Dialect, outline: _Outline, body: bytes, width: int) -> list[Piece]:
         """The sample, without the first record."""

@@ -110,7 +110,7 @@ def header_above_values(records: Sequence[Sequence[str]], width: int) -> int:
     :returns: 0 when it is the first record, or none.
     """
     for at, record in enumerate(records[: _MOST_BEFORE + 1]):
-        if len(record) == width and _is_header(record) and _columns_of_values(records[at + 1 :], width):
+        if len(record) == width and may_name_columns(record) and _columns_of_values(records[at + 1 :], width):
             return at
     return 0
 
@@ -146,7 +146,7 @@ def preamble(path: str, text: str, skipped: int, lines: int, width: int) -> Find
     )
 
 
-def _is_header(names: Sequence[str]) -> bool:
+def may_name_columns(names: Sequence[str]) -> bool:
     """Whether a record has names for all columns, each another one."""
     lower = {name.strip().lower() for name in names}
     return all_names(names) and len(lower) == len(names) and not lower & _NULLS

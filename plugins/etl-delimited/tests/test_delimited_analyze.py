@@ -327,6 +327,24 @@ def test_a_header_over_rows_of_another_width_says_where_it_may_be(analyzed: Anal
     assert (names(found), found.rows, dialect(found).data_start) == (["id", "name", "price"], 2, 29)
 
 
+def test_no_line_of_data_is_called_a_header_over_rows_of_another_width(analyzed: Analyze) -> None:
+    for text in ("id,v\n1,a\n2\n3\n4\n", "id,v\na\nb\n", "id,v\n1,a,x\n2,b,y\n"):
+        asked = finding(analyzed(text, delimiter=","), "header_mismatch")
+        assert asked.severity is Severity.ERROR
+        assert "skip_lines" not in asked.advice
+
+
+def test_a_ragged_row_among_few_is_a_bad_row_and_no_other_header(analyzed: Analyze) -> None:
+    found = analyzed("id,v\n1,a\n2\n")
+    assert (names(found), rules(found)) == (["id", "v"], {"ragged_rows"})
+
+
+def test_a_delimiter_at_the_end_of_all_records_but_the_header_is_named(analyzed: Analyze) -> None:
+    asked = finding(analyzed("id,t\n1,a,\n2,b,\n"), "header_mismatch")
+    assert "The records end with a delimiter that the header lacks" in asked.advice
+    assert "skip_lines" not in asked.advice
+
+
 @pytest.mark.parametrize(
     ("before", "lines"),
     [
