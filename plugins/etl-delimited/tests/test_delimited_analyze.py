@@ -339,6 +339,18 @@ def test_a_ragged_row_among_few_is_a_bad_row_and_no_other_header(analyzed: Analy
     assert (names(found), rules(found)) == (["id", "v"], {"ragged_rows"})
 
 
+def test_one_of_a_thing_is_no_plural(analyzed: Analyze) -> None:
+    narrow = analyzed("a,b\n1\n2\n3,x\n", delimiter=",")
+    assert finding(narrow, "header_mismatch").message.endswith("most records have 1 field")
+    ragged = finding(narrow, "ragged_rows")
+    assert "do not have 1 field; each" in ragged.message
+    short = finding(analyzed("a,b\n1,x\n2,y\n3\n"), "ragged_rows")
+    assert [sample.reason for sample in short.samples] == ["1 field"]
+    declared = (column("a", "bigint"), column("b", "bigint"))
+    bare = finding(analyzed("1\n2\n", header=False, job={"columns": declared}), "column_count")
+    assert bare.message.endswith("have 1 field")
+
+
 def test_a_delimiter_at_the_end_of_all_records_but_the_header_is_named(analyzed: Analyze) -> None:
     asked = finding(analyzed("id,t\n1,a,\n2,b,\n"), "header_mismatch")
     assert "The records end with a delimiter that the header lacks" in asked.advice
