@@ -204,7 +204,7 @@ class Found:
     def _similar(self, name: str) -> str:
         from difflib import get_close_matches
 
-        guesses = get_close_matches(name, self.infos, n=1)
+        guesses = get_close_matches(name, self.infos.keys() - {name}, n=1)
         return f" Did you mean {guesses[0]}?" if guesses else ""
 
 
@@ -302,7 +302,7 @@ def broken(info: PluginInfo, reason: str) -> PluginLoadError:
 def _without(name: str) -> str:
     from shlex import quote
 
-    return f"go on without it: etl --disable-plugin {quote(name)} …"
+    return f"do without it: `etl --disable-plugin {quote(name)} …`."
 
 
 def is_answer(error: BaseException) -> bool:

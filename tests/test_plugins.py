@@ -228,7 +228,7 @@ def test_a_required_plugin_must_be_there(fake_plugins: FakePlugins, disabled: tu
     wanted = "duckdb" if disabled else "duckdbb"
     with pytest.raises(PluginLoadError, match=f"the plugin '{wanted}' is required but {state}") as caught:
         Plugins.load(PluginSettings(disabled=disabled, required=(wanted,)))
-    assert "Did you mean duckdb?" in caught.value.advice
+    assert ("Did you mean duckdb?" in caught.value.advice) is not bool(disabled)
 
 
 def test_a_required_plugin_that_is_broken_shows_why_it_is_broken(fake_plugins: FakePlugins) -> None:
