@@ -169,7 +169,7 @@ def test_decimals_are_double_only_when_a_double_holds_each(numbers: list[Decimal
     if str(inferred(*texts).type) == "double":
         for text in texts:
             digits = len(Decimal(text).as_tuple().digits)
-            assert Decimal(f"{float(text):.{digits}g}") == Decimal(text)
+            assert Decimal(text) in (Decimal(f"{float(text):.{digits}g}"), Decimal(repr(float(text))))
 
 
 @settings(deadline=None)
