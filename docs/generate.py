@@ -43,7 +43,7 @@ Rules for every hook:
 - Bad data is a `Finding`. An exception means that the plugin is broken, and the error names plugin, hook, distribution
   and version; only errors of `etl_framework` (`InputError`, `ConnectError`, …) are answers and come through unchanged.
 - A plugin that does not import, or misspells a hook or an argument, stops every command with exit code 4.
-  `etl plugins list` still works and shows why; `etl --disable-plugin NAME …` goes on without it.
+  `etl plugins list` still works and shows why; `etl --disable-plugin NAME …` does without it.
 """
 
 CLI_INTRODUCTION = """\

@@ -5,12 +5,12 @@ Everything that a plugin or a program needs is importable from here; nothing hea
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from etl_framework.hookspecs import hookimpl
+# As in typing, whose import would be most of the time until the program `etl` can tell what Ctrl-C is to do.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     # `as` marks each name as exported for type checkers, which cannot see what __getattr__ gives.
     from etl_framework.api import analyze as analyze
     from etl_framework.api import load as load
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from etl_framework.errors import SourceChanged as SourceChanged
     from etl_framework.errors import SourceDamaged as SourceDamaged
     from etl_framework.errors import UsageError as UsageError
+    from etl_framework.hookspecs import hookimpl as hookimpl
     from etl_framework.jsonable import dumps as dumps
     from etl_framework.jsonable import report_from_json as report_from_json
     from etl_framework.jsonable import to_jsonable as to_jsonable
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "api": "analyze load resume validate",
     "workspace": "Workspace",
+    "hookspecs": "hookimpl",
     "checks": "RowCheck row_check",
     "plugins": "Plugins PluginInfo PluginSettings",
     "jsonable": "dumps report_from_json to_jsonable",
@@ -131,10 +133,12 @@ _MODULES = {
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-__all__ = ["hookimpl", *_HOME]  # noqa: PLE0604 - they are strings
+__all__ = [*_HOME]  # noqa: PLE0604 - they are strings
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -269,10 +269,13 @@ def _executor(chosen: Layers) -> str:
 
 def _check_together(job: Job, chosen: Layers) -> None:
     mode = chosen.origin("mode")
+    where = f"[jobs.{job.name}]" if job.configured else "[defaults] of etl.toml"
     if job.mode is Mode.MERGE and not job.keys:
-        raise mode.error("merge needs keys", advice="Set keys to the columns that identify a row.")
+        raise mode.error("merge needs keys", advice=f"Set keys in {where} to the columns that identify a row.")
     if job.mode is Mode.REPLACE_PERIOD and job.date_column is None:
-        raise mode.error("replace-period needs date_column", advice="Set date_column to the column with a row's day.")
+        raise mode.error(
+            "replace-period needs date_column", advice=f"Set date_column in {where} to the column with a row's day."
+        )
     if job.mode is Mode.REPLACE_PERIOD and job.period is None:
         raise mode.error("replace-period needs a period", advice="Give --period 2024-01, or --from and --to.")
     # Who says abort in a stronger place means it, whatever a weaker one says of quarantines.

@@ -98,8 +98,10 @@ def parse_allowance(value: object) -> Allowance:
     if isinstance(value, Allowance):
         return value
     match = re.fullmatch(r"\s*(?:(\d+)|(\d+(?:\.\d+)?)\s*%)\s*", str(value))
-    if isinstance(value, bool) or match is None or float(match[2] or 0) > 100:
+    if isinstance(value, bool) or match is None:
         raise UsageError(f"{value!r} is not a number of rows", advice='Write a number, or a share of all rows: "5%".')
+    if float(match[2] or 0) > 100:
+        raise UsageError(f"{value!r} is more than all rows", advice='Write a share of at most 100 %, such as "5%".')
     return Allowance(rows=int(match[1])) if match[1] else Allowance(share=float(match[2]) / 100)
 
 

@@ -85,6 +85,10 @@ class _Candidate(NamedTuple):
     load: Callable[[], object]
 
 
+class _UnusableFile(Exception):
+    """A plugin's file that is none, in words for whoever named it."""
+
+
 class Plugin:
     """One loaded plugin, and how to call it so that it answers for its own failures."""
 
@@ -204,7 +208,7 @@ class Found:
     def _similar(self, name: str) -> str:
         from difflib import get_close_matches
 
-        guesses = get_close_matches(name, self.infos, n=1)
+        guesses = get_close_matches(name, self.infos.keys() - {name}, n=1)
         return f" Did you mean {guesses[0]}?" if guesses else ""
 
 
@@ -253,15 +257,19 @@ def _in_file(path: Path) -> _Candidate:
 
 
 def _import_file(path: Path) -> ModuleType:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _UnusableFile(f"the file cannot be read: {error.strerror}") from error
     # The name follows from path and content: objects of the module travel to worker processes, where pickle looks the
     # module up by name, and a file that was edited between two runs is a new module.
-    digest = sha256(b"\0".join((str(path).encode(), path.read_bytes()))).hexdigest()[:16]
+    digest = sha256(b"\0".join((str(path).encode(), content))).hexdigest()[:16]
     name = f"etl_plugin_file_{path.stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]
     spec = util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is not a Python file: its name must end with .py")
+        raise _UnusableFile("it is not a Python file: its name must end with .py")
     module = sys.modules[name] = util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -287,6 +295,10 @@ def _load(candidates: list[_Candidate]) -> Plugin:
         implementation = candidates[0].load()
     except KeyboardInterrupt:
         raise
+    except _UnusableFile as error:
+        raise broken(info, str(error)) from error
+    except SyntaxError as error:
+        raise broken(info, f"{error.filename}, line {error.lineno}: {error.msg}") from error
     except BaseException as error:  # a plugin that calls sys.exit() must not end the program
         raise broken(info, told(error)) from error
     return Plugin(implementation, info)
@@ -302,7 +314,7 @@ def broken(info: PluginInfo, reason: str) -> PluginLoadError:
 def _without(name: str) -> str:
     from shlex import quote
 
-    return f"go on without it: etl --disable-plugin {quote(name)} …"
+    return f"do without it: `etl --disable-plugin {quote(name)} …`."
 
 
 def is_answer(error: BaseException) -> bool:

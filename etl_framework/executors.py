@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_NOT_FOR_WORKERS = (signal.SIGINT, signal.SIGTERM)
 
 
 @hookimpl
@@ -44,16 +48,36 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-class ThreadExecutor:
-    """Runs parts on threads of this process: parsing and compressing release the interpreter lock."""
+class _LocalExecutor(ABC):
+    """What both executors have in common: when it is closed, nothing is in flight any more."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._stopped = False
+        self._running: Generator[Any, None, None] | None = None
 
     def run(self, task: Callable[[T, Emit], R], items: Iterable[T], emit: Emit) -> Iterator[R]:
         """See :meth:`etl_framework.protocols.Executor.run`."""
+        self._running = running = self._run(task, items, emit)
+        return running
 
+    def close(self) -> None:
+        """See :meth:`etl_framework.protocols.Executor.close`."""
+        # Whom a signal stopped between two results did not close the iterator.
+        if self._running is not None:
+            self._running.close()
+
+    @abstractmethod
+    def _run(self, task: Callable[[T, Emit], R], items: Iterable[T], emit: Emit) -> Generator[R, None, None]: ...
+
+
+class ThreadExecutor(_LocalExecutor):
+    """Runs parts on threads of this process: parsing and compressing release the interpreter lock."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers)
+        self._stopped = False
+
+    def _run(self, task: Callable[[T, Emit], R], items: Iterable[T], emit: Emit) -> Generator[R, None, None]:
         from concurrent.futures import ThreadPoolExecutor
 
         def observed(event: Event) -> None:
@@ -69,22 +93,18 @@ class ThreadExecutor:
         """See :meth:`etl_framework.protocols.Executor.stop`."""
         self._stopped = True
 
-    def close(self) -> None:
-        """Nothing outlives a run."""
 
-
-class ProcessExecutor:
+class ProcessExecutor(_LocalExecutor):
     """Runs parts in worker processes, each with its own plugins and its own pipe to this process.
 
     Workers share no lock and no queue: one that is killed keeps nothing from the others.
     """
 
     def __init__(self, workers: int) -> None:
-        self.workers = workers
+        super().__init__(workers)
         self._stopped: Any = None
 
-    def run(self, task: Callable[[T, Emit], R], items: Iterable[T], emit: Emit) -> Iterator[R]:
-        """See :meth:`etl_framework.protocols.Executor.run`."""
+    def _run(self, task: Callable[[T, Emit], R], items: Iterable[T], emit: Emit) -> Generator[R, None, None]:
         import multiprocessing
         import pickle
         from concurrent.futures import ThreadPoolExecutor
@@ -95,27 +115,22 @@ class ProcessExecutor:
         pickled = pickle.dumps(task)
         idle: list[_Worker] = []
 
-        def delegate(worker: _Worker, item: T) -> R:
+        def delegate(item: T) -> R:
+            worker = idle.pop() if idle else workers.enter_context(_Worker(context, pickled, self._stopped))
             try:
                 answer: R = worker.work(item, emit, self.stop)
                 return answer
             finally:
                 idle.append(worker)
 
-        def submit(item: T) -> Future[R]:
-            worker = idle.pop() if idle else workers.enter_context(_Worker(context, pickled, self._stopped))
-            return pool.submit(delegate, worker, item)
-
         with ExitStack() as workers, ThreadPoolExecutor(self.workers, thread_name_prefix="etl-part") as pool:
-            yield from _in_flight(pool, self.workers, submit, items, self.stop)
+            # A pool thread begins its worker itself: there, no signal breaks off what is half begun.
+            yield from _in_flight(pool, self.workers, lambda item: pool.submit(delegate, item), items, self.stop)
 
     def stop(self) -> None:
         """See :meth:`etl_framework.protocols.Executor.stop`."""
         if self._stopped is not None:
             self._stopped.value = 1
-
-    def close(self) -> None:
-        """Nothing outlives a run."""
 
 
 def _in_flight(
@@ -165,8 +180,11 @@ class _Worker:
 
     def __init__(self, context: SpawnContext, task: bytes, stopped: Any) -> None:
         self._connection, theirs = context.Pipe()
+        # Its end ends the worker, for which this process waits when it exits, whatever a signal kept from being done.
+        atexit.register(self._connection.close)
         self._process = context.Process(target=_serve, args=(theirs, stopped), name="etl-worker", daemon=True)
-        self._process.start()
+        with _signals_held():
+            self._process.start()
         theirs.close()
         # A worker that is dead already is noticed when it gets its first item.
         with contextlib.suppress(OSError):
@@ -177,6 +195,7 @@ class _Worker:
 
     def __exit__(self, *failure: object) -> None:
         self._connection.close()
+        atexit.unregister(self._connection.close)
         self._process.join()
         self._process.close()
 
@@ -203,13 +222,28 @@ class _Worker:
         return answer
 
 
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Keep from processes that are begun here what the terminal sends to all of them; it waits for :func:`_serve`."""
+    from multiprocessing import resource_tracker
+
+    # It would let the signals through when it is begun on the way.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _NOT_FOR_WORKERS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(connection: Connection, stopped: Any) -> None:
     """What a worker process does: take an item, answer events and then a result or a failure, until the pipe ends."""
     import pickle
 
     # Ctrl-C and what stops services reach the whole process group; the parent decides when a worker ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in _NOT_FOR_WORKERS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _NOT_FOR_WORKERS)
     threading.Thread(target=_end_with_parent, name="etl-parent", daemon=True).start()
 
     def emit(event: Event) -> None:

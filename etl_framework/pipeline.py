@@ -19,6 +19,7 @@ from etl_framework.errors import (
     CommittedWrongly,
     EtlError,
     ExitCode,
+    HookFailed,
     Interrupted,
     PluginError,
     Refused,
@@ -34,6 +35,7 @@ from etl_framework.locating import locate
 from etl_framework.logs import get_logger
 from etl_framework.observing import tell_observers
 from etl_framework.packing import is_intact
+from etl_framework.program import addressed
 from etl_framework.protocols import Run
 from etl_framework.reading import Packing, PartOutcome, PartReader
 from etl_framework.rejects import discard_part_rejects, join_rejects
@@ -135,11 +137,17 @@ def _require_same(run: str, plan: Plan, plugins: Plugins) -> None:
 
     :raises PluginError: others are there, or some are not.
     """
-    plugins.require(plan.plugins)
+    if gone := sorted(set(plan.plugins) - set(_names(plugins))):
+        disabled = {info.name for info in plugins.infos if info.disabled}
+        states = (f"{name}, which is {'disabled' if name in disabled else 'not installed'} now" for name in gone)
+        raise PluginError(
+            f"run {run} began with the plugin{'s' * (len(gone) > 1)} {', and '.join(states)}",
+            advice="Resume it with the plugins that it began with; with those of now, `etl load` begins anew.",
+        )
     if new := sorted(set(_names(plugins)) - set(plan.plugins)):
         raise PluginError(
             f"the run began without {', '.join(new)}, which would see only the rest of it",
-            advice=f"Go on without: etl {' '.join(f'--disable-plugin {name}' for name in new)} resume {run}",
+            advice=f"`etl {' '.join(f'--disable-plugin {name}' for name in new)} resume {run}` goes on.",
         )
 
 
@@ -183,6 +191,7 @@ class _Attempt:
         self._observers = list(observers)
         self._console = console
         self._folder = state.run_folder(run)
+        self._program = state.program
         self._steps: list[tuple[str, float]] = [tuple(step) for step in json.loads(journal.steps(run))]
         self._verdict: Verdict | None = None
         self._rejects: tuple[str, ...] = ()
@@ -505,10 +514,16 @@ class _Attempt:
         return error
 
     def _what_next(self, error: EtlError) -> str:
-        """What to do about the error, and then about the run."""
+        """What to do about the error, and then about the run, with commands that work as they stand."""
+        return addressed(self._advice(error), self._program)
+
+    def _advice(self, error: EtlError) -> str:
         record = self._journal.record(self._id)
         if record.status is Status.REFUSED or isinstance(error, CommittedWrongly):
             return error.advice
+        if record.resumable and isinstance(error, HookFailed):
+            again = f"`etl resume {self._id}` goes on once the plugin is repaired; a load without it begins anew."
+            return f"{error.advice} {again}".strip()
         if record.resumable:
             return f"{error.advice} `etl resume {self._id}` goes on; `etl load` begins anew.".strip()
         return f"{error.advice or 'Correct the cause.'} Then run `etl load` again."
@@ -576,6 +591,7 @@ class _Attempt:
             rejects=self._rejects,
             folder=self._folder,
             error=error,
+            program=self._program,
             console=self._console,
         )
         problems = self._plugins.report(report)

@@ -251,7 +251,7 @@ class Plugins:
             if command.name in owners:
                 raise PluginError(
                     f"the command {command.name!r} is added twice: by {owners[command.name]} and by {plugin.info}",
-                    advice=f"Go on without one of them: etl --disable-plugin {plugin.info.name} …",
+                    advice=f"Do without one of them: `etl --disable-plugin {plugin.info.name} …`.",
                 )
             owners[command.name] = str(plugin.info)
             found[command.name] = command, plugin.info.name
@@ -353,7 +353,7 @@ class Plugins:
         return PluginError(
             f"more than one plugin {what}: {' and '.join(str(plugin.info) for plugin in plugins)}",
             advice=f"Name the one that is to answer ({names}): {_naming(question)}; "
-            f"or leave others out: etl --disable-plugin {last} …",
+            f"or leave others out: `etl --disable-plugin {last} …`.",
         )
 
     def _nobody(self, hook: str, what: str, advice: str, plugins: Sequence[Plugin]) -> NoPluginError:

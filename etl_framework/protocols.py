@@ -281,4 +281,4 @@ class Executor(Protocol):
         """Ask the tasks in flight to end at their next block; they raise :class:`Interrupted`."""
 
     def close(self) -> None:
-        """Release workers; twice is no error."""
+        """End what is in flight and release the workers; twice is no error."""

@@ -34,6 +34,7 @@ def build_report(
     rejects: tuple[str, ...],
     folder: Path,
     error: EtlError | None,
+    program: str,
     console: bool,
 ) -> RunReport:
     """Put everything that is known of a run into one value; what it did not come to is zero or empty.
@@ -41,6 +42,7 @@ def build_report(
     :param outcomes: of the parts that were read to their end, which count where there is no verdict on all of them.
     :param finished: those parts.
     :param staged: what lies in the staging area.
+    :param program: how ``etl`` is called for the project.
     """
     job, survey = plan.job, plan.survey
     totals = verdict.totals if verdict else None
@@ -78,6 +80,7 @@ def build_report(
         error=error.message if error else "",
         advice=error.advice if error else "",
         resumable=record.resumable and status is not Status.DONE,
+        program=program,
         console=console,
     )
 

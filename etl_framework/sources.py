@@ -117,7 +117,7 @@ def _touched(source: Source, what: str) -> SourceChanged:
 def _changed(source: Source, what: str) -> SourceChanged:
     return SourceChanged(
         f"{source.path} changed after the run began: it {what}",
-        advice="Bring the file back as it was.",
+        advice="Bring the file back as it was, with its time of change (`cp -p`, `touch -r`).",
     )
 
 

@@ -24,10 +24,12 @@ class State:
     """Everything that outlives a run on this machine, below one folder.
 
     :param folder: ``.etl`` beside ``etl.toml``, unless configured; created when something is written.
+    :param program: how ``etl`` is called for this folder; see :func:`etl_framework.program.program_for`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: str = "etl") -> None:
         self.folder = folder.absolute()
+        self.program = program
 
     @property
     def exists(self) -> bool:

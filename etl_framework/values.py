@@ -446,6 +446,8 @@ class RunReport:
     :param error: why the run failed; empty otherwise.
     :param advice: what to do about it.
     :param resumable: whether ``etl resume`` can carry the run on.
+    :param program: how ``etl`` is called for the run's project, quoted for a shell: ``etl -c sub/etl.toml``; a command
+        such as ``resume`` comes after it.
     :param replayed: True when an old report is shown again; notifiers ignore it.
     :param folder: the run's own folder below the state folder, for reporters that write files.
     :param console: whether to print the report to standard output; set by the command line.
@@ -483,6 +485,7 @@ class RunReport:
     error: str = ""
     advice: str = ""
     resumable: bool = False
+    program: str = "etl"
     replayed: bool = False
     console: bool = False
 

@@ -66,7 +66,7 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
                 if (base := merged.setdefault(key, validator)) is not validator:
                     base.merge(validator)
     figures = totals.finish()
-    findings = [*survey.findings, *_bad_rows(job, tally, rows), *_scope(job, figures)]
+    findings = [*survey.findings, *_bad_rows(job, tally, rows), *_scope(job, figures, tally.rows)]
     for (plugin, _, _), validator in merged.items():
         with plugins.blaming(plugin, "etl_validate"):
             findings.extend(validator.finish())
@@ -123,22 +123,22 @@ def _bad_rows(job: Job, tally: BadRowTally, good: int) -> Iterable[Finding]:
         yield _error(
             "too_many_bad_rows",
             tally.rows,
-            f"{tally.rows:,} bad rows of {good + tally.rows:,}; at most {job.max_bad_rows} may be quarantined",
+            f"{counted(tally.rows, 'bad row')} of {good + tally.rows:,}; at most {job.max_bad_rows} may be quarantined",
             "Mend the source, or raise max_bad_rows (--max-bad-rows).",
         )
     elif quarantine and not good:
         yield _error(
             "no_good_rows",
             tally.rows,
-            f"all {tally.rows:,} rows are bad: nothing is left to load",
+            f"{'the only row is' if tally.rows == 1 else f'all {tally.rows:,} rows are'} bad: nothing is left to load",
             "The format or the columns are most likely declared wrongly: see `etl analyze`.",
         )
 
 
-def _scope(job: Job, totals: Totals) -> Iterable[Finding]:
+def _scope(job: Job, totals: Totals, bad: int) -> Iterable[Finding]:
     """What would make the mode's replacement of rows wrong the next time."""
     columns = {column.name: column for column in totals.columns}
-    if not totals.rows:
+    if not totals.rows and not bad:
         yield Finding(
             rule="no_rows",
             severity=Severity.ERROR if job.mode in (Mode.REPLACE, Mode.REPLACE_PERIOD) else Severity.WARNING,

@@ -14,6 +14,7 @@ from etl_framework.checks import insist_on_checks
 from etl_framework.config import Config, load_config, resolve_job, who_answers
 from etl_framework.errors import UsageError
 from etl_framework.plugins import Plugins, PluginSettings
+from etl_framework.program import program_for
 from etl_framework.sources import find_sources
 from etl_framework.state import State
 from etl_framework.values import Status
@@ -57,6 +58,7 @@ class Workspace:
         :param state_dir: where the state lies instead.
         :raises ConfigError: the configuration cannot be understood.
         """
+        disabled = tuple(disabled)
         read = load_config(Path(config) if config else None, state_dir=Path(state_dir) if state_dir else None)
         settings = PluginSettings(
             disabled=tuple(dict.fromkeys((*read.disabled_plugins, *disabled))),
@@ -64,7 +66,8 @@ class Workspace:
             required=read.required_plugins,
             use=dict(use or {}),
         )
-        return cls(config=read, settings=settings, state=State(read.state_dir))
+        program = program_for(config=config, state_dir=state_dir, disabled=disabled)
+        return cls(config=read, settings=settings, state=State(read.state_dir, program))
 
     def plugins(self, job: Job | None = None) -> Plugins:
         """Load the plugins, all or nothing.
@@ -157,7 +160,8 @@ class Workspace:
             return None
         # A later run may have taken its place since.
         resumable = run in {record.run for record in self.to_resume()}
-        return dataclasses.replace(report_from_json(text), replayed=True, resumable=resumable)
+        program = self.state.program
+        return dataclasses.replace(report_from_json(text), replayed=True, resumable=resumable, program=program)
 
     def replay(self, report: RunReport) -> tuple[str, ...]:
         """Show an old report on standard output again, through the reporters.

@@ -158,7 +158,7 @@ def test_a_column_may_say_that_it_is_required_and_how_it_is_written(tmp_path: Pa
         ('columns = { d = { type = "text", format = "%Y" } }', "jobs.sales.columns.d", ["format is for dates"]),
         ('part_size = "128 bananas"', "jobs.sales.part_size", ["bananas", "128MiB"]),
         ("part_size = 0", "jobs.sales.part_size", ["not a size"]),
-        ('max_bad_rows = "101%"', "jobs.sales.max_bad_rows", ["101%", "5%"]),
+        ('max_bad_rows = "101%"', "jobs.sales.max_bad_rows", ["'101%' is more than all rows", "at most 100 %"]),
         ('period = "2024-13"', "jobs.sales.period", ["2024-13", "2024-01..2024-03"]),
         ("jobs = 0", "jobs.sales.jobs", ["greater than or equal to 1"]),
         ('executor = "threads"', "jobs.sales.executor", ["processes:"]),
@@ -626,3 +626,19 @@ def test_each_key_is_found_on_the_line_where_it_was_written(data: dict[str, Any]
     lines = key_lines(text)
     assert set(lines) == paths_of(data)
     assert [lines[key,] for key in data] == list(range(1, len(data) + 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [({"mode": "merge"}, "keys"), ({"mode": "replace-period", "period": "2024-01"}, "date_column")],
+)
+def test_a_bare_file_takes_from_the_defaults_what_has_no_option(
+    tmp_path: Path, options: dict[str, object], missing: str
+) -> None:
+    (tmp_path / "a.csv").write_text("day\n")
+    given = {**options, "files": [str(tmp_path / "a.csv")]}
+    with pytest.raises(UsageError) as caught:
+        resolve_job(configured(tmp_path, ""), None, given)
+    assert caught.value.advice.startswith(f"Set {missing} in [defaults] of etl.toml to ")
+    said = '["day"]' if missing == "keys" else '"day"'
+    assert getattr(resolve_job(configured(tmp_path, f"[defaults]\n{missing} = {said}\n"), None, given), missing)

@@ -39,7 +39,12 @@ def found(folder: Path, text: str, plugins: Plugins | None = None, **environment
             ExitCode.USAGE,
         ),
         ('compress = "zst"', 4, "jobs.sales.compress: no plugin compresses with 'zst'", ExitCode.PLUGIN),
-        ('compress = "gzip"\ncompress_level = 9', 5, "jobs.sales.compress_level: gzip has no level 9", ExitCode.USAGE),
+        (
+            'compress = "gzip"\ncompress_level = 9',
+            5,
+            "jobs.sales.compress_level: codec gzip has no level",
+            ExitCode.USAGE,
+        ),
         ('executor = "dask://x"', 4, "jobs.sales.executor: no plugin understands the executor", ExitCode.PLUGIN),
         ('executor = "threads:many"', 4, "jobs.sales.executor: executor 'threads:many'", ExitCode.USAGE),
         ('target = "nowhere:x"', 4, "jobs.sales.target: no plugin connects to a target 'nowhere:'", ExitCode.PLUGIN),

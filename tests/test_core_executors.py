@@ -52,6 +52,10 @@ def fail_on_one(item, emit):
     return refuse(item, emit) if item == 1 else endless(item, emit)
 
 
+def one_and_then_endless(item, emit):
+    return endless(item, emit) if item else item
+
+
 def give_what_cannot_travel(item, emit):
     return lambda: None
 
@@ -292,6 +296,28 @@ def test_a_worker_leaves_it_to_its_parent_to_end_it(tasks: ModuleType) -> None:
 def test_a_task_that_cannot_be_built_in_the_worker_says_why(tasks: ModuleType) -> None:
     with pytest.raises(Refused, match="to load"):
         list(ProcessExecutor(1).run(tasks.Vanishing(), [0], ignore))
+
+
+def test_a_worker_that_is_being_begun_does_not_see_what_the_terminal_sends_to_all(
+    tasks: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Imported by every Python that begins, before the worker's own code could ignore anything.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\nif '--multiprocessing-fork' in sys.argv:\n    os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    assert [number for number, _ in ProcessExecutor(1).run(tasks.square, [3], lambda _: None)] == [9]
+    assert capfd.readouterr().err == ""
+
+
+def test_closing_an_executor_ends_what_nobody_waits_for_any_more(
+    make: Callable[[int], Executor], tasks: ModuleType
+) -> None:
+    executor = make(2)
+    results = executor.run(tasks.one_and_then_endless, range(2), lambda _: None)
+    assert next(results) == 0
+    executor.close()
+    assert list(results) == []
 
 
 def test_what_cannot_travel_between_processes_is_an_error_that_says_so(tasks: ModuleType) -> None:

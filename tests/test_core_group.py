@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -260,3 +261,52 @@ def test_disabling_a_broken_plugin_silences_its_warning(
     assert run(["--disable-plugin", "sick", "--help"]) == 0
     assert run(["--disable-plugin", "sick", "fail", "Refused"]) == 3
     assert "sick" not in capsys.readouterr().err
+
+
+def test_a_plugin_in_a_file_adds_commands_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("team.py").write_text(FAILING)
+    Path("etl.toml").write_text('plugins = ["team.py"]\n')
+    assert run(["--help"]) == 0
+    assert re.search(r"^  fail +Fail\.$", capsys.readouterr().out, re.MULTILINE)
+    assert run(["fail", "Refused"]) == 3
+    assert run(["--disable-plugin", "team", "fail", "Refused"]) == 2
+    Path("etl.toml").rename("other.toml")
+    assert run(["fail", "Refused"]) == 2
+    assert run(["-c", "other.toml", "fail", "Refused"]) == 3
+
+
+def test_a_plugin_in_a_file_that_takes_the_name_of_another_command_is_named(
+    fake_plugins: FakePlugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_plugins(failing=FAILING)
+    monkeypatch.chdir(tmp_path)
+    Path("team.py").write_text(FAILING)
+    Path("etl.toml").write_text('plugins = ["team.py"]\n')
+    assert run(["fail", "Refused"]) == 4
+    assert re.search(r"the command 'fail' is added twice: by .*failing.* and by .*team\.py", capsys.readouterr().err)
+
+
+def test_a_broken_plugin_in_a_file_is_named_with_where_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("e.toml").write_text('plugins = ["team.py"]\n')
+    assert run(["-c", "e.toml", "--help"]) == 0
+    assert capsys.readouterr().err == "warning: plugin team is broken: see `etl -c e.toml plugins list`\n"
+
+
+def test_a_broken_configuration_takes_neither_the_help_nor_installed_commands_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("etl.toml").write_text("plugins = 7\n")
+    assert run(["--help"]) == 0
+    out, err = capsys.readouterr()
+    assert re.search("^  compress ", out, re.MULTILINE)
+    assert err.startswith("warning: etl.toml:1: plugins: ")
+    assert run(["compress", "--help"]) == 0
+    assert run(["frob"]) == 2
+    assert "error: etl.toml:1: plugins: " in capsys.readouterr().err

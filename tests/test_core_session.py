@@ -98,7 +98,7 @@ def test_a_table_that_no_terminal_shows_is_not_cut_to_a_width(capsys: pytest.Cap
 def test_a_table_that_no_terminal_shows_is_as_wide_as_its_longest_text(capsys: pytest.CaptureFixture[str]) -> None:
     table("", ["run", "error"], [("r1", "a word " * 3_000 + "end"), ("r2", "")])
     lines = capsys.readouterr().out.splitlines()
-    assert "a word " * 3_000 + "end" in lines[3]
+    assert "a word " * 3_000 + "end" in lines[2]
     assert len([line for line in lines if line.strip()]) == 4
 
 
@@ -147,3 +147,8 @@ def test_a_session_opens_the_workspace_that_its_options_name(tmp_path: Path) -> 
     assert workspace.config.path == config
     assert workspace.state.folder == tmp_path / "state"
     assert workspace.settings.disabled == ("reports",)
+
+
+def test_a_table_without_a_title_begins_with_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    table("", ["run", "job"], [("1", "sales")])
+    assert capsys.readouterr().out.splitlines()[0].split() == ["run", "job"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conftest import FakePlugins
 
 ROWS = 3_000
-# A plugin in a file adds no commands: those are found before any configuration is read.
+# Commands are asked for before a load begins.
 STEPS = [hook for hook in HOOKS if hook not in ("etl_report", "etl_event", "etl_commands")]
 # Only the plugin that connected is asked for these, unless the job names another.
 CHANGES = ("etl_upload", "etl_load")
@@ -263,3 +263,34 @@ def test_the_report_of_a_run_that_broke_off_tells_how_much_was_read(folder: Path
     resumed = workspace.resume()
     assert resumed
     assert resumed.bytes_read == resumed.sources[0].size
+
+
+def test_a_run_whose_plugin_failed_goes_on_with_the_repaired_one_and_says_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_plugin(hook_that("etl_upload", "raise ZeroDivisionError"))
+    with Path("etl.toml").open("a") as config:
+        config.write('use = { upload = "aaa_team" }\n')
+    assert run(["-q", "load", "sales"]) == ExitCode.PLUGIN
+    said = " ".join(capsys.readouterr().err.split())
+    [name] = (record.run for record in Workspace.open().to_resume())
+    assert f"`etl resume {name}` goes on once the plugin is repaired; a load without it begins anew." in said
+    assert "go on without it" not in said
+    write_plugin(REPAIRED)
+    assert run(["-q", "resume", name]) == ExitCode.DONE
+    assert_all_loaded_and_nothing_left()
+
+
+def test_a_run_that_is_resumed_without_one_of_its_plugins_says_which_and_what_works(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_plugin(hook_that("etl_validate", "raise ZeroDivisionError"))
+    assert run(["-q", "load", "sales"]) == ExitCode.PLUGIN
+    [name] = (record.run for record in Workspace.open().to_resume())
+    capsys.readouterr()
+    assert run(["-q", "--disable-plugin", "aaa_team", "resume", name]) == ExitCode.PLUGIN
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"run {name} began with the plugin aaa_team, which is disabled now" in said
+    assert "`etl --disable-plugin aaa_team load` begins anew" in said
+    assert "required_plugins" not in said
+    assert "Did you mean" not in said

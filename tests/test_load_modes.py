@@ -196,6 +196,11 @@ def test_a_file_of_nothing_but_bad_rows_is_refused_even_in_quarantine(run: Load)
     columns = {"day": "date", "id": "bigint", "amount": "bigint"}
     with pytest.raises(Refused, match="all 2 rows are bad"):
         run(write("a.csv", HEADER + "x,y,z\nu,v,w\n"), on_bad_rows="quarantine", columns=columns)
+    with pytest.raises(Refused, match="the only row is bad") as caught:
+        run(write("a.csv", HEADER + "x,y,z\n"), on_bad_rows="quarantine", columns=columns)
+    assert "no rows" not in str(caught.value)
+    assert caught.value.report is not None
+    assert "no_rows" not in [finding.rule for finding in caught.value.report.findings]
 
 
 def test_before_upload_stages_nothing_that_is_refused(run: Load) -> None:

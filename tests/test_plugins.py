@@ -140,7 +140,7 @@ def test_a_plugin_is_known_by_distribution_version_origin_and_hooks(fake_plugins
     ("source", "reason"),
     [
         ("import not_there", "ModuleNotFoundError: No module named 'not_there' (at acme_checks_team.py:1)"),
-        ("def broken(:", "SyntaxError"),
+        ("def broken(:", "line 1: invalid syntax"),
         ("import sys; sys.exit(0)", "SystemExit: 0"),
         (HEADER + "@hookimpl\ndef etl_vaildate(job, analysis): return []", "did you mean etl_validate?"),
         (HEADER + "@hookimpl\ndef refresh(): pass", "unknown hook 'refresh'; the hooks are etl_connect, "),
@@ -228,7 +228,7 @@ def test_a_required_plugin_must_be_there(fake_plugins: FakePlugins, disabled: tu
     wanted = "duckdb" if disabled else "duckdbb"
     with pytest.raises(PluginLoadError, match=f"the plugin '{wanted}' is required but {state}") as caught:
         Plugins.load(PluginSettings(disabled=disabled, required=(wanted,)))
-    assert "Did you mean duckdb?" in caught.value.advice
+    assert ("Did you mean duckdb?" in caught.value.advice) is not bool(disabled)
 
 
 def test_a_required_plugin_that_is_broken_shows_why_it_is_broken(fake_plugins: FakePlugins) -> None:
@@ -281,7 +281,10 @@ def test_a_file_named_as_an_installed_plugin_clashes_with_it(fake_plugins: FakeP
         Plugins.load(PluginSettings(files=(path,)))
 
 
-@pytest.mark.parametrize(("name", "reason"), [("gone.py", "FileNotFoundError"), ("notes.txt", "must end with .py")])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("gone.py", "cannot be read: No such file"), ("notes.txt", "must end with .py")],
+)
 def test_a_file_that_is_no_module_is_named(fake_plugins: FakePlugins, tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / "notes.txt").write_text("not Python")
     path = tmp_path / name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
@@ -35,14 +34,14 @@ def demo(session: Session, folder: Path) -> None:
     try:
         report = workspace.load(job, observers=session.observers(), console=session.console)
     except Interrupted as error:
-        error.advice = f"`{shlex.join(['etl', '-c', str(path)])} resume` goes on; `etl demo` begins anew."
+        error.advice = f"`{workspace.state.program} resume` goes on; `etl demo` begins anew."
         raise
 
     def show() -> None:
         if session.quiet:
             return
         click.echo(f"\nThe data, its etl.toml and the warehouse are in {printable(str(folder))}. Look around:\n")
-        project = shlex.join(["etl", "-c", str(path)])
+        project = workspace.state.program
         commands = [
             (f"{project} plan sales", "what a load would do"),
             (f"{project} runs show", "this report again"),

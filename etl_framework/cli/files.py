@@ -66,11 +66,13 @@ def _show_group(group: tuple[Analysis, ...], usual: Analysis | None = None) -> N
         ]
     )
     if usual is None:
+        click.echo()
         table(
             "",
             ["column", "type", "format"],
             [(c.name, f"{c.type}{' not null' * c.required}", c.format or "") for c in first.columns],
         )
+        click.echo()
     findings(in_many_files(analysis.findings for analysis in group))
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from etl_framework.cli.session import Session
 from etl_framework.errors import EtlError
+
+if TYPE_CHECKING:
+    from etl_framework.discovery import PluginSettings
 
 COMMANDS = {
     "load": "load:load",
@@ -60,12 +64,10 @@ class Commands(click.Group):
 def _from_plugins(ctx: click.Context) -> dict[str, click.Command]:
     """What plugins add; broken plugins are named and do not keep the others from working."""
     if "etl.commands" not in ctx.meta:
-        from etl_framework.plugins import Plugins, PluginSettings
+        from etl_framework.plugins import Plugins
 
-        # click looks for the command before the group's own function could fill the session.
-        disabled = ctx.params.get("disabled") or ctx.ensure_object(Session).disabled
         try:
-            surveyed = Plugins.survey(PluginSettings(disabled=disabled))
+            surveyed = Plugins.survey(_plugin_settings(ctx))
             ctx.meta["etl.commands"] = {name: command for name, (command, _) in surveyed.commands(COMMANDS).items()}
         except EtlError as error:
             ctx.ensure_object(Session).warn(error.message)
@@ -77,6 +79,27 @@ def _from_plugins(ctx: click.Context) -> dict[str, click.Command]:
                     ctx.ensure_object(Session).warn(f"plugin {info.name} is broken: see `etl plugins list`")
     commands: dict[str, click.Command] = ctx.meta["etl.commands"]
     return commands
+
+
+def _plugin_settings(ctx: click.Context) -> PluginSettings:
+    """Which plugins there are; those in files only where the configuration that names them can be understood."""
+    from etl_framework.discovery import PluginSettings
+
+    session = ctx.ensure_object(Session)
+    # click looks for the command before the group's own function could fill the session.
+    disabled = ctx.params.get("disabled") or session.disabled
+    session.config = ctx.params.get("config") or session.config
+    if session.config is None and not Path("etl.toml").is_file():
+        return PluginSettings(disabled=disabled)
+    from etl_framework.config import load_config
+
+    try:
+        config = load_config(Path(session.config) if session.config else None)
+    except EtlError as error:
+        session.warn(error.message)
+        ctx.meta["etl.commands.error"] = error
+        return PluginSettings(disabled=disabled)
+    return PluginSettings(disabled=(*config.disabled_plugins, *disabled), files=config.plugins)
 
 
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -111,6 +134,7 @@ def _chosen(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> di
     "-c",
     "--config",
     type=click.Path(dir_okay=False),
+    is_eager=True,  # known to --help too
     help="Configuration file.  [default: etl.toml in the current folder, if there is one]",
 )
 @click.option(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 
 import click
 
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, confirm, facts, findings, json_option, table
-from etl_framework.errors import ExitCode
+from etl_framework.errors import ExitCode, Interrupted
 from etl_framework.terminal import bytes_in_words, counted, seconds_in_words
 
 _MOST_PARTS = 50
@@ -139,11 +140,32 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
     return ExitCode.REFUSED if planned.objections else ExitCode.DONE
 
 
+def _told_that_it_can_still_be_resumed(command: Any) -> Any:
+    """Have a signal that comes before the run goes on leave it as resumable as it was, and say so."""
+
+    @wraps(command)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            session = click.get_current_context().ensure_object(Session)
+            waiting = [record.run for record in session.workspace().to_resume()]
+            run = kwargs["run"] or (waiting[0] if len(waiting) == 1 else None)
+            if run not in waiting:
+                raise
+            raise Interrupted(
+                f"stopped before run {run} went on; nothing is half done", advice=f"`etl resume {run}` goes on."
+            ) from None
+
+    return told
+
+
 @click.command()
 @click.argument("run", required=False)
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Parts read at a time, on threads.  [default: the job's]")
 @click.option("--executor", metavar="URL", help="What reads the parts: threads:N, processes:N.  [default: the job's]")
 @json_option
+@_told_that_it_can_still_be_resumed
 @click.pass_obj
 @with_log
 def resume(session: Session, run: str | None, jobs: int | None, executor: str | None) -> None:

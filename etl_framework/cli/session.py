@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from etl_framework.errors import EtlError, UsageError
+from etl_framework.program import addressed, program_for
 from etl_framework.terminal import printable
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class Session:
         """Whether messages are coloured; None leaves it to whether the stream is a terminal."""
         return False if os.environ.get("NO_COLOR") else None
 
+    @property
+    def program(self) -> str:
+        """How ``etl`` was called, up to the command."""
+        return program_for(config=self.config, state_dir=self.state_dir, disabled=self.disabled)
+
     def workspace(self) -> Workspace:
         """The project that the command works on."""
         from etl_framework.workspace import Workspace
@@ -97,6 +103,7 @@ class Session:
 
     def complain(self, message: str, advice: str, code: int) -> None:
         """Print an error that belongs to no run."""
+        advice = addressed(advice, self.program)
         if self.as_json:
             document = {
                 "schema_version": 1,
@@ -110,6 +117,7 @@ class Session:
 
     def say(self, message: str, advice: str) -> None:
         """Say on standard error what failed and what to do."""
+        advice = addressed(advice, self.program)
         if self.log_format == "json":
             self.log().error("command_failed", message=message, advice=advice)
             return
@@ -121,6 +129,7 @@ class Session:
 
     def warn(self, message: str) -> None:
         """Say on standard error what is odd, without more ado."""
+        message = addressed(message, self.program)
         if self.log_format == "json":
             self.log().warning("command_warning", message=message)
         else:
@@ -148,7 +157,7 @@ def table(
     from rich.text import Text
 
     heading = Text(printable(title), style="bold") if title else None
-    drawn = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_edge=bool(title))
     for number, column in enumerate(columns):
         # The first column names the row: it is there to be copied.
         drawn.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=number == 0)

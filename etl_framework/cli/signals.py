@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+_LOOK_EVERY = 0.02
+_PATIENCE = 3
+"""Signals that come during one import, of which the last ends the process as if it handled none."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -14,19 +21,82 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM raise :class:`Terminated` in the main thread; in another one, where none arrives, change nothing."""
+    """Let Ctrl-C raise ``KeyboardInterrupt`` and SIGTERM :class:`Terminated`, but never within an import.
+
+    Both are raised in the main thread; in another one, where no signal arrives, nothing is changed. A signal that the
+    caller ignores, or has a handler of its own for, stays the caller's.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def terminate(*_: object) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, terminate)
+    stopping = _Stopping()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        if before[signal.SIGINT] in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(signal.SIGINT, stopping.arrived)
+        signal.signal(signal.SIGTERM, stopping.arrived)
         yield
+        stopping.make_up_for()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        stopping.forget()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Stopping:
+    """Raises what a signal asks for, as soon as no import is under way in the main thread.
+
+    An exception that comes out of the middle of the import system may leave a module locked for ever, on which other
+    threads then wait, and libraries whose modules are half executed report it as an error of their own.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[int] = []
+        self._before: tuple[object, tuple[float, float]] | None = None
+
+    def arrived(self, number: int, frame: FrameType | None) -> None:
+        """Handle SIGINT and SIGTERM."""
+        if not _importing(frame):
+            self._stop(number)
+        self._waiting.append(number)
+        if len(self._waiting) == _PATIENCE:
+            # The import hangs.
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        if self._before is None:
+            handler = signal.signal(signal.SIGALRM, self._look_again)
+            self._before = handler, signal.setitimer(signal.ITIMER_REAL, _LOOK_EVERY, _LOOK_EVERY)
+
+    def make_up_for(self) -> None:
+        """Raise for the signal that has not been raised for."""
+        if self._waiting:
+            self._stop(self._waiting[0])
+
+    def forget(self) -> None:
+        """Let go of the clock."""
+        self._waiting.clear()
+        if self._before is not None:
+            handler, (delay, interval) = self._before
+            self._before = None
+            signal.setitimer(signal.ITIMER_REAL, delay, interval)
+            signal.signal(signal.SIGALRM, handler)  # type: ignore[arg-type]  # what signal.signal gave
+
+    def _look_again(self, _: int, frame: FrameType | None) -> None:
+        if self._waiting and not _importing(frame):
+            self._stop(self._waiting[0])
+
+    def _stop(self, number: int) -> NoReturn:
+        self.forget()
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether the import system is at work in a frame, or in what called it."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib."):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def exit_code(stop: KeyboardInterrupt) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from etl_framework import hookimpl
+from etl_framework import UsageError, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,11 @@ def etl_compress(job: Job) -> Codec | None:
 
     if job.compress not in CODECS:
         return None
-    return make_codec(job.compress, job.compress_level)
+    try:
+        return make_codec(job.compress, job.compress_level)
+    except UsageError as error:
+        error.advice += " It is set with --compress-level, or compress_level in etl.toml."
+        raise
 
 
 @hookimpl

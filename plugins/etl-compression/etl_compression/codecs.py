@@ -35,8 +35,8 @@ def make_codec(name: str, level: int | None = None, threads: int = 0) -> Codec:
     levels = CODECS[name]
     if level is not None and level not in levels:
         raise UsageError(
-            f"{name} has no level {level}",
-            advice=f"Give a level from {levels[0]} to {levels[-1]}." if levels else "Leave the level out.",
+            f"codec {name} has no level {level}",
+            advice=f"Give a level from {levels[0]} to {levels[-1]}." if levels else "Leave the level out: it has none.",
             key="compress_level",
         )
     if name == "none":

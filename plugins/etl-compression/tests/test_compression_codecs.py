@@ -283,13 +283,13 @@ print(size, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
         ("zstd", 20, "Give a level from 1 to 19."),
         ("gzip", 9, "Give a level from 0 to 3."),
         ("gzip", -1, "Give a level from 0 to 3."),
-        ("none", 1, "Leave the level out."),
+        ("none", 1, "Leave the level out: it has none."),
     ],
 )
 def test_a_level_that_does_not_exist_is_refused_with_those_that_do(name: str, level: int, advice: str) -> None:
     with pytest.raises(UsageError, match=f"{name} has no level {level}") as caught:
         etl_compress(job(name, level))
-    assert caught.value.advice == advice
+    assert caught.value.advice == f"{advice} It is set with --compress-level, or compress_level in etl.toml."
 
 
 @pytest.mark.parametrize(("name", "suffix"), [("zstd", ".zst"), ("gzip", ".gz"), ("none", "")])

@@ -16,7 +16,14 @@ from etl_delimited.dialect import Dialect
 from etl_delimited.format import DelimitedFormat
 from etl_delimited.header import column_names, guess_header, header_doubt, numbered
 from etl_delimited.infer import Inferred, fits, infer, is_null
-from etl_delimited.preamble import delimiter_line, lines_before_records, named_delimiter, preamble
+from etl_delimited.preamble import (
+    delimiter_line,
+    header_above_values,
+    lines_before,
+    lines_before_records,
+    named_delimiter,
+    preamble,
+)
 from etl_delimited.sample import HEAD_BYTES, Head, read_head, windows
 from etl_delimited.schema import named_columns, schema
 from etl_delimited.settings import SECTION, FormatSettings, addressed, format_settings
@@ -130,26 +137,37 @@ class _Analyzer:
     def outline(self, start: int) -> _Outline:
         """Find the dialect."""
         text = self._head.text[start:]
-        widths = (len(self._job.columns),) if self._job.columns else ()
-        suffix, whole = suffix_of(self._source.name), self._head.whole
         characters = 1 << 16
         while True:
-            found = sniff(text, self._settings, suffix=suffix, whole=whole, widths=widths, characters=characters)
+            found = self._sniffed(text, characters)
             if len(found.cells.records) > 1 or characters >= len(text):
                 break
             characters *= 16
-        if not quotes_are_sound(_utf8(text), self._dialect(found), whole=whole):
+        if not quotes_are_sound(_utf8(text), self._dialect(found), whole=self._head.whole):
             found = self._with_better_quotes(text, found)
         return _Outline(start, start + found.cells.first_end, found)
+
+    def _sniffed(self, text: str, characters: int = 1 << 16) -> Supposition:
+        return sniff(
+            text,
+            self._settings,
+            suffix=suffix_of(self._source.name),
+            whole=self._head.whole,
+            widths=(len(self._job.columns),) if self._job.columns else (),
+            characters=characters,
+        )
 
     def without_preamble(self, outline: _Outline) -> Analysis | None:
         """The analysis as it is once the lines before the header are skipped; None when there are none."""
         text, skipped = self._head.text, self._settings.skip_lines
-        lines = 0 if self._settings.header is False else lines_before_records(text, outline.start, outline.found)
+        header, found = self._settings.header, outline.found
+        if header is False:
+            return None
+        lines = lines_before_records(text, outline.start, found, self._sniffed, declared=header is True)
         if not lines:
             return None
         settings = self._settings.model_copy(update={"skip_lines": lines})
-        told = (*self._told, preamble(self._path, text, skipped, lines))
+        told = (*self._told, preamble(self._path, text, skipped, lines, found.width))
         analyzer = _Analyzer(self._source, self._job, settings, self._head, told)
         return analyzer.analysis(analyzer.outline(analyzer.skipped()))
 
@@ -232,9 +250,10 @@ class _Analyzer:
         return again if again.cells.records else found
 
     def _width(self, outline: _Outline) -> int:
-        """Fields of a record: of most of them, not counting the first when there are others."""
+        """Fields of a record: of most of them, not counting the first unless others are as many as those."""
         widths = [len(record) for record in outline.found.cells.records[1:]]
-        return max(set(widths), key=widths.count) if widths else len(outline.first)
+        first = len(outline.first)
+        return max(set(widths), key=lambda width: (widths.count(width), width == first), default=first)
 
     def _pieces(self, dialect: Dialect, outline: _Outline, body: bytes, width: int) -> list[Piece]:
         """The sample, without the first record."""
@@ -273,8 +292,11 @@ class _Analyzer:
             again = [_holds(column, text) for column, text in zip(rows.table.columns, first, strict=False)]
             guess = guess_header(first, inferred, again, self._job.columns, self._settings)
             header = guess.header
-            if not guess.certain:
-                findings.append(header_doubt(self._path, first, guess))
+            cells = outline.found.cells
+            below = header_above_values(cells.records, width)
+            if below or not guess.certain:
+                lines = lines_before(self._head.text, outline.start + cells.starts[below]) if below else 0
+                findings.append(header_doubt(self._path, first, guess, lines))
         if not header:
             inferred, texts = self._with_first(first, inferred, rows.table)
             return _Fields(False, numbered(width), inferred, texts, tuple(findings))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from etl_delimited.preamble import lines_before
+from etl_delimited.preamble import lines_before, may_name_columns
 from etl_delimited.settings import SECTION
 from etl_framework import Column, Fact, Finding, Sample, Severity, counted
 
 if TYPE_CHECKING:
+    from etl_delimited.cells import Cells
     from etl_delimited.dialect import Dialect
     from etl_delimited.settings import FormatSettings
     from etl_delimited.sniff import Supposition
@@ -126,14 +127,24 @@ def other_width(path: str, text: str, start: int, found: Supposition, width: int
     """
     cells = found.cells
     names = len(cells.records[0])
-    usual = next((at for at, record in enumerate(cells.records) if len(record) == width), 0)
-    lines = lines_before(text, start + cells.starts[usual])
-    hint = f" If the header is on line {lines + 1}, set skip_lines = {lines} in {SECTION}." if usual else ""
     return Finding(
         rule="header_mismatch",
         severity=Severity.ERROR,
         count=1,
-        message=f"the header names {counted(names, 'column')}, but most records have {width} fields",
-        advice=f"Check the delimiter and the first lines of the file.{hint}",
-        samples=(Sample(file=path, value=", ".join(cells.records[0])[:200], reason=f"{names} fields"),),
+        message=f"the header names {counted(names, 'column')}, but most records have {counted(width, 'field')}",
+        advice=_for_other_width(text, start, cells, width),
+        samples=(Sample(file=path, value=", ".join(cells.records[0])[:200], reason=counted(names, "field")),),
     )
+
+
+def _for_other_width(text: str, start: int, cells: Cells, width: int) -> str:
+    header, *records = cells.records
+    usual = [record for record in records if len(record) == width]
+    if width == len(header) + 1 and not any(record[-1].strip() for record in usual):
+        return "The records end with a delimiter that the header lacks: take it off them, or add one to the header."
+    at = next((at for at, record in enumerate(cells.records) if len(record) == width), 0)
+    hint = ""
+    if at and width > 1 and may_name_columns(cells.records[at]):
+        lines = lines_before(text, start + cells.starts[at])
+        hint = f" If the header is on line {lines + 1}, set skip_lines = {lines} in {SECTION}."
+    return f"Check the delimiter and the first lines of the file.{hint}"

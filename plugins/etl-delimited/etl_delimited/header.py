@@ -80,8 +80,12 @@ def all_names(first: Sequence[str]) -> bool:
     return all(_NAME_LIKE.fullmatch(name.strip()) for name in first)
 
 
-def header_doubt(path: str, first: Sequence[str], guess: Guess) -> Finding:
-    """The finding that a guess may be wrong."""
+def header_doubt(path: str, first: Sequence[str], guess: Guess, lines: int = 0) -> Finding:
+    """The finding that a guess may be wrong.
+
+    :param lines: how many stand before another record that may well be the header; 0 when there is none.
+    """
+    below = f" Line {lines + 1} looks like names, too: if it is the header, set skip_lines = {lines}." if lines else ""
     taken = "taken as the names of the columns" if guess.header else "taken as data"
     return Finding(
         rule="header_uncertain",
@@ -89,7 +93,7 @@ def header_doubt(path: str, first: Sequence[str], guess: Guess) -> Finding:
         count=1,
         message=f"the first record is {taken}, but nothing in the data proves it: {_shown(first)}",
         advice=f"Declare header = {str(guess.header).lower()} in {SECTION} if that is right, "
-        f"header = {str(not guess.header).lower()} if not.",
+        f"header = {str(not guess.header).lower()} if not.{below}",
         samples=(Sample(file=path, value=_shown(first)),),
     )
 

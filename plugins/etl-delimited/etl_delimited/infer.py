@@ -203,11 +203,8 @@ def _lossy(values: pa.Array) -> tuple[str, ...]:
             continue
         exact = Decimal(text)
         whole_and_large = exact == exact.to_integral_value() and abs(exact) > _SAFE_INTEGER and "e" not in text.lower()
-        # A double written with as many digits, or with as few as tell it apart, is the number again, or else some were
-        # lost: rounding a half differs between the two.
-        double = float(text)
-        again = (Decimal(f"{double:.{len(exact.as_tuple().digits)}g}"), Decimal(repr(double)))
-        if whole_and_large or exact not in again:
+        # A double written with as many digits is the number again, or else some were lost.
+        if whole_and_large or Decimal(f"{float(text):.{len(exact.as_tuple().digits)}g}") != exact:
             found.append(text)
             if len(found) == 3:
                 break

@@ -88,7 +88,7 @@ def _matched(
         severity=Severity.ERROR,
         count=1,
         message=f"the job declares {counted(len(job.columns), 'column')}, "
-        f"the records of this file without a header have {len(found)} fields",
+        f"the records of this file without a header have {counted(len(found), 'field')}",
         advice="Declare every column in the order of the file, or check the delimiter; "
         "header = true if the first record names the columns.",
         samples=(Sample(file=path),),
@@ -171,7 +171,7 @@ def _severity(column: Column, note: Note) -> Severity | None:
 
 def _noted(path: str, rule: str, severity: Severity, noted: Sequence[tuple[Column, Note]]) -> Finding:
     texts = [f"column {column.name!r} {_text(column, note)}" for column, note in noted[:_LISTED]]
-    more = f"; and {len(noted) - _LISTED} more columns" if len(noted) > _LISTED else ""
+    more = f"; and {counted(len(noted) - _LISTED, 'more column')}" if len(noted) > _LISTED else ""
     return Finding(
         rule=rule,
         severity=severity,

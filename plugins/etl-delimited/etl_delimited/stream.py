@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
-from etl_framework import InputError, SourceChanged, SourceDamaged, bytes_in_words
+from etl_framework import InputError, SourceChanged, SourceDamaged, bytes_in_words, counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,8 +137,8 @@ class LimitedStream:
         count = self._stream.readinto(buffer[: self._left])
         if not count and len(buffer):
             raise SourceChanged(
-                f"{self._source.path} changed after the run began: it ends {self._left:,} bytes before the end of what "
-                "was to be read",
+                f"{self._source.path} changed after the run began: it ends {counted(self._left, 'byte')} before the "
+                "end of what was to be read",
                 advice="Bring the file back as it was.",
             )
         self._left -= count

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from etl_delimited.parse import InvalidRows, Layout, ParseError, Parser
 from etl_delimited.scan import ends_in_quotes, is_well_formed, last_record_end, line_indexes, record_offsets
-from etl_framework import Column, ColumnType, Finding, Kind, Sample, Severity
+from etl_framework import Column, ColumnType, Finding, Kind, Sample, Severity, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,7 +134,7 @@ def _places(path: str, piece: Piece, dialect: Dialect, widths: dict[int, int]) -
             line=None if piece.line is None else piece.line + int(line),
             offset=None if piece.offset is None else piece.offset + int(offsets[row]),
             value=piece.data[offsets[row] : offsets[row] + 200].decode("utf-8", "replace").splitlines()[0],
-            reason=f"{widths[row]} fields",
+            reason=counted(widths[row], "field"),
         )
         for row, line in zip(places, lines, strict=True)
     ]
@@ -145,7 +145,7 @@ def _ragged(count: int, width: int, samples: Sequence[Sample]) -> Finding:
         rule="ragged_rows",
         severity=Severity.WARNING,
         count=count,
-        message=f"records of the sample do not have {width} fields; each is a bad row",
+        message=f"records of the sample do not have {counted(width, 'field')}; each is a bad row",
         advice="Repair them, take them out with --on-bad-rows quarantine, or declare delimiter and quote.",
         samples=tuple(samples),
     )

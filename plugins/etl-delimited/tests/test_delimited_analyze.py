@@ -16,6 +16,8 @@ import pyarrow as pa
 import pytest
 from etl_delimited.analyze import analyze
 from etl_delimited.format import DelimitedFormat
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from etl_framework import (
     Analysis,
@@ -325,6 +327,36 @@ def test_a_header_over_rows_of_another_width_says_where_it_may_be(analyzed: Anal
     assert (names(found), found.rows, dialect(found).data_start) == (["id", "name", "price"], 2, 29)
 
 
+def test_no_line_of_data_is_called_a_header_over_rows_of_another_width(analyzed: Analyze) -> None:
+    for text in ("id,v\n1,a\n2\n3\n4\n", "id,v\na\nb\n", "id,v\n1,a,x\n2,b,y\n"):
+        asked = finding(analyzed(text, delimiter=","), "header_mismatch")
+        assert asked.severity is Severity.ERROR
+        assert "skip_lines" not in asked.advice
+
+
+def test_a_ragged_row_among_few_is_a_bad_row_and_no_other_header(analyzed: Analyze) -> None:
+    found = analyzed("id,v\n1,a\n2\n")
+    assert (names(found), rules(found)) == (["id", "v"], {"ragged_rows"})
+
+
+def test_one_of_a_thing_is_no_plural(analyzed: Analyze) -> None:
+    narrow = analyzed("a,b\n1\n2\n3,x\n", delimiter=",")
+    assert finding(narrow, "header_mismatch").message.endswith("most records have 1 field")
+    ragged = finding(narrow, "ragged_rows")
+    assert "do not have 1 field; each" in ragged.message
+    short = finding(analyzed("a,b\n1,x\n2,y\n3\n"), "ragged_rows")
+    assert [sample.reason for sample in short.samples] == ["1 field"]
+    declared = (column("a", "bigint"), column("b", "bigint"))
+    bare = finding(analyzed("1\n2\n", header=False, job={"columns": declared}), "column_count")
+    assert bare.message.endswith("have 1 field")
+
+
+def test_a_delimiter_at_the_end_of_all_records_but_the_header_is_named(analyzed: Analyze) -> None:
+    asked = finding(analyzed("id,t\n1,a,\n2,b,\n"), "header_mismatch")
+    assert "The records end with a delimiter that the header lacks" in asked.advice
+    assert "skip_lines" not in asked.advice
+
+
 @pytest.mark.parametrize(
     ("before", "lines"),
     [
@@ -369,6 +401,121 @@ def test_comments_before_data_without_a_header_are_to_be_skipped_too(analyzed: A
 )
 def test_what_may_be_a_header_or_data_is_no_line_to_skip(analyzed: Analyze, text: str) -> None:
     assert "preamble" not in {finding.rule for finding in analyzed(text).findings}
+
+
+ROWS = "".join(f"{row},n{row}\n" for row in range(500))
+
+
+@pytest.mark.parametrize(
+    ("before", "table"),
+    [
+        ("# exported 2024\n# by me\n", "id,name\n1,a\n2,b\n3,c\n"),
+        ("# one\n# two\n# three\n# four\n# five\n", "id;name\n1;a\n"),
+        ("; from\n\n; the plant\n", "id\tname\n1\ta\n2\tb\n"),
+        ("# exported 2024, by me\n", "id,name\n1,a\n2,b\n"),
+        ("# exported 2024, by me\n", "id,name\nx,a\ny,b\n"),
+        ("-- a, b\n" * 50, "id;name\n" + ROWS.replace(",", ";")),
+        ("Report of sales, 2024\nRegion: EU, all\n", "id,name\n" + ROWS),
+        ("Report for Smith, Anna\n", "id,name\n" + ROWS),
+        ("Report;2024\n", "id;name\n" + ROWS.replace(",", ";")),
+        ("Report;2024\n", "id;name\n1;a\n2;b\n3;c\n"),
+        ("Report,2024-01-01,x\n", "id,name\n1,a\n2,b\n"),
+        ("Report\nby me\nof May\n\n", "id|day\nx|2024-01-01\n"),
+    ],
+)
+def test_no_preamble_loads_as_data_and_the_header_as_a_row(analyzed: Analyze, before: str, table: str) -> None:
+    found = analyzed(before + table)
+    asked = finding(found, "preamble")
+    assert asked.severity is Severity.ERROR
+    assert f"Set skip_lines = {before.count(chr(10))} in" in asked.advice
+    assert (names(found), types(found)) == (names(analyzed(table)), types(analyzed(table)))
+    assert names(found)[0] == "id"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "depth,temp\nm,degC\n1,2.5\n2,3.5\n",
+        "country,2019\nDE,5\nFR,6\n",
+        ",name\nnone,any\n1,a\n2,b\n",
+        "id,id\nsome,any\n1,2\n3,4\n",
+        "5,x\ntotal,all\n1,a\n2,b\n3,c\n",
+        "#id,name\ntotal,all\n1,a\n2,b\n",
+        "#1,a\n#2,b\nx,c\ny,d\n",
+        "Dear all,\nthis is prose.\nIt goes; on\n",
+        "Dear all\nof goods, there are\n3 pears, 5 apples\n7 nuts, 2 cakes\n",
+        "name\nSmith,Anna\nJones,Bert\n",
+        "#a\n#b,c\n#d\n#e,f\n",
+    ],
+)
+def test_an_odd_table_is_no_preamble(analyzed: Analyze, text: str) -> None:
+    assert "preamble" not in rules(analyzed(text))
+
+
+NAMES = st.text(alphabet="abcXYZäß_", min_size=1, max_size=8).filter(lambda name: name.lower() not in ("na", "nan"))
+TEXTS = st.text(alphabet="ab 1,;|#-/.\"'\t\n", max_size=12)
+KINDS = (
+    st.integers().map(str),
+    st.dates().map(str),
+    st.floats(allow_nan=False).map(str),
+    NAMES,
+    TEXTS,
+    st.just(""),
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> list[list[str]]:
+    """A header, perhaps some rows that are odd, and rows of one kind in each column."""
+    header = draw(st.lists(NAMES, min_size=1, max_size=5, unique_by=str.lower))
+    kinds = draw(st.tuples(*[st.sampled_from(KINDS)] * len(header)))
+    rows = draw(st.lists(st.tuples(*kinds), max_size=20))
+    odd = draw(st.lists(st.tuples(*[st.one_of(KINDS)] * len(header)), max_size=2))
+    return [header, *map(list, odd), *map(list, rows)]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(table=tables(), delimiter=st.sampled_from(",;|\t"), header=st.booleans())
+def test_a_table_as_python_writes_it_has_no_preamble(
+    analyzed: Analyze, table: list[list[str]], delimiter: str, header: bool
+) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter).writerows(table if header else [table[-1], *table[1:]])
+    assert "preamble" not in rules(analyzed(text.getvalue()))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.tuples(st.integers(), NAMES), min_size=2, max_size=30),
+    delimiter=st.sampled_from(",;|\t"),
+    comments=st.lists(st.tuples(st.sampled_from(["# ", "// ", "-- ", "% "]), NAMES), min_size=1, max_size=20),
+)
+def test_comments_before_a_table_are_always_found(
+    analyzed: Analyze, rows: list[tuple[int, str]], delimiter: str, comments: list[tuple[str, str]]
+) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter).writerows([("id", "name"), *rows])
+    found = analyzed("".join(sign + said + "\r\n" for sign, said in comments) + text.getvalue())
+    assert f"Set skip_lines = {len(comments)} in" in finding(found, "preamble").advice
+    assert names(found) == ["id", "name"]
+
+
+def test_a_header_that_is_declared_is_no_preamble(analyzed: Analyze) -> None:
+    text = "Report,2024\nid,name\n1,a\n2,b\n"
+    assert names(analyzed(text, header=True)) == ["Report", "2024"]
+    assert "preamble" not in rules(analyzed(text, header=True)) | rules(analyzed(text, header=False))
+
+
+def test_a_declared_delimiter_makes_a_file_of_one_column(analyzed: Analyze) -> None:
+    text = "#only\n#tags\nof,1\nall,2\n"
+    assert "declare a delimiter that it does not hold" in finding(analyzed(text), "preamble").advice
+    assert names(analyzed(text, delimiter="tab")) == ["column_1"]
+
+
+def test_a_doubtful_header_above_a_likely_one_says_how_many_lines_to_skip(analyzed: Analyze) -> None:
+    asked = finding(analyzed("Report for Smith,Anna\n\nid,name\n1,a\n2,b\n"), "header_uncertain")
+    assert "Line 3 looks like names, too: if it is the header, set skip_lines = 2." in asked.advice
+    assert "skip_lines" not in finding(analyzed("a,b\nx,y\n"), "header_uncertain").advice
 
 
 @pytest.mark.parametrize("sign", [";", ",", "|", "\t", "^"])

@@ -42,7 +42,7 @@ class Database:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._stopping = False
         if address.path.exists():
-            self.open()
+            self.interruptible(self.open)
         elif not address.path.parent.is_dir():
             raise ConnectError(
                 f"database {address.path} cannot be made: there is no folder {address.path.parent}",

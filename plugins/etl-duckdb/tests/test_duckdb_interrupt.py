@@ -6,7 +6,9 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import current_thread, main_thread
 
+import duckdb
 import pytest
 from etl_duckdb.address import Address
 from etl_duckdb.database import Database
@@ -50,3 +52,19 @@ def test_an_interruption_ends_with_the_work_that_it_interrupted(database: Databa
     # In another thread, whose work is not watched.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(lambda: database.interruptible(database.go_on)).result()
+
+
+def test_a_database_is_opened_where_no_signal_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # DuckDB takes a signal during a statement for an error of its own.
+    Database(Address(path=tmp_path / "w.duckdb")).open().close()
+    threads = []
+    connect = duckdb.connect
+
+    def connect_and_tell(path: str) -> duckdb.DuckDBPyConnection:
+        threads.append(current_thread())
+        return connect(path)
+
+    monkeypatch.setattr(duckdb, "connect", connect_and_tell)
+    Database(Address(path=tmp_path / "w.duckdb"))
+    assert len(threads) == 1
+    assert threads[0] is not main_thread()

@@ -133,11 +133,11 @@ def _print_list(page: Page, title: str, items: Sequence[str], sign: str, style: 
 def _print_next(page: Page, report: RunReport) -> None:
     steps = []
     if report.resumable:
-        steps.append((f"etl resume {report.run}", "go on where this run stopped"))
+        steps.append((f"{report.program} resume {report.run}", "go on where this run stopped"))
     if report.status is Status.REFUSED and report.rows_bad and not report.rejects:
         steps.append(("add --on-bad-rows quarantine", "load the good rows, set the bad ones aside"))
     if not report.replayed:
-        steps.append((f"etl runs show {report.run}", "see this report again"))
+        steps.append((f"{report.program} runs show {report.run}", "see this report again"))
     if steps:
         page.heading("Next")
         page.pairs([(page.text((command, "bold")), page.text(what)) for command, what in steps])

@@ -214,15 +214,22 @@ def _named(cursor: Any) -> list[dict[str, Any]]:
 def _errors(cursor: Any, query: str | None = None) -> Iterator[None]:
     try:
         yield
+    except OSError as error:
+        # Line 4 lets errors of its HTTP library through when an answer breaks off in its middle.
+        raise _lost(error, query or getattr(cursor, "sfqid", None)) from None
     except driver.Error as error:
         query = query or getattr(error, "sfqid", None) or getattr(cursor, "sfqid", None)
         if not _is_lost(error):
             raise _failed(error, query) from None
-        lost = ConnectionLost(
-            f"Snowflake did not answer: {_first_line(error)}", advice="Check the network, and Snowflake's status."
-        )
-        lost.query = query
-        raise lost from None
+        raise _lost(error, query) from None
+
+
+def _lost(error: Exception, query: str | None) -> ConnectionLost:
+    lost = ConnectionLost(
+        f"Snowflake did not answer: {_first_line(error)}", advice="Check the network, and Snowflake's status."
+    )
+    lost.query = query
+    return lost
 
 
 def _is_lost(error: driver.Error) -> bool:
