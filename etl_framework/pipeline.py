@@ -445,12 +445,19 @@ class _Attempt:
         began = time.perf_counter()
         try:
             yield
-        finally:
-            seconds = time.perf_counter() - began
-            self._steps.append((name, seconds))
-            self._journal.set_steps(self._id, json.dumps(self._steps))
-            self._emit("step_finished", step=name, total_bytes=total)
-            log.info("step_finished", run=self._id, step=name, seconds=round(seconds, 3))
+        except GeneratorExit:
+            # A signal struck on the way into the step or out of it; by now, the run's end is written down.
+            return
+        except BaseException:
+            self._step_ended(name, time.perf_counter() - began, total)
+            raise
+        self._step_ended(name, time.perf_counter() - began, total)
+
+    def _step_ended(self, name: str, seconds: float, total: int) -> None:
+        self._steps.append((name, seconds))
+        self._journal.set_steps(self._id, json.dumps(self._steps))
+        self._emit("step_finished", step=name, total_bytes=total)
+        log.info("step_finished", run=self._id, step=name, seconds=round(seconds, 3))
 
     def _emit(
         self,
