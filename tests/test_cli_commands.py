@@ -573,7 +573,8 @@ def commands() -> list[str]:
 
 
 def test_every_command_is_tried_here() -> None:
-    assert set(commands()) == set(SUCCEEDS)
+    # The emulator serves until it is stopped; its own tests start it.
+    assert set(commands()) - {"snowflake-emulator"} == set(SUCCEEDS)
 
 
 @pytest.mark.parametrize("command", SUCCEEDS)

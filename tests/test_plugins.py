@@ -65,7 +65,7 @@ class Anything:
     def _nothing(self, *_: object) -> None: ...
 
     describe = measure = differences = statements = has_staged = discard_staged = find_load = ledger = check = _nothing
-    split = split_exactly = read = count_rows = compressor = reader = run = stop = close = _nothing
+    split = split_exactly = read = text_layout = count_rows = compressor = reader = run = stop = close = _nothing
     update = merge = finish = _nothing
 
 
@@ -447,9 +447,8 @@ def test_an_answer_of_the_wrong_type_is_named(hook: str, answer: object) -> None
 
 def test_an_analysis_without_a_format_is_a_wrong_answer() -> None:
     plugins = loaded(team=plugin("etl_analyze", lambda: replace(ANALYSIS, format="csv")))
-    with pytest.raises(
-        HookFailed, match="answered str instead of Format: it lacks name, split_exactly, read, count_rows"
-    ):
+    lacking = "name, split_exactly, read, text_layout, count_rows"
+    with pytest.raises(HookFailed, match=f"answered str instead of Format: it lacks {lacking}"):
         plugins.analyze(SOURCE, JOB)
 
 

@@ -27,7 +27,8 @@ def package(plugin: Path) -> str:
 def test_tox_installs_the_core_and_every_plugin() -> None:
     tox = ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini")
-    assert tox["checkout"]["deps"].split("\n")[1:] == ["-e .", *(f"-e ./plugins/{plugin.name}" for plugin in PLUGINS)]
+    installed = [line.partition("[")[0] for line in tox["checkout"]["deps"].split("\n")[1:]]
+    assert installed == ["-e .", *(f"-e ./plugins/{plugin.name}" for plugin in PLUGINS)]
 
 
 def test_every_plugin_is_in_every_import_contract() -> None:

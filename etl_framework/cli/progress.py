@@ -97,6 +97,9 @@ class Lines:
                     self._print(f"{event.step}: begun anew: {event.message}")
                 case "load_waits" | "load_proceeds" | "load_again":
                     self._print(f"{event.step}: {event.message}")
+                case "load_progress":
+                    if time.monotonic() - self._printed >= _LINE_EVERY:
+                        self._print(f"{event.step}: {event.message}")
 
     def _print(self, line: str) -> None:
         self._printed = time.monotonic()
@@ -144,7 +147,7 @@ class Bars:
                     self._clear_parts()
                     self._tally.begin(self._tally.total)
                     self._progress.console.print(printable(f"{event.step}: begun anew: {event.message}"), markup=False)
-                case "load_waits" | "load_again":
+                case "load_waits" | "load_progress" | "load_again":
                     self._say(event.message)
                 case "load_proceeds":
                     self._say("")
