@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Timer
 
 import pytest
 
 NOBODY = 65534
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure() -> None:
     """Take Ctrl-C as a terminal gives it: what is started in the background inherits that it is ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    collect = sys.unraisablehook
+
+    def strike_again(dropped: sys.UnraisableHookArgs) -> None:
+        # Python drops what is raised within a callback of the garbage collector, and hypothesis has one.
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            collect(dropped)
+
+    sys.unraisablehook = strike_again
 
 
 @pytest.fixture
