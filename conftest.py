@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
+import sys
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from importlib.metadata import distribution
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Timer
 
 import pytest
 
@@ -20,9 +22,20 @@ NOBODY = 65534
 _TEXTS_OF_FLIGHTS = {"carrier", "tailnum", "origin", "dest"}
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure() -> None:
     """Take Ctrl-C as a terminal gives it: what is started in the background inherits that it is ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    collect = sys.unraisablehook
+
+    def strike_again(dropped: sys.UnraisableHookArgs) -> None:
+        # Python drops what is raised within a callback of the garbage collector, and hypothesis has one.
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            collect(dropped)
+
+    sys.unraisablehook = strike_again
 
 
 @pytest.fixture

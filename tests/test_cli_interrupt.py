@@ -117,6 +117,32 @@ def strike_until_it_ends(process: subprocess.Popen[str]) -> None:
         ended.wait(0.05)
 
 
+STRUCK_IN_A_COLLECTION = """
+import gc, os, signal, threading
+from etl_framework.cli.signals import terminable
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def callback(phase, _):
+    if phase == "start":
+        gc.callbacks.clear()
+        os.kill(os.getpid(), signal.SIGINT)
+
+gc.callbacks.append(callback)
+try:
+    with terminable():
+        gc.collect()
+        threading.Event().wait(30)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def test_a_signal_that_arrives_while_garbage_is_collected_is_not_lost() -> None:
+    ended = subprocess.run([sys.executable, "-c", STRUCK_IN_A_COLLECTION], capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("stopped\n", "")
+
+
 def test_a_signal_that_the_caller_ignores_stays_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

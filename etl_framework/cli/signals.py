@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,14 +31,25 @@ def terminable() -> Iterator[None]:
         yield
         return
     stopping = _Stopping()
+    unraisable = sys.unraisablehook
+
+    def raise_again(dropped: sys.UnraisableHookArgs) -> None:
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            stopping.put_off(signal.SIGTERM if issubclass(dropped.exc_type, Terminated) else signal.SIGINT)
+        else:
+            unraisable(dropped)
+
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         if before[signal.SIGINT] in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(signal.SIGINT, stopping.arrived)
         signal.signal(signal.SIGTERM, stopping.arrived)
+        # Python drops what is raised within a finalizer or a callback of the garbage collector.
+        sys.unraisablehook = raise_again
         yield
         stopping.make_up_for()
     finally:
+        sys.unraisablehook = unraisable
         stopping.forget()
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -58,6 +70,10 @@ class _Stopping:
         """Handle SIGINT and SIGTERM."""
         if not _importing(frame):
             self._stop(number)
+        self.put_off(number)
+
+    def put_off(self, number: int) -> None:
+        """Raise for the signal a moment later."""
         self._waiting.append(number)
         if len(self._waiting) == _PATIENCE:
             # The import hangs.
