@@ -83,14 +83,17 @@ def check_answer(copy: Copy, answer: Sequence[Mapping[str, Any]]) -> int:
     return sum(part.rows for part in copy.parts)
 
 
-def located(error: StatementFailed, copy: Copy, run: Run) -> RunFailed:
-    """The error of a COPY, told of the source that the row came from instead of the part that it was staged in."""
+def located(error: StatementFailed, parts: Sequence[StagedPart], run: Run) -> RunFailed:
+    """The error of a COPY, told of the source that the row came from instead of the part that it was staged in.
+
+    :param parts: every staged part of the run.
+    """
     found = _PLACE.search(error.message)
     name = found["file"].rpartition("/")[2] if found else None
-    part = next((part for part in copy.parts if part.name == name), None)
+    part = next((part for part in parts if part.name == name), None)
     if found is None or part is None:
         return error
-    before = sum(other.rows for other in copy.parts if other.part == part.part and other.piece < part.piece)
+    before = sum(other.rows for other in parts if other.part == part.part and other.piece < part.piece)
     place = run.locate(part.part, before + int(found["row"]) - 1)
     if place is None:
         return error

@@ -81,7 +81,7 @@ class Load:
                 query = session.submit(copy.sql)
                 return self._waited(session, query, copy)
         except StatementFailed as error:
-            raise located(error, copy, self._run) from error
+            raise located(error, self._parts, self._run) from error
         except ConnectionLost as error:
             return self._settled(copy, error.query)
 

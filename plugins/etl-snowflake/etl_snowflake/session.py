@@ -86,7 +86,7 @@ def connect(address: Address, *, tag: str) -> Session:
         )
     except (driver.Error, ValueError, KeyError, OSError) as error:
         raise _not_connected(address, error) from None
-    return Session(connection)
+    return Session(connection, tag)
 
 
 def is_new_line() -> bool:
@@ -120,10 +120,12 @@ class Session:
     """One session. Statements of one session come one after the other, so not for several threads at once.
 
     :param connection: of the driver, open.
+    :param tag: its ``QUERY_TAG``.
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, tag: str) -> None:
         self._connection = connection
+        self._tag = tag
 
     def rows(self, sql: str | Statement, *values: object) -> list[tuple[Any, ...]]:
         """Run a statement and fetch all of its answer.
@@ -135,6 +137,12 @@ class Session:
         with self._connection.cursor() as cursor, _errors(cursor):
             cursor.execute(statement.sql, statement.values or None)
             return list(cursor.fetchall())
+
+    def tag_with(self, tag: str) -> None:
+        """Have whoever looks at Snowflake's query history see what the statements from now on belong to."""
+        if tag != self._tag:
+            self.rows(f"ALTER SESSION SET QUERY_TAG = {literal(tag)}")
+            self._tag = tag
 
     def table(self, sql: str) -> list[dict[str, Any]]:
         """The same, each row by the lower-case names of its columns: for SHOW and COPY, which tell more over time."""
@@ -256,11 +264,13 @@ _ADVICE = {
 class Pool:
     """Sessions of one run: each thread that needs one borrows one, and they are closed together.
 
-    :param open_session: opens another one.
+    :param open_session: opens another one, with a tag.
+    :ivar tag: the ``QUERY_TAG`` of every session that is lent.
     """
 
-    def __init__(self, open_session: Callable[[], Session]) -> None:
+    def __init__(self, open_session: Callable[[str], Session], tag: str) -> None:
         self._open = open_session
+        self.tag = tag
         self._lock = threading.Lock()
         self._idle: list[Session] = []
         self._all: list[Session] = []
@@ -271,10 +281,11 @@ class Pool:
         with self._lock:
             session = self._idle.pop() if self._idle else None
         if session is None:
-            session = self._open()
+            session = self._open(self.tag)
             with self._lock:
                 self._all.append(session)
         try:
+            session.tag_with(self.tag)
             yield session
         except ConnectionLost:
             session.close()

@@ -45,8 +45,7 @@ class SnowflakeWarehouse:
     def __init__(self, url: str) -> None:
         self.url = url
         self._address = Address.parse(url)
-        self._pool = Pool(lambda: connect(self._address, tag=self._tag))
-        self._tag = "etl"
+        self._pool = Pool(lambda tag: connect(self._address, tag=tag), "etl")
         self._made: set[str] = set()
         [(self._database, self._schema)] = self._pool.do(
             lambda session: session.rows("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()")
@@ -92,7 +91,7 @@ class SnowflakeWarehouse:
 
         :raises RunFailed: it did not arrive whole.
         """
-        self._tag = run.id
+        self._pool.tag = run.id
         return stage.upload(self._pool, self._made_stage(run), part, run)
 
     def load(self, parts: Sequence[StagedPart], run: Run) -> Receipt:
@@ -103,7 +102,7 @@ class SnowflakeWarehouse:
         :raises RunFailed: the load failed; the table is as it was.
         :raises ReconciliationError: the control totals differ; the table is as it was.
         """
-        self._tag = run.id
+        self._pool.tag = run.id
         if (receipt := self.find_load(run)) is not None:
             return receipt
         plan = self._plan(run)

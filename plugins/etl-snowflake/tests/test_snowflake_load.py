@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from etl_snowflake.emulator.control import EmulatorControl
 
 from etl_framework import Refused, Status, UsageError, load, resume, validate
 
@@ -184,8 +183,10 @@ def test_validating_needs_no_account() -> None:
     assert validate(write("a.csv", *month(1)), target="snowflake:nowhere").passed
 
 
-def test_a_statement_of_a_run_is_tagged_with_its_id(target: str, emulator: EmulatorControl) -> None:
-    write("a.csv", *month(1))
-    report = load("a.csv", target=target)
-    assert report.status is Status.DONE
+def test_the_statements_of_a_run_are_tagged_with_its_id(target: str, ask: Ask) -> None:
+    report = load(write("a.csv", *month(1)), target=target)
+    tagged = ask(
+        "SELECT QUERY_TEXT FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) WHERE QUERY_TAG = '" + report.run + "'"
+    )
+    assert {"PUT", "COPY", "COMMIT"} <= {text.split()[0] for (text,) in tagged}
     assert resume() is None
