@@ -137,6 +137,11 @@ class Privileges:
             kind = "FILE FORMAT" if kind == "FILE" else kind
         while statement.peek().is_word("IF", "NOT", "EXISTS"):
             statement.take()
+        if kind == "SCHEMA" and verb == "CREATE":
+            # also with IF NOT EXISTS, where there is nothing to do
+            *database, _ = statement.name()
+            self.require(session, "CREATE SCHEMA", "DATABASE", (database[0] if database else session.database,))
+            return
         if kind not in ("TABLE", "STAGE", "VIEW", "FILE FORMAT", "SEQUENCE"):
             return
         name = session.qualify(statement.name())
