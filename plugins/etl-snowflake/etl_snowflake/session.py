@@ -25,7 +25,18 @@ T = TypeVar("T")
 
 _ATTEMPTS = 4
 MISSING = (2003, 2043)
-_LOST = (driver.OperationalError, driver.InterfaceError)
+_LOST = (
+    driver.OperationalError,
+    driver.InterfaceError,
+    # Line 4 raises what the last of its attempts met, and these are no OperationalErrors.
+    driver.InternalServerError,
+    driver.ServiceUnavailableError,
+    driver.GatewayTimeoutError,
+    driver.BadGatewayError,
+    driver.RequestTimeoutError,
+    driver.TooManyRequests,
+    driver.OtherHTTPRetryableError,
+)
 # The session has ended, or its tokens have.
 _SESSION_GONE = (390104, 390111, 390112, 390113, 390114, 390115, 390195)
 _LOGIN_SECONDS = 20
@@ -34,6 +45,18 @@ _SETTINGS = {
     "client_session_keep_alive": True,
     "login_timeout": _LOGIN_SECONDS,
     "paramstyle": "qmark",
+}
+# What an account or a user may have set otherwise, and what a load's statements rely on.
+_PARAMETERS = {
+    "TIMEZONE": "UTC",
+    "AUTOCOMMIT": True,
+    "DATE_INPUT_FORMAT": "AUTO",
+    "TIME_INPUT_FORMAT": "AUTO",
+    "TIMESTAMP_INPUT_FORMAT": "AUTO",
+    # As strptime reads %y.
+    "TWO_DIGIT_CENTURY_START": 1969,
+    "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
+    "ROWS_PER_RESULTSET": 0,
 }
 # 5.x gives up a PUT after 2.6 s by default.
 _NEW_LINE = {
@@ -78,7 +101,7 @@ def connect(address: Address, *, tag: str) -> Session:
         if (value := getattr(address, name)) is not None
     }
     named = {} if address.connection is None else {"connection_name": address.connection}
-    parameters = {"QUERY_TAG": tag, "TIMEZONE": "UTC"}
+    parameters = {**_PARAMETERS, "QUERY_TAG": tag}
     line = {**_NEW_LINE, "request_timeout": address.timeout} if is_new_line() else {"network_timeout": address.timeout}
     try:
         connection = snowflake.connector.connect(
@@ -300,7 +323,11 @@ class Pool:
 
         :raises ConnectionLost: it is lost again and again.
         """
-        for attempt in stamina.retry_context(on=ConnectionLost, attempts=_ATTEMPTS, wait_initial=0.2, wait_max=10):
+        # By default nothing is tried again after 45 s, which a statement alone may take.
+        trying = stamina.retry_context(
+            on=ConnectionLost, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=10
+        )
+        for attempt in trying:
             with attempt, self.session() as session:
                 return work(session)
         raise AssertionError("the last attempt returns or raises")
