@@ -59,6 +59,8 @@ def file_format(layout: TextLayout, codec: str) -> str:
         "ERROR_ON_COLUMN_COUNT_MISMATCH": "TRUE",
         "REPLACE_INVALID_CHARACTERS": "FALSE",
         "ENCODING": "'UTF8'",
+        # A part's first record may begin with U+FEFF, which then is data.
+        "SKIP_BYTE_ORDER_MARK": "FALSE",
     }
     return f"({' '.join(f'{name} = {value}' for name, value in options.items())})"
 

@@ -58,13 +58,16 @@ def measure(
 def _figures(column: Column, name: str) -> str:
     """SQL for rows with a value, minimum, maximum, total, and the total's low half where it is given in two."""
     value, kind = quote(name), column.type.kind
-    low = high = value
+    low, high = f"MIN({value})", f"MAX({value})"
     total, rest = "NULL", "NULL"
     match kind:
+        case Kind.BOOLEAN:
+            # MIN and MAX take none: https://docs.snowflake.com/en/sql-reference/functions/min
+            low, high = f"BOOLAND_AGG({value})", f"BOOLOR_AGG({value})"
         case Kind.REAL | Kind.DOUBLE:
             # NaN is larger than any other to Snowflake; control totals are of finite numbers.
             finite = f"IFF({value} IN ('NaN'::FLOAT, 'inf'::FLOAT, '-inf'::FLOAT), NULL, {value})"
-            low = high = finite
+            low, high = f"MIN({finite})", f"MAX({finite})"
             total = f"SUM({finite})"
         case Kind.VARCHAR:
             total = f"SUM(OCTET_LENGTH({value}))"
@@ -75,8 +78,9 @@ def _figures(column: Column, name: str) -> str:
         case Kind.SMALLINT | Kind.INTEGER | Kind.BIGINT | Kind.DECIMAL:
             total = f"SUM({value})"
         case Kind.TIMESTAMPTZ:
-            low = high = f"CONVERT_TIMEZONE('UTC', {value})::TIMESTAMP_NTZ"
-    return f"COUNT({value}), MIN({low}), MAX({high}), {total}, {rest}"
+            moment = f"CONVERT_TIMEZONE('UTC', {value})::TIMESTAMP_NTZ"
+            low, high = f"MIN({moment})", f"MAX({moment})"
+    return f"COUNT({value}), {low}, {high}, {total}, {rest}"
 
 
 def _totals(column: Column, rows: int, found: Sequence[Any]) -> ColumnTotals:

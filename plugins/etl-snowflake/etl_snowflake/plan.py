@@ -93,15 +93,15 @@ class Plan:
         return list(zip(self.run.columns, self.names, strict=True))
 
     def prepare(self) -> Iterator[Statement]:
-        """What must be there before the transaction, since making it would end one: schema, ledger, table, columns."""
-        yield Statement(f"CREATE SCHEMA IF NOT EXISTS {self.place.schema_sql}")
+        """What must be there before the transaction, since making it would end one: ledger, table, columns."""
         yield from ledger.create(self.ledger)
         if self.table is None:
             yield Statement(f"CREATE TABLE IF NOT EXISTS {self.place.sql} ({self._defined(required=True)})")
             return
         for column, name in self.measured():
             if self.table.column(column.name) is None:
-                yield Statement(f"ALTER TABLE {self.place.sql} ADD COLUMN {quote(name)} {sql.type_name(column.type)}")
+                defined = f"{quote(name)} {sql.type_name(column.type)}"
+                yield Statement(f"ALTER TABLE {self.place.sql} ADD COLUMN IF NOT EXISTS {defined}")
 
     def create_landing(self) -> Statement:
         """Make the landing table, empty, whatever was there."""
@@ -128,6 +128,8 @@ class Plan:
 
     def statements(self, stage: Stage, parts: tuple[StagedPart, ...]) -> Iterator[Statement]:
         """Every statement, in order, for people."""
+        if self.created:
+            yield Statement(f"CREATE SCHEMA IF NOT EXISTS {self.place.schema_sql}")
         yield from self.prepare()
         yield self.create_landing()
         for copy in copies(self.landing.sql, self.names, parts, stage, self.run):

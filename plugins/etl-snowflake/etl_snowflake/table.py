@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _NUMBER = re.compile(r"NUMBER\((\d+),(\d+)\)")
+_SECONDS = re.compile(r"TIME\w*\((\d+)\)")
 _DIGITS = {Kind.SMALLINT: 5, Kind.INTEGER: 10, Kind.BIGINT: 19}
 _WIDER = {
     Kind.BOOLEAN: {"BOOLEAN"},
@@ -93,7 +94,8 @@ class TableColumn:
     """One column of a table.
 
     :param name: as Snowflake stores it.
-    :param type: as Snowflake spells it, without length and precision of seconds.
+    :param type: as Snowflake spells it, without the length of texts, and without the digits of seconds when they are
+        six or more, which is all that control totals have.
     :param filled: whether Snowflake fills it when a load does not.
     """
 
@@ -108,7 +110,7 @@ class TableColumn:
             digits, scale = int(number[1]), int(number[2])
             text = "bigint" if scale == 0 and digits <= 19 else f"decimal({digits},{scale})"
         else:
-            text = _DESCRIBED.get(self.type, "varchar")
+            text = _DESCRIBED.get(self.type.partition("(")[0], "varchar")
         return Column(name=self.name, type=ColumnType.parse(text), required=self.required, declared=True)
 
 
@@ -121,11 +123,20 @@ class Table:
 
     place: Place
     columns: Mapping[str, TableColumn]
-    view: bool = False
 
     def column(self, name: str) -> TableColumn | None:
         """The column that a source's column goes into: of its very name, or of its name in capitals."""
         return self.columns.get(name) or self.columns.get(fold(name))
+
+
+def make_schema(session: Session, place: Place) -> None:
+    """Make the schema of a table unless it is there.
+
+    ``CREATE SCHEMA IF NOT EXISTS`` wants the privilege to create one even where there is nothing to do.
+    """
+    known = f"SELECT 1 FROM {quote(place.database)}.INFORMATION_SCHEMA.SCHEMATA WHERE SCHEMA_NAME = ?"  # noqa: S608
+    if not session.rows(known, place.schema):
+        session.rows(f"CREATE SCHEMA IF NOT EXISTS {place.schema_sql}")
 
 
 def find(session: Session, place: Place) -> Table | None:
@@ -153,7 +164,8 @@ def find(session: Session, place: Place) -> Table | None:
 
 def _spelt(type_: str) -> str:
     name = type_.upper().replace(", ", ",")
-    return name if name.startswith("NUMBER") else name.partition("(")[0]
+    coarse = (seconds := _SECONDS.fullmatch(name)) is not None and int(seconds[1]) < 6
+    return name if coarse or name.startswith("NUMBER") else name.partition("(")[0]
 
 
 def stored_names(columns: Sequence[Column], table: Table | None) -> tuple[str, ...]:
@@ -175,6 +187,9 @@ def differences(
     :param evolving: whether columns that the table lacks are added to it.
     """
     yield from _same_names(columns, table)
+    for column in columns:
+        if column.type.kind is Kind.REAL:
+            yield f"Column {column.name!r} is real, but Snowflake has floats of double precision only: declare double."
     if table is None:
         return
     nulls = {figures.name: figures.nulls for figures in totals.columns} if totals else {}
@@ -218,4 +233,6 @@ def holds(target: str, type_: ColumnType) -> bool:
         return exact and int(number[2]) >= scale and int(number[1]) - int(number[2]) >= digits - scale
     if target == "FLOAT" and type_.kind in {Kind.SMALLINT, Kind.INTEGER}:
         return True
+    if type_.kind is Kind.DATE:
+        target = target.partition("(")[0]
     return target in _WIDER.get(type_.kind, ())

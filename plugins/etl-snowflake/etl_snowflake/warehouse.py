@@ -28,7 +28,7 @@ from etl_snowflake.plan import Plan
 from etl_snowflake.session import Pool, Session, connect
 from etl_snowflake.settings import load_settings
 from etl_snowflake.stage import Stage, own_stage
-from etl_snowflake.table import Place, Table, differences, find
+from etl_snowflake.table import Place, Table, differences, find, make_schema
 
 
 class SnowflakeWarehouse:
@@ -182,6 +182,9 @@ class SnowflakeWarehouse:
     def _made_stage(self, run: Run) -> Stage:
         found = self._stage(run)
         if found.name not in self._made:
+            place = self._place(run.job.table)
+            if found.made:
+                self._pool.do(lambda session: make_schema(session, place))
             self._pool.do(found.make)
             self._made.add(found.name)
         return found
