@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etl_framework import Column, Mode, UsageError, quote
+from etl_framework import Column, Kind, Mode, UsageError, quote
 from etl_snowflake import ledger, sql
 from etl_snowflake.copying import copies
-from etl_snowflake.measure import queries
+from etl_snowflake.measure import float_sums, queries
 from etl_snowflake.sql import Condition, Statement
 from etl_snowflake.table import Place, Table, fold, stored_names
 
@@ -132,7 +132,7 @@ class Plan:
         yield self.create_landing()
         for copy in copies(self.landing.sql, self.names, parts, stage, self.run):
             yield Statement(copy.sql)
-        yield from queries(self.landing.sql, self.measured())
+        yield from self._audit()
         yield Statement(f"BEGIN NAME {self.transaction}")
         yield ledger.take_turn(self.ledger, self.run.id)
         if (removal := self.remove()) is not None:
@@ -141,6 +141,11 @@ class Plan:
         yield ledger.insert(self.ledger)
         yield Statement("COMMIT")
         yield self.drop_landing()
+
+    def _audit(self) -> Iterator[Statement]:
+        yield from queries(self.landing.sql, self.measured())
+        floats = [name for column, name in self.measured() if column.type.kind in {Kind.REAL, Kind.DOUBLE}]
+        yield from float_sums(self.landing.sql, [(name, None) for name in floats])
 
     def _defined(self, *, required: bool) -> str:
         return ", ".join(
