@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from etl_framework import Column, ColumnTotals, Kind, Totals, quote
-from etl_snowflake.sql import EVERY_ROW, Condition, Statement
+from etl_framework import EVERY_ROW, Column, ColumnTotals, Condition, Kind, Statement, Totals, quote
 
 if TYPE_CHECKING:
     from etl_snowflake.session import Session
