@@ -140,7 +140,7 @@ class Privileges:
         if kind == "SCHEMA" and verb == "CREATE":
             # also with IF NOT EXISTS, where there is nothing to do
             *database, _ = statement.name()
-            self.require(session, "CREATE SCHEMA", "DATABASE", (database[0] if database else session.database,))
+            self.require(session, "CREATE SCHEMA", "DATABASE", (database[0] if database else str(session.database),))
             return
         if kind not in ("TABLE", "STAGE", "VIEW", "FILE FORMAT", "SEQUENCE"):
             return
