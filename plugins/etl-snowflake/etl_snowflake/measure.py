@@ -109,7 +109,7 @@ def _figures(column: Column, name: str) -> str:
     total, rest = "NULL", "NULL"
     match kind:
         case Kind.BOOLEAN:
-            # MIN and MAX take none: https://docs.snowflake.com/en/sql-reference/functions/min
+            # Documented for booleans, as MIN and MAX are not.
             low, high = f"BOOLAND_AGG({value})", f"BOOLOR_AGG({value})"
         case Kind.REAL | Kind.DOUBLE:
             low, high = f"MIN({_finite(value)})", f"MAX({_finite(value)})"

@@ -208,3 +208,13 @@ def test_the_statements_of_a_run_are_tagged_with_its_id(target: str, ask: Ask) -
     )
     assert {"PUT", "COPY", "COMMIT"} <= {text.split()[0] for (text,) in tagged}
     assert resume() is None
+
+
+def test_files_of_alternating_layouts_need_a_copy_for_each_layout_only(target: str, ask: Ask) -> None:
+    for number in range(6):
+        end = "\r" if number % 2 else "\n"
+        Path(f"f{number}.csv").write_bytes(f"id,name{end}{number},n{number}{end}".encode())
+    load("f*.csv", target=target, table="t")
+    assert ask("SELECT ID, NAME FROM T ORDER BY ID") == [(number, f"n{number}") for number in range(6)]
+    sent = ask("SELECT COUNT(*) FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) WHERE QUERY_TEXT LIKE 'COPY INTO %'")
+    assert sent == [(2,)]
