@@ -30,7 +30,7 @@ from etl_snowflake.copying import check_answer, copies, located
 from etl_snowflake.measure import measure
 from etl_snowflake.session import ConnectionLost, StatementFailed
 from etl_snowflake.stage import verify
-from etl_snowflake.table import make_schema
+from etl_snowflake.table import differences, find, make_schema
 
 if TYPE_CHECKING:
     from etl_framework import StagedPart, Totals
@@ -57,10 +57,13 @@ class Load:
     def carry_out(self) -> Receipt:
         """Everything from the landing table to the commit; the table is as it was when anything fails.
 
-        :raises Refused: the table holds the sources already, or the rows break what the mode needs.
+        :raises Refused: the table holds the sources already, the columns do not fit it, or the rows break what the
+            mode needs.
         :raises ReconciliationError: the landed rows are not those of the sources.
         :raises RunFailed: anything else went wrong.
         """
+        evolving = self._plan.settings.evolve == "add-columns"
+        self._pool.do(lambda session: self._check_fit(session, evolving=evolving))
         self._pool.do(self._prepare)
         rows = self._copy()
         totals = self._pool.do(lambda session: self._audit(session, rows))
@@ -71,6 +74,14 @@ class Load:
         with suppress(RunFailed):
             self._pool.do(lambda session: session.rows(self._plan.drop_landing()))
         return receipt
+
+    def _check_fit(self, session: Session, *, evolving: bool) -> None:
+        place, run = self._plan.place, self._run
+        if reasons := tuple(differences(run.columns, find(session, place), run.totals, evolving=evolving)):
+            raise Refused(
+                f"the sources do not fit table {place}: {' '.join(reasons)}",
+                advice="Declare the columns as the table has them, change the table, or load into another one.",
+            )
 
     def _prepare(self, session: Session) -> None:
         verify(session, self._stage, self._parts, self._run)
@@ -194,6 +205,8 @@ class Load:
                 return receipt
             entries = ledger.entries(session, self._plan.ledger, self._plan.place)
             refuse_repeat(self._run.job, self._run.sources, entries if self._holds_rows(session) else ())
+            # Again, since INSERT would round what a table that was changed meanwhile cannot hold.
+            self._check_fit(session, evolving=False)
             receipt = self._changed(session, totals)
             record = load_record(self._run, self._plan.place.name, receipt, len(self._parts))
             session.rows(ledger.insert(self._plan.ledger, record))

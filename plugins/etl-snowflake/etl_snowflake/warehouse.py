@@ -13,7 +13,6 @@ from etl_framework import (
     PackedPart,
     PeriodFilter,
     Receipt,
-    Refused,
     Run,
     StagedPart,
     TableName,
@@ -109,13 +108,7 @@ class SnowflakeWarehouse:
         self._pool.tag = run.id
         if (receipt := self.find_load(run)) is not None:
             return receipt
-        plan = self._plan(run)
-        if reasons := self.differences(run):
-            raise Refused(
-                f"the sources do not fit table {plan.place}: {' '.join(reasons)}",
-                advice="Declare the columns as the table has them, change the table, or load into another one.",
-            )
-        return Load(self._pool, self._stage(run), plan, parts).carry_out()
+        return Load(self._pool, self._stage(run), self._plan(run), parts).carry_out()
 
     def has_staged(self, part: StagedPart, run: Run) -> bool:
         """Whether the staged part is there, as large as it should be; its name tells its content."""

@@ -13,7 +13,7 @@ import snowflake.connector as connector
 from etl_snowflake.emulator.control import EmulatorControl
 from etl_snowflake.session import ConnectionLost, Pool, Session
 
-from etl_framework import ConnectError, EtlError, ExitCode, RunFailed, Status, load, resume
+from etl_framework import ConnectError, EtlError, Event, ExitCode, Refused, RunFailed, Status, load, resume
 
 ROWS = 4000
 SETTINGS = {"part_size": "16KiB", "block_size": "8KiB", "table": "t"}
@@ -87,6 +87,23 @@ def test_a_load_is_done_though_its_landing_table_stays(target: str, emulator: Em
     emulator.faults({"endpoint": "query", "sql": "^DROP TABLE", "action": "fail", "errno": 1234, "count": 1})
     assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
     assert_exact(ask)
+
+
+def test_a_table_that_is_changed_while_the_load_copies_is_not_rounded_into(
+    target: str, emulator: EmulatorControl, ask: Ask
+) -> None:
+    Path("etl.toml").write_text("[defaults]\nsnowflake = { async_above_mb = 0 }\n")
+    Path("sales.csv").write_text("price\n1.25\n")
+    emulator.faults({"endpoint": "query", "sql": "^COPY INTO", "action": "slow"})
+
+    def change(event: Event) -> None:
+        if event.name == "load_progress":
+            ask("CREATE OR REPLACE TABLE T (PRICE NUMBER(5,0))")
+            emulator.release()
+
+    with pytest.raises(Refused, match="which cannot hold every"):
+        load("sales.csv", target=target, table="t", columns={"price": "decimal(5,2)"}, observers=(change,))
+    assert ask("SELECT COUNT(*) FROM T") == [(0,)]
 
 
 def test_what_took_long_is_done_again_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
