@@ -27,6 +27,7 @@ from etl_framework import (
 )
 from etl_snowflake import ledger
 from etl_snowflake.copying import check_answer, copies, located
+from etl_snowflake.formats import misread
 from etl_snowflake.measure import measure
 from etl_snowflake.session import ConnectionLost, StatementFailed
 from etl_snowflake.stage import verify
@@ -77,7 +78,8 @@ class Load:
 
     def _check_fit(self, session: Session, *, evolving: bool) -> None:
         place, run = self._plan.place, self._run
-        if reasons := tuple(differences(run.columns, find(session, place), run.totals, evolving=evolving)):
+        unfit = differences(run.columns, find(session, place), run.totals, evolving=evolving)
+        if reasons := (*misread(run), *unfit):
             raise Refused(
                 f"the sources do not fit table {place}: {' '.join(reasons)}",
                 advice="Declare the columns as the table has them, change the table, or load into another one.",

@@ -25,6 +25,7 @@ from etl_framework import (
 )
 from etl_snowflake import ledger, sql, stage
 from etl_snowflake.address import Address
+from etl_snowflake.formats import misread
 from etl_snowflake.load import Load
 from etl_snowflake.measure import measure
 from etl_snowflake.plan import Plan
@@ -76,10 +77,10 @@ class SnowflakeWarehouse:
         return self._pool.do(lambda session: measure(session, place, named, condition))
 
     def differences(self, run: Run) -> tuple[str, ...]:
-        """Why the run's columns do not fit the table as it is."""
+        """Why the run's columns do not fit the table as it is, or its records are not for Snowflake to read."""
         plan = self._plan(run)
         evolving = plan.settings.evolve == "add-columns"
-        return tuple(differences(run.columns, plan.table, run.totals, evolving=evolving))
+        return (*misread(run), *differences(run.columns, plan.table, run.totals, evolving=evolving))
 
     def statements(self, run: Run) -> tuple[str, ...]:
         """The SQL that a load of the run would send; values that only the load knows stand as ``?``."""

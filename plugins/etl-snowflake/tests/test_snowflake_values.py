@@ -91,6 +91,13 @@ def test_floats_of_single_precision_are_refused_with_what_to_declare(target: str
         load("t.csv", target=target, columns={"a": "real"})
 
 
+def test_escape_characters_are_refused_since_snowflake_reads_more_into_them(target: str) -> None:
+    Path("etl.toml").write_text("[defaults.format]\nescape = '\\'\n")
+    write('n,s\n1,aaa\n2,"b\\tc"\n3,zzz\n')
+    with pytest.raises(Refused, match="Characters are escaped"):
+        load("t.csv", target=target, columns={"n": "bigint", "s": "varchar"})
+
+
 class Described:
     """A session to which a table has one column of a type."""
 
