@@ -25,17 +25,21 @@ T = TypeVar("T")
 
 _ATTEMPTS = 4
 MISSING = (2003, 2043)
+# Line 4 raises what the last of its attempts met; line 5 has these names for old programs only, and warns of them.
+_GATEWAYS = (
+    "InternalServerError",
+    "ServiceUnavailableError",
+    "GatewayTimeoutError",
+    "BadGatewayError",
+    "RequestTimeoutError",
+    "TooManyRequests",
+    "OtherHTTPRetryableError",
+)
+_IS_NEW_LINE = not snowflake.connector.__version__.startswith("4.")
 _LOST = (
     driver.OperationalError,
     driver.InterfaceError,
-    # Line 4 raises what the last of its attempts met, and these are no OperationalErrors.
-    driver.InternalServerError,
-    driver.ServiceUnavailableError,
-    driver.GatewayTimeoutError,
-    driver.BadGatewayError,
-    driver.RequestTimeoutError,
-    driver.TooManyRequests,
-    driver.OtherHTTPRetryableError,
+    *(() if _IS_NEW_LINE else (getattr(driver, name) for name in _GATEWAYS)),
 )
 # The session has ended, or its tokens have.
 _SESSION_GONE = (390104, 390111, 390112, 390113, 390114, 390115, 390195)
@@ -114,7 +118,7 @@ def connect(address: Address, *, tag: str) -> Session:
 
 def is_new_line() -> bool:
     """Whether the driver is of the line 5, which is written in Rust."""
-    return not snowflake.connector.__version__.startswith("4.")
+    return _IS_NEW_LINE
 
 
 def _not_connected(address: Address, error: Exception) -> UsageError | ConnectError:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import snowflake.connector as connector
 from etl_snowflake.emulator.control import EmulatorControl
-from etl_snowflake.session import ConnectionLost, Pool, Session
+from etl_snowflake.session import ConnectionLost, Pool, Session, is_new_line
 
 from etl_framework import ConnectError, EtlError, Event, ExitCode, Refused, RunFailed, Status, load, resume
 
@@ -138,6 +138,7 @@ class Broken:
         pass
 
 
+@pytest.mark.skipif(is_new_line(), reason="line 5 of the driver raises one error for all of them")
 @pytest.mark.parametrize("name", ["ServiceUnavailableError", "BadGatewayError", "GatewayTimeoutError"])
 def test_what_a_gateway_answers_tells_nothing_of_the_statement(name: str) -> None:
     error = getattr(connector.errors, name)(msg="gateway")
