@@ -25,10 +25,12 @@ from etl_framework import (
 )
 from etl_snowflake import ledger, sql, stage
 from etl_snowflake.address import Address
+from etl_snowflake.direct import DirectLoad
 from etl_snowflake.formats import misread
 from etl_snowflake.load import Load
 from etl_snowflake.measure import measure
 from etl_snowflake.plan import Plan
+from etl_snowflake.publishing import refuse_misfit
 from etl_snowflake.session import Pool, Session, connect
 from etl_snowflake.settings import load_settings
 from etl_snowflake.stage import Stage, own_stage
@@ -109,7 +111,10 @@ class SnowflakeWarehouse:
         self._pool.tag = run.id
         if (receipt := self.find_load(run)) is not None:
             return receipt
-        return Load(self._pool, self._stage(run), self._plan(run), parts).carry_out()
+        plan = self._plan(run)
+        self._pool.do(lambda session: refuse_misfit(session, plan, evolving=plan.settings.evolve == "add-columns"))
+        kind = DirectLoad if plan.settings.publish == "direct" else Load
+        return self._pool.interruptible(kind(self._pool, self._stage(run), plan, parts).carry_out)
 
     def has_staged(self, part: StagedPart, run: Run) -> bool:
         """Whether the staged part is there, as large as it should be; its name tells its content."""
