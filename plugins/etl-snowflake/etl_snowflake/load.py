@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from etl_framework import (
@@ -173,7 +172,7 @@ class Load:
     # Publish
 
     def _publish(self, session: Session, totals: Totals) -> Receipt:
-        self._abort_abandoned(session)
+        ledger.abort_abandoned(session, self._plan.transaction)
         session.rows(f"BEGIN NAME {self._plan.transaction}")
         try:
             session.rows(ledger.take_turn(self._plan.ledger, self._run.id))
@@ -192,14 +191,6 @@ class Load:
             session.rows("ROLLBACK")
             raise
         return receipt
-
-    def _abort_abandoned(self, session: Session) -> None:
-        """End transactions that an earlier attempt of this run left open: their locks would outlive its process."""
-        for row in session.table("SHOW TRANSACTIONS"):
-            if str(row["name"]).upper() == self._plan.transaction:
-                # One that has ended meanwhile holds no lock either.
-                with suppress(StatementFailed):
-                    session.rows(f"SELECT SYSTEM$ABORT_TRANSACTION({int(row['id'])})")
 
     def _holds_rows(self, session: Session) -> bool:
         return bool(session.rows(any_row(self._plan.place.sql)))
