@@ -140,6 +140,7 @@ if TYPE_CHECKING:
     from etl_framework.values import StepTime as StepTime
     from etl_framework.values import TextLayout as TextLayout
     from etl_framework.waiting import first_completed as first_completed
+    from etl_framework.waiting import interruptible as interruptible
     from etl_framework.workspace import Workspace as Workspace
 
 _MODULES = {
@@ -169,7 +170,7 @@ _MODULES = {
         "PeriodFilter Position Receipt RunReport Sample Severity Source StagedPart Status StepTime TextLayout"
     ),
     "protocols": ("Block Codec Compressor Emit Executor Format MisplacedCut Run TypesWidened Validator Warehouse"),
-    "waiting": "first_completed",
+    "waiting": "first_completed interruptible",
     "errors": (
         "CommittedWrongly ConfigError ConnectError EtlError ExitCode HookFailed InputError Interrupted Locked "
         "NoPluginError PluginError PluginLoadError ReconciliationError Refused RunFailed SourceChanged "

@@ -10,6 +10,7 @@ from etl_framework import (
     EVERY_ROW,
     Column,
     Condition,
+    Kind,
     Mode,
     Statement,
     definitions,
@@ -22,7 +23,7 @@ from etl_framework import (
 )
 from etl_snowflake import ledger, sql
 from etl_snowflake.copying import copies
-from etl_snowflake.measure import queries
+from etl_snowflake.measure import float_sums, queries
 from etl_snowflake.table import Place, Table, fold, stored_names
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class Plan:
         yield self.create_landing()
         for copy in copies(self.landing.sql, self.names, parts, stage, self.run):
             yield Statement(copy.sql)
-        yield from queries(self.landing.sql, self.measured())
+        yield from self._audit()
         yield Statement(f"BEGIN NAME {self.transaction}")
         yield ledger.take_turn(self.ledger, self.run.id)
         if (removal := self.remove()) is not None:
@@ -146,6 +147,11 @@ class Plan:
         yield ledger.insert(self.ledger)
         yield Statement("COMMIT")
         yield self.drop_landing()
+
+    def _audit(self) -> Iterator[Statement]:
+        yield from queries(self.landing.sql, self.measured())
+        floats = [name for column, name in self.measured() if column.type.kind in {Kind.REAL, Kind.DOUBLE}]
+        yield from float_sums(self.landing.sql, [(name, None) for name in floats])
 
     def _defined(self, *, required: bool) -> str:
         return definitions(
