@@ -169,6 +169,13 @@ def test_a_query_answers_with_the_types_of_control_totals(account: Account) -> N
     assert answer.rows[0][3].utcoffset() == timedelta(0)
 
 
+def test_what_is_missing_is_none_in_every_type(account: Account) -> None:
+    table = account.warehouse.reference(T)
+    assert account.warehouse.query(Statement(f"SELECT * FROM {table} WHERE id = ?", (6,))).rows == (
+        (6, None, None, None, None, None, None),
+    )
+
+
 def test_a_query_is_cut_off_at_its_limit_and_says_so(account: Account) -> None:
     table = account.warehouse.reference(T)
     statement = Statement(f"SELECT id FROM {table} ORDER BY id DESC;")
