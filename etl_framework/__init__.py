@@ -101,7 +101,7 @@ if TYPE_CHECKING:
     from etl_framework.tables import RowFilter as RowFilter
     from etl_framework.tables import TableSummary as TableSummary
     from etl_framework.tables import Unit as Unit
-    from etl_framework.tables import check_bounds as check_bounds
+    from etl_framework.tables import comparisons as comparisons
     from etl_framework.tables import refuse_unexpected as refuse_unexpected
     from etl_framework.terminal import bytes_in_words as bytes_in_words
     from etl_framework.terminal import counted as counted
@@ -159,7 +159,7 @@ _MODULES = {
         "insert_from no without_key"
     ),
     "tables": (
-        "Bound Deletion MOST_ROWS PeriodCount QueryResult RangeFilter RowFilter TableSummary Unit check_bounds "
+        "Bound Deletion MOST_ROWS PeriodCount QueryResult RangeFilter RowFilter TableSummary Unit comparisons "
         "refuse_unexpected"
     ),
     "state": "new_run_id",

@@ -146,7 +146,7 @@ def deletion_record(table: str, deletion: Deletion, where: RowFilter | None) -> 
     period = where if isinstance(where, PeriodFilter) else None
     return {
         "run": deletion.id,
-        "job": f"delete {filter_in_words(where)}",
+        "job": valid_text(f"delete {filter_in_words(where)}"),
         "table_name": table,
         "mode": DELETION,
         "first_day": period.first if period else None,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -87,12 +88,27 @@ def filter_in_words(where: RowFilter | None) -> str:
     return f"{where.column} {' '.join(bounds)}"
 
 
-def check_bounds(where: RangeFilter, column: Column) -> None:
-    """Insist that values of a column can be compared with the bounds.
+def comparisons(where: RangeFilter, column: Column) -> Iterator[tuple[str, Bound]]:
+    """The comparisons that a range means, each an operator and what the column's value is compared with.
 
     :param column: of the table.
-    :raises UsageError: they cannot.
+    :raises UsageError: values of the column cannot be compared with the bounds.
     """
+    _check_bounds(where, column)
+    if where.first is not None:
+        yield ">=", where.first
+    last = where.last
+    if last is None:
+        return
+    if column.type.kind is Kind.DATE or isinstance(last, datetime) or not isinstance(last, date):
+        yield "<=", last
+    elif last < date.max:
+        yield "<", last + timedelta(days=1)
+    else:
+        yield "<=", datetime.max.replace(tzinfo=UTC)
+
+
+def _check_bounds(where: RangeFilter, column: Column) -> None:
     for bound in (where.first, where.last):
         if bound is None:
             continue

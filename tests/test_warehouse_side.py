@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -119,6 +120,25 @@ def connect(target: str) -> Warehouse:
     return connected
 
 
+def execute(account: Account, sql: str) -> None:
+    """Run a statement as somebody else would."""
+    if account.target.startswith("duckdb"):
+        import duckdb
+
+        with duckdb.connect("w.duckdb") as connection:
+            connection.execute(sql)
+        return
+    import snowflake.connector
+
+    line = (
+        {}
+        if snowflake.connector.__version__.startswith("4.")
+        else {"enable_server_session_keep_alive_auto_detection": False}
+    )
+    with snowflake.connector.connect(connection_name="test", **line) as connection:
+        connection.cursor().execute(sql)
+
+
 # Tables
 
 
@@ -132,6 +152,16 @@ def test_tables_are_listed_without_the_ledger(account: Account) -> None:
     for summary in found.values():
         assert summary.changed_at is None or summary.changed_at.tzinfo is UTC
         assert account.warehouse.describe(summary.name) is not None
+
+
+def test_a_view_is_listed_as_one_and_nothing_is_deleted_of_it(account: Account) -> None:
+    execute(account, "CREATE VIEW v AS SELECT id FROM t")
+    [view] = [summary for summary in account.warehouse.tables() if summary.view]
+    assert (str(view.name).casefold(), view.rows, view.bytes) == ("v", None, None)
+    assert account.warehouse.measure(view.name, ()).rows == 6
+    with pytest.raises(EtlError):
+        account.warehouse.delete(view.name, None)
+    assert account.ids() == [1, 2, 3, 4, 5, 6]
 
 
 def test_an_empty_warehouse_has_no_tables(target: str) -> None:
@@ -257,6 +287,7 @@ FILTERS: list[tuple[RowFilter, set[int]]] = [
     (RangeFilter(column="moment", first=date(2024, 1, 31), last=date(2024, 1, 31)), {3}),
     (RangeFilter(column="moment", last=datetime(2024, 1, 15, 12)), {1, 2}),  # noqa: DTZ001 - as the column
     (RangeFilter(column="seen", last=date(2024, 1, 31)), {1, 2, 3}),
+    (RangeFilter(column="seen", first=date(2024, 2, 1), last=date.max), {4, 5}),
     (
         RangeFilter(column="seen", first=datetime(2024, 1, 15, 13, tzinfo=CET), last=datetime(2024, 2, 1, tzinfo=UTC)),
         {2, 3, 4},
@@ -344,6 +375,15 @@ def test_a_load_is_gone_when_certainly_all_of_its_rows_are(
 def test_a_whole_table_can_be_emptied(account: Account) -> None:
     assert account.warehouse.delete(T, None, expect=6).rows == 6
     assert (account.ids(), account.warehouse.ledger(T)) == ([], ())
+
+
+def test_a_deletion_takes_turns_with_those_of_others(account: Account) -> None:
+    with closing(connect(account.target)) as other, ThreadPoolExecutor(2) as pool:
+        warehouses = [account.warehouse, other]
+        january = RangeFilter(column="id", last=3)
+        deletions = list(pool.map(lambda warehouse: warehouse.delete(T, january), warehouses))
+    assert sorted(deletion.rows for deletion in deletions) == [0, 3]
+    assert account.ids() == [4, 5, 6]
 
 
 def test_deletions_have_ids_of_their_own(account: Account) -> None:

@@ -5,16 +5,16 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from etl_framework import (
-    EVERY_ROW,
     Condition,
     Kind,
     PeriodFilter,
     Statement,
     both,
-    check_bounds,
+    comparisons,
     holds_no_days,
     quote,
 )
@@ -101,18 +101,11 @@ def within(where: RowFilter, column: Column, type_: str) -> Condition:
     name = quote(column.name)
     if isinstance(where, PeriodFilter):
         return covers(where, name, type_)
-    check_bounds(where, column)
-    condition = EVERY_ROW
-    if where.first is not None:
-        bound, value = _bound(where.first, column.type.kind, type_)
-        condition = Condition(f"{name} >= {bound}", (value,))
-    if where.last is not None:
-        whole_day = column.type.kind is not Kind.DATE and not isinstance(where.last, datetime)
-        last = where.last + timedelta(days=1) if whole_day and isinstance(where.last, date) else where.last
-        bound, value = _bound(last, column.type.kind, type_)
-        below = Condition(f"{name} {'<' if last is not where.last else '<='} {bound}", (value,))
-        condition = below if condition == EVERY_ROW else both(condition, below)
-    return condition
+    kind, conditions = column.type.kind, []
+    for operator, value in comparisons(where, column):
+        bound, sent = _bound(value, kind, type_)
+        conditions.append(Condition(f"{name} {operator} {bound}", (sent,)))
+    return reduce(both, conditions)
 
 
 def _bound(bound: Bound, kind: Kind, type_: str) -> tuple[str, Any]:

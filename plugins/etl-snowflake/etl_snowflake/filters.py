@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from etl_framework import EVERY_ROW, Condition, Kind, PeriodFilter, both, check_bounds, no_such_column, quote
+from etl_framework import EVERY_ROW, Condition, Kind, PeriodFilter, both, comparisons, no_such_column, quote
 from etl_snowflake.sql import covers
 from etl_snowflake.table import Table, as_column
 
@@ -38,17 +39,11 @@ def within(table: Table, where: RowFilter | None) -> Condition:
     if isinstance(where, PeriodFilter):
         return covers(where, name, column.type)
     as_plain = as_column(column)
-    check_bounds(where, as_plain)
     kind, conditions = as_plain.type.kind, []
-    if where.first is not None:
-        bound, value = _bound(where.first, kind, column.type)
-        conditions.append(Condition(f"{name} >= {bound}", (value,)))
-    if where.last is not None:
-        whole_day = kind is not Kind.DATE and not isinstance(where.last, datetime)
-        last = where.last + timedelta(days=1) if whole_day and isinstance(where.last, date) else where.last
-        bound, value = _bound(last, kind, column.type)
-        conditions.append(Condition(f"{name} {'<' if last is not where.last else '<='} {bound}", (value,)))
-    return both(*conditions) if len(conditions) > 1 else conditions[0]
+    for operator, value in comparisons(where, as_plain):
+        bound, sent = _bound(value, kind, column.type)
+        conditions.append(Condition(f"{name} {operator} {bound}", (sent,)))
+    return reduce(both, conditions)
 
 
 def _bound(bound: Bound, kind: Kind, type_: str) -> tuple[str, str]:
