@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -113,6 +114,8 @@ def _check_bounds(where: RangeFilter, column: Column) -> None:
         if bound is None:
             continue
         fits = isinstance(bound, _BOUNDS.get(column.type.kind, ())) and not isinstance(bound, bool)
+        if isinstance(bound, _NUMBER):
+            fits = fits and math.isfinite(bound)
         if not fits or (column.type.kind is Kind.DATE and isinstance(bound, datetime)):
             raise UsageError(
                 f"column {where.column!r} is {column.type}, which cannot be compared with {bound!r}",

@@ -73,8 +73,10 @@ def query(database: Database, statement: Statement, limit: int) -> QueryResult:
             database.rollback()
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
+        more_memory = "Give DuckDB more memory: add ?memory_limit=1GB to the target."
         raise RunFailed(
-            f"the query cannot be run: {reason}: {printable(str(statement), limit=_SHOWN)}", advice="Correct the query."
+            f"the query cannot be run: {reason}: {printable(str(statement), limit=_SHOWN)}",
+            advice=more_memory if isinstance(error, duckdb.OutOfMemoryException) else "Correct the query.",
         ) from error
 
 

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from etl_snowflake.session import Session
 
 _SHOWN = 500
-_SYNTAX = 1003
+_NO_QUERY = (8, 1003)
+"""Snowflake's numbers of more than one statement, and of what it cannot parse where a query is wanted."""
+
 _FIXED = 0
 _ZONED = (6, 7)
 """The driver's numbers of the types NUMBER, TIMESTAMP_LTZ and TIMESTAMP_TZ."""
@@ -54,7 +56,7 @@ def tables(session: Session, database: str, schema: str | None) -> tuple[TableSu
     return tuple(
         TableSummary(
             name=TableName((name,) if within == schema else (within, name)),
-            view=type_ == "VIEW",
+            view="VIEW" in type_,
             rows=None if rows is None else int(rows),
             bytes=None if size is None else int(size),
             changed_at=None if changed is None else _in_utc(changed),
@@ -77,7 +79,7 @@ def query(session: Session, statement: Statement, limit: int) -> QueryResult:
         columns, rows = session.first(Statement(written, statement.values), limit + 1)
     except StatementFailed as error:
         shown = printable(str(statement), limit=_SHOWN)
-        if error.number == _SYNTAX:
+        if error.number in _NO_QUERY:
             raise UsageError(
                 f"this is not one query: {shown}: {error.message}", advice="Write one SELECT; nothing else is run here."
             ) from error

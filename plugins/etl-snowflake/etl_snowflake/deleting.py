@@ -56,11 +56,14 @@ class Removal:
         :raises Refused: there are more or fewer rows than expected.
         :raises RunFailed: anything else went wrong.
         """
-        place = ledger.place_for(self.place)
-        for statement in ledger.create(place):
-            pool.do(lambda session, statement=statement: session.rows(statement))  # type: ignore[misc]
+        pool.do(self._make_ledger)
         # Each attempt asks the ledger first: the one before may have committed although its answer did not come.
         return pool.do(self._attempt)
+
+    def _make_ledger(self, session: Session) -> None:
+        # Before the transaction, which making a table would end.
+        for statement in ledger.create(ledger.place_for(self.place)):
+            session.rows(statement)
 
     def _attempt(self, session: Session) -> Deletion:
         place = ledger.place_for(self.place)

@@ -54,8 +54,8 @@ def _bound(bound: Bound, kind: Kind, type_: str) -> tuple[str, str]:
         case Kind.DATE:
             return "TO_DATE(?)", str(bound)
         case Kind.TIMESTAMP | Kind.TIMESTAMPTZ if isinstance(bound, date):
-            # Sessions are in UTC, which is also how a moment without a time zone compares with one that has it.
-            return f"CAST(? AS {type_.replace('_TZ', '_NTZ').replace('_LTZ', '_NTZ')})", _moment(bound)
+            # Sessions are in UTC, and so are moments without a time zone in them.
+            return f"CAST(? AS {type_})", _moment(bound)
         case Kind.REAL | Kind.DOUBLE:
             return "CAST(? AS FLOAT)", repr(float(bound)) if isinstance(bound, int | float | Decimal) else str(bound)
     return f"CAST(? AS NUMBER(38,{_scale(bound)}))", f"{Decimal(str(bound)):f}"
