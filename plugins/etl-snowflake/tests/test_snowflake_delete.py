@@ -56,6 +56,21 @@ def test_a_deletion_that_is_cut_off_counts_once(
     ]
 
 
+@pytest.mark.parametrize("expect", [2, None])
+def test_a_commit_whose_answer_is_lost_with_its_session_is_found_in_the_ledger(
+    warehouse: SnowflakeWarehouse, emulator: EmulatorControl, ask: Ask, expect: int | None
+) -> None:
+    # The driver asks again, by the same request: then its session is gone.
+    emulator.faults(
+        {"endpoint": "query", "sql": "^COMMIT", "action": "lose_answer"},
+        {"endpoint": "query", "sql": "^COMMIT", "action": "kill_session", "nth": 2},
+    )
+    deletion = warehouse.delete(T, JANUARY, expect=expect)
+    assert [sql.split()[0] for sql in emulator.statements()].count("DELETE") == 1
+    assert ask("SELECT ROWS_DELETED, QUERY_ID FROM _ETL_LOADS WHERE MODE = 'delete'") == [(2, deletion.query_id)]
+    assert (deletion.rows, ask("SELECT ID FROM T")) == (2, [(3,)])
+
+
 def test_the_ledger_says_what_was_deleted(warehouse: SnowflakeWarehouse, ask: Ask) -> None:
     deletion = warehouse.delete(T, JANUARY)
     found = ask('SELECT "RUN", "JOB", "TABLE_NAME", "FIRST_DAY", "LAST_DAY" FROM _ETL_LOADS WHERE "MODE" = \'delete\'')
