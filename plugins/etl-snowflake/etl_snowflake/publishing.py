@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from etl_framework import Receipt, any_row, load_record, refuse_repeat
 from etl_snowflake import ledger
-from etl_snowflake.session import ConnectionLost, StatementFailed
+from etl_snowflake.session import ConnectionLost
 
 if TYPE_CHECKING:
     from etl_framework import Totals
@@ -30,7 +29,7 @@ def publish(pool: Pool, plan: Plan, parts: int, change: Callable[[Session], Rece
 
 
 def _publish(session: Session, plan: Plan, parts: int, change: Callable[[Session], Receipt]) -> Receipt:
-    _abort_abandoned(session, plan)
+    ledger.abort_abandoned(session, plan.transaction)
     session.rows(f"BEGIN NAME {plan.transaction}")
     try:
         session.rows(ledger.take_turn(plan.ledger, plan.run.id))
@@ -48,15 +47,6 @@ def _publish(session: Session, plan: Plan, parts: int, change: Callable[[Session
         session.rows("ROLLBACK")
         raise
     return published
-
-
-def _abort_abandoned(session: Session, plan: Plan) -> None:
-    """End transactions that an earlier attempt of this run left open: their locks would outlive its process."""
-    for row in session.table("SHOW TRANSACTIONS"):
-        if str(row["name"]).upper() == plan.transaction:
-            # One that has ended meanwhile holds no lock either.
-            with suppress(StatementFailed):
-                session.rows(f"SELECT SYSTEM$ABORT_TRANSACTION({int(row['id'])})")
 
 
 def holds_rows(session: Session, plan: Plan) -> bool:

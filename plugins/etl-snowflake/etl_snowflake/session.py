@@ -155,6 +155,26 @@ class Session:
             cursor.execute(sql)
             return _named(cursor)
 
+    def describe(self, statement: Statement) -> None:
+        """Have a statement compiled, but not run.
+
+        :raises StatementFailed: Snowflake refused it.
+        """
+        with self._connection.cursor() as cursor, _errors(cursor):
+            cursor.describe(statement.sql, statement.values or None)
+
+    def first(self, statement: Statement, limit: int) -> tuple[list[Any], list[tuple[Any, ...]]]:
+        """Run a query and fetch no more than some rows.
+
+        :returns: the columns as PEP 249 describes them, and the rows.
+        :raises StatementFailed: Snowflake refused it.
+        :raises ConnectionLost: no answer came.
+        """
+        with self._connection.cursor() as cursor, _errors(cursor):
+            cursor.execute(statement.sql, statement.values or None)
+            rows = list(cursor.fetchmany(limit))
+            return list(cursor.description or ()), rows
+
     def submit(self, sql: str) -> str:
         """Have a statement begin.
 

@@ -22,6 +22,7 @@ from etl_snowflake.emulator.errors import SnowflakeError, not_emulated
 from etl_snowflake.emulator.history import with_histories
 from etl_snowflake.emulator.results import Result, rows
 from etl_snowflake.emulator.statements import Statement
+from etl_snowflake.emulator.timestamps import with_missing
 
 if TYPE_CHECKING:
     from etl_snowflake.emulator.account import Account
@@ -105,7 +106,7 @@ def _run(cursor: FakeSnowflakeCursor, query: "Query", sql: str) -> Result:
     rowtype = describe_as_rowtype(cursor._describe_last_sql())
     table: pa.Table = cursor._arrow_table
     if kind not in DML_TYPE_IDS:
-        encoded = b64encode(to_ipc(to_sf(table, rowtype))).decode()
+        encoded = b64encode(to_ipc(with_missing(to_sf(table, rowtype), table))).decode()
         data: dict[str, Any] = {"queryResultFormat": "arrow", "rowsetBase64": encoded}
     else:
         columns = [(c["name"], c["type"]) for c in rowtype]
