@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 import duckdb
@@ -20,6 +21,7 @@ from etl_duckdb.table import Place, Table, differences, find, fold
 from etl_framework import (
     Column,
     Fact,
+    Job,
     LedgerEntry,
     PeriodFilter,
     Receipt,
@@ -143,7 +145,7 @@ class DuckDBWarehouse:
             return ledger.standing(connection, self._ledger_place(), found.place)
 
     @_interruptible
-    def check(self) -> tuple[Fact, ...]:
+    def check(self, load_bytes: int | None = None, jobs: Sequence[Job] = ()) -> tuple[Fact, ...]:  # noqa: ARG002
         """Version, address, size, free disk space and what may be done."""
         path = self._database.address.path
         connection = self._database.existing()
@@ -156,7 +158,7 @@ class DuckDBWarehouse:
                 value=f"{path.stat().st_size:,} bytes" if connection else "not there; the first load makes it",
             ),
             Fact(label="free disk space", value=f"{shutil.disk_usage(folder).free:,} bytes"),
-            Fact(label="may write", value="yes" if os.access(path if connection else folder, os.W_OK) else "no"),
+            _writable(path if connection else folder),
         ]
         if connection is not None:
             limits = "SELECT current_setting('memory_limit'), current_setting('threads')"
@@ -183,6 +185,12 @@ class DuckDBWarehouse:
         connection = self._database.existing()
         with self._database.errors(f"look for table {run.job.table}"):
             return plan(connection, self._place(run.job.table), self._ledger_place(), run)
+
+
+def _writable(path: Path) -> Fact:
+    if os.access(path, os.W_OK):
+        return Fact(label="may write", value="yes")
+    return Fact(label="may write", value="no", ok=False, advice=f"Allow writing to {path}, or name another file.")
 
 
 def _type_of(table: Table, name: str) -> str:
