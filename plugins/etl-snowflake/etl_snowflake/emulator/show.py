@@ -94,7 +94,7 @@ def run(account: "Account", query: "Query", statement: Statement) -> Result | No
     if statement.accept("GRANTS"):
         return account.privileges.show(account, query.session, statement)
     if statement.accept("ROLES"):
-        return rows(["name"], [(r,) for r in account.privileges.roles], SHOW)
+        return rows(["name"], [(r,) for r in account.privileges.roles.names], SHOW)
     if not statement.peek().is_word(*_LEFT_TO_FAKESNOW):
         raise not_emulated(f"SHOW {statement.peek().text.upper()}")
     return None
@@ -114,7 +114,7 @@ def _warehouses(account: "Account", session: "Session", statement: Statement) ->
     pattern = _like(statement)
     values: list[list[object]] = []
     for w in account.warehouses.by_name.values():
-        if not pattern.fullmatch(w.name):
+        if not pattern.fullmatch(w.name) or not account.privileges.sees(session, "WAREHOUSE", (w.name,)):
             continue
         started = int(w.state == "STARTED")
         chosen = ["Y" if w.name == n else "N" for n in (account.warehouses.default, session.warehouse)]
@@ -147,6 +147,8 @@ def _stages(account: "Account", session: "Session", statement: Statement) -> Res
         if name.startswith(("~", "%")) or stage.session not in (None, session.number) or not pattern.fullmatch(name):
             continue
         if (database, schema)[: len(scope)] != scope:
+            continue
+        if stage.session is None and not account.privileges.sees(session, "STAGE", stage.name):
             continue
         kind = "INTERNAL NO CSE" if not stage.is_encrypted else "INTERNAL"
         kind = f"{kind} TEMPORARY" if stage.session is not None else kind
