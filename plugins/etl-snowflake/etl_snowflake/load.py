@@ -18,6 +18,7 @@ from etl_framework import (
 )
 from etl_snowflake import ledger, sql
 from etl_snowflake.copying import check_answer, copies, located
+from etl_snowflake.making import make
 from etl_snowflake.measure import measure
 from etl_snowflake.session import ConnectionLost, StatementFailed
 from etl_snowflake.stage import verify
@@ -62,8 +63,8 @@ class Load:
 
     def _prepare(self, session: Session) -> None:
         verify(session, self._stage, self._parts, self._run)
-        for statement in self._plan.prepare():
-            session.rows(statement)
+        for statement, probe in self._plan.prepare():
+            make(session, statement, probe) if probe else session.rows(statement)
         # What an earlier attempt copied is worth nothing: whether it was all of it is not known.
         session.rows(self._plan.create_landing())
 

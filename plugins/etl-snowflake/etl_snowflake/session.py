@@ -13,6 +13,7 @@ import stamina
 from snowflake.connector import errors as driver
 
 from etl_framework import ConnectError, RunFailed, UsageError
+from etl_snowflake.connections import refuse_shared_files
 from etl_snowflake.secrets import redacted
 from etl_snowflake.sql import Statement, literal
 
@@ -80,6 +81,7 @@ def connect(address: Address, *, tag: str) -> Session:
     named = {} if address.connection is None else {"connection_name": address.connection}
     parameters = {"QUERY_TAG": tag, "TIMEZONE": "UTC"}
     line = {**_NEW_LINE, "request_timeout": address.timeout} if is_new_line() else {"network_timeout": address.timeout}
+    refuse_shared_files()
     try:
         connection = snowflake.connector.connect(
             **named, **_SETTINGS, **line, **overrides, session_parameters=parameters
@@ -149,6 +151,14 @@ class Session:
         with self._connection.cursor() as cursor, _errors(cursor):
             cursor.execute(sql)
             return _named(cursor)
+
+    def each(self, sql: str) -> Iterator[dict[str, Any]]:
+        """The same, row by row as they arrive: for answers that may be long. Nothing else may run in between."""
+        with self._connection.cursor() as cursor, _errors(cursor):
+            cursor.execute(sql)
+            names = [column[0].lower() for column in cursor.description or ()]
+            for row in cursor:
+                yield dict(zip(names, row, strict=True))
 
     def submit(self, sql: str) -> str:
         """Have a statement begin.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import stamina
 
 from etl_framework import PackedPart, RunFailed, StagedPart, quote
+from etl_snowflake.making import make
 from etl_snowflake.session import ConnectionLost, StatementFailed
 from etl_snowflake.sql import literal
 
@@ -49,7 +50,8 @@ class Stage:
     def make(self, session: Session) -> None:
         """Make it, when it is the plugin's own."""
         if self.made:
-            session.rows(f"CREATE STAGE IF NOT EXISTS {self.name.removeprefix('@')}")
+            create = f"CREATE STAGE IF NOT EXISTS {self.name.removeprefix('@')}"
+            make(session, create, f"LIST {self.folder('none')}")
 
 
 def own_stage(database: str, schema: str) -> Stage:

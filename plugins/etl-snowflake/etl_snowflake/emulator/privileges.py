@@ -208,9 +208,7 @@ class Privileges:
         found = self.grants + self._owned_by_admin(account, session)
         if statement.accept("TO", "ROLE"):
             role = statement.identifier()
-            if not self.has_role(role) or not (
-                self.roles.is_admin(session) or role in self.roles.active(session)
-            ):
+            if not self.has_role(role) or not (self.roles.is_admin(session) or role in self.roles.active(session)):
                 raise does_not_exist("Role", role)
             found = [g for g in found if g.role == role]
             found += [Grant(role, "USAGE", "ROLE", (below,)) for below in self.roles.granted(role)]

@@ -8,7 +8,8 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 import jwt
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from etl_snowflake.emulator.errors import LoginRefusedError, SnowflakeError, not_emulated
 from etl_snowflake.emulator.results import Result, status
@@ -59,12 +60,13 @@ class Users:
     def _insist_on_key(self, user: str, token: str) -> None:
         """https://docs.snowflake.com/en/user-guide/key-pair-auth: signed by the private half of a registered key."""
         for text in self.keys.get(user, {}).values():
-            key = load_der_public_key(base64.b64decode(text))
+            der = base64.b64decode(text)
+            key = load_der_public_key(der)
+            assert isinstance(key, RSAPublicKey)
             try:
                 claims = jwt.decode(token, key, algorithms=["RS256"], options={"require": ["exp", "iss", "sub"]})
             except jwt.PyJWTError:
                 continue
-            der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             fingerprint = "SHA256:" + base64.b64encode(hashlib.sha256(der).digest()).decode()
             account, _, named = str(claims["sub"]).partition(".")
             if named == user and claims["iss"] == f"{account}.{user}.{fingerprint}":
@@ -99,9 +101,13 @@ def _key(text: str) -> str:
     lines = [line.strip() for line in text.splitlines()]
     bare = "".join(line for line in lines if not line.startswith("-----"))
     try:
-        load_der_public_key(base64.b64decode(bare, validate=True))
+        key = load_der_public_key(base64.b64decode(bare, validate=True))
     except ValueError as error:
-        raise SnowflakeError("SQL execution error:\nNew public key rejected by current policy.", 3617, "22023") from error
+        raise SnowflakeError(
+            "SQL execution error:\nNew public key rejected by current policy.", 3617, "22023"
+        ) from error
+    if not isinstance(key, RSAPublicKey):
+        raise not_emulated("keys other than RSA")
     return bare
 
 
