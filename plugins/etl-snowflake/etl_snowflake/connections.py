@@ -45,7 +45,7 @@ def configured(address: Address) -> Mapping[str, str]:
 
     It may differ from what the session has: Snowflake leaves out what the role may not use.
     """
-    settings = _settings(address.connection)
+    settings = _settings(name_of(address))
     named = {name: getattr(address, name) or settings.get(name) for name in _NAMES}
     return {name: value for name, value in named.items() if isinstance(value, str)}
 
@@ -54,11 +54,20 @@ def _files() -> tuple[Path, ...]:
     return tuple(path for path in (Path(CONNECTIONS_FILE), Path(CONFIG_FILE)) if path.is_file())
 
 
-def _settings(connection: str | None) -> Mapping[str, Any]:
-    config = _read(Path(CONFIG_FILE))
-    sections = _read(Path(CONNECTIONS_FILE)) or config.get("connections", {})
-    default = os.environ.get("SNOWFLAKE_DEFAULT_CONNECTION_NAME") or config.get("default_connection_name", "default")
-    found = sections.get(default if connection is None else connection, {})
+def name_of(address: Address) -> str:
+    """The connection that a target's URL names, or else the driver's default one.
+
+    The driver looks for its default itself only when it is given nothing else at all.
+    """
+    if address.connection is not None:
+        return address.connection
+    said = os.environ.get("SNOWFLAKE_DEFAULT_CONNECTION_NAME")
+    return said or str(_read(Path(CONFIG_FILE)).get("default_connection_name", "default"))
+
+
+def _settings(connection: str) -> Mapping[str, Any]:
+    sections = _read(Path(CONNECTIONS_FILE)) or _read(Path(CONFIG_FILE)).get("connections", {})
+    found = sections.get(connection, {})
     return found if isinstance(found, Mapping) else {}
 
 

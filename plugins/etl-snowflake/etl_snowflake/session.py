@@ -13,7 +13,7 @@ import stamina
 from snowflake.connector import errors as driver
 
 from etl_framework import ConnectError, RunFailed, UsageError
-from etl_snowflake.connections import refuse_shared_files
+from etl_snowflake.connections import name_of, refuse_shared_files
 from etl_snowflake.secrets import redacted
 from etl_snowflake.sql import Statement, literal
 
@@ -31,6 +31,9 @@ _LOST = (driver.OperationalError, driver.InterfaceError)
 _SESSION_GONE = (390104, 390111, 390112, 390113, 390114, 390115, 390195)
 _LOGIN_SECONDS = 20
 _POLL_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2)
+_NO_CONNECTION = ("connection_name", "connections.toml", "default connection", "not found in config files")
+"""What either line of the driver says when there is no such connection."""
+
 _SETTINGS = {
     "client_session_keep_alive": True,
     "login_timeout": _LOGIN_SECONDS,
@@ -78,15 +81,15 @@ def connect(address: Address, *, tag: str) -> Session:
         for name in ("database", "schema", "warehouse", "role")
         if (value := getattr(address, name)) is not None
     }
-    named = {} if address.connection is None else {"connection_name": address.connection}
     parameters = {"QUERY_TAG": tag, "TIMEZONE": "UTC"}
     line = {**_NEW_LINE, "request_timeout": address.timeout} if is_new_line() else {"network_timeout": address.timeout}
     refuse_shared_files()
     try:
         connection = snowflake.connector.connect(
-            **named, **_SETTINGS, **line, **overrides, session_parameters=parameters
+            connection_name=name_of(address), **_SETTINGS, **line, **overrides, session_parameters=parameters
         )
-    except (driver.Error, ValueError, KeyError, OSError) as error:
+    except (driver.Error, ValueError, KeyError, TypeError, OSError) as error:
+        # A passphrase that is missing is a TypeError of the library that reads keys.
         raise _not_connected(address, error) from None
     return Session(connection, tag)
 
@@ -100,7 +103,7 @@ def _not_connected(address: Address, error: Exception) -> UsageError | ConnectEr
     name = "the default connection" if address.connection is None else f"connection {address.connection!r}"
     text = _first_line(error)
     lowered = text.lower()
-    if "connection_name" in lowered or "connections.toml" in lowered or "default connection" in lowered:
+    if any(sign in lowered for sign in _NO_CONNECTION):
         return UsageError(
             f"{name} cannot be used: {text}",
             advice="Define it in Snowflake's connections.toml (docs/snowflake.md tells where), or name another one.",

@@ -132,8 +132,9 @@ def test_the_schemas_of_jobs_are_looked_at_too(target: str, admin_cursor: Any) -
 def test_a_stage_that_holds_many_files_is_counted_file_by_file(target: str, admin_cursor: Any) -> None:
     admin_cursor.execute("CREATE STAGE _ETL_STAGE")
     for number in range(12):
-        Path(f"part{number}").write_bytes(b"x" * 20)
-    admin_cursor.execute(f"PUT 'file://{Path().absolute()}/part*' '@_ETL_STAGE/{OLD}/' AUTO_COMPRESS=FALSE")
+        path = Path(f"part{number}").absolute()
+        path.write_bytes(b"x" * 20)
+        admin_cursor.execute(f"PUT 'file://{path}' '@_ETL_STAGE/{OLD}/' AUTO_COMPRESS=FALSE")
     warehouse = SnowflakeWarehouse(target)
     [left] = warehouse.leftovers()
     assert (left.files, left.bytes) == (12, 12 * 32)

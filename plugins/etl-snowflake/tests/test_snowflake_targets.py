@@ -178,7 +178,7 @@ def test_a_stage_that_is_not_there_yet_is_not_made(target: str, admin: Any) -> N
 
 
 def test_storage_that_cannot_be_reached_is_wrong(target: str, emulator: EmulatorControl) -> None:
-    emulator.faults({"endpoint": "put", "action": "status", "status": 403})
+    emulator.faults({"endpoint": "put", "action": "status", "status": 403, "count": None})
     found = checked(target)
     assert (found.exit_code, fact(found, "staging").ok) == (ExitCode.FAILED, False)
 
