@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from etl_snowflake.session import StatementFailed
 
 if TYPE_CHECKING:
+    from etl_framework import Statement
     from etl_snowflake.session import Session
-    from etl_snowflake.sql import Statement
 
 _MAY_NOT = 3001
 

@@ -12,10 +12,10 @@ import snowflake.connector
 import stamina
 from snowflake.connector import errors as driver
 
-from etl_framework import ConnectError, RunFailed, UsageError
+from etl_framework import ConnectError, RunFailed, Statement, UsageError
 from etl_snowflake.connections import name_of, refuse_shared_files
 from etl_snowflake.secrets import redacted
-from etl_snowflake.sql import Statement, literal
+from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
     from pathlib import Path
