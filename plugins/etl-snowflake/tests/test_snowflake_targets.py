@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from etl_snowflake.emulator.control import EmulatorControl
+from etl_snowflake.warehouse import SnowflakeWarehouse
 
 from etl_framework import ExitCode, Fact, Status, Workspace, load
 from etl_framework.cli import run
@@ -116,6 +117,16 @@ def test_each_printed_grant_is_needed(loader: str, admin: Any, number: int) -> N
     assert run(["-q", "load", "sales.csv", "--target", loader]) != ExitCode.DONE
 
 
+def test_the_role_of_the_documentation_can_load(emulator: EmulatorControl, admin: Any) -> None:
+    page = Path(__file__).parents[3] / "docs" / "snowflake.md"
+    [script] = re.findall(r"^```sql\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for statement in script.split(";")[:-1]:
+        admin.execute(statement)
+    write_connections(test=emulator.connection(role="LOADER"))
+    assert checked("snowflake:test").exit_code == ExitCode.DONE
+    assert load("sales.csv", target="snowflake:test").status is Status.DONE
+
+
 def test_privileges_come_from_granted_and_secondary_roles_too(loader: str, admin: Any) -> None:
     wanted = grants(checked(loader))
     admin.execute("CREATE ROLE basis")
@@ -160,6 +171,10 @@ def test_much_for_an_extra_small_warehouse_is_noted(emulator: EmulatorControl, t
     found = checked(target)
     assert (fact(found, "warehouse size").ok, found.exit_code) == (True, ExitCode.DONE)
     assert "SET WAREHOUSE_SIZE" in fact(found, "warehouse size").advice
+    warehouse = SnowflakeWarehouse(target)
+    assert [fact.label for fact in warehouse.capacity(11 * 10**9)] == ["warehouse size"]
+    assert warehouse.capacity(10**9) == ()
+    warehouse.close()
     emulator.warehouse(size="Medium")
     assert "warehouse size" not in [fact.label for fact in checked(target).facts]
 
