@@ -144,3 +144,23 @@ def test_a_staging_area_that_cannot_be_looked_at_exits_with_5(etl: Callable[...,
     answer = etl("stage", "list", "--target", no_directory)
     assert answer.code == 5
     assert "broken.duckdb" in answer.err
+
+
+def test_a_plan_notes_what_a_warehouse_says_of_its_capacity(etl: Callable[..., Answer]) -> None:
+    Path("plugin.py").write_text(
+        "from etl_duckdb.warehouse import DuckDBWarehouse\n"
+        "from etl_framework import Fact, hookimpl\n"
+        "class Small(DuckDBWarehouse):\n"
+        "    def capacity(self, load_bytes):\n"
+        "        return (Fact(label='size', value=f'small for {load_bytes} bytes', advice='Grow.'),)\n"
+        "@hookimpl\n"
+        "def etl_connect(url):\n"
+        "    return Small(url.replace('small:', 'duckdb:')) if url.startswith('small:') else None\n"
+    )
+    Path("etl.toml").write_text('plugins = ["plugin.py"]\n')
+    Path("a.csv").write_text("a\n1\n")
+    answer = etl("plan", "a.csv", "--target", "small:w.duckdb")
+    assert answer.code == 0, answer.err
+    assert "warning size: small for 4 bytes\n          Grow.\n" in answer.out
+    [noted] = etl("plan", "a.csv", "--target", "small:w.duckdb", "--json").document["capacity"]
+    assert noted["advice"] == "Grow."

@@ -65,10 +65,10 @@ def check(session: Session, address: Address, load_bytes: int | None, jobs: Sequ
     looked = _look(session, address, places)
     of_warehouse = warehouse or _folded(named, "warehouse")
     needs = looked.needs if of_warehouse is None else (Need(("USAGE",), "WAREHOUSE", (of_warehouse,)), *looked.needs)
-    held = held_by(session, role)
+    held = held_by(session, role, {place.database for place, _ in places})
     lacking = missing(held, needs)
     yield from _privileges(lacking, missing(held, looked.hidden), held, str(role or "…"))
-    lacked = {need.name for need in lacking}
+    lacked = {need.name for need in lacking} if held.whole else set()
     for stage, there in looked.stages:
         if lacked.isdisjoint(_names_of(stage)):
             yield reachability.reach(session, stage, there=there)
@@ -78,7 +78,9 @@ def check(session: Session, address: Address, load_bytes: int | None, jobs: Sequ
 
 
 def _folded(named: Mapping[str, str], what: str) -> str | None:
-    return fold(named[what]) if what in named else None
+    if what not in named:
+        return None
+    return stored(named[what])[0] if named[what].startswith('"') else fold(named[what])
 
 
 def _current(what: str, current: str | None, named: Mapping[str, str]) -> Fact:

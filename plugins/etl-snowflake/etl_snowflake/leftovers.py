@@ -101,9 +101,9 @@ def together(found: Iterable[Leftover]) -> tuple[Leftover, ...]:
 
 
 def _folder_in_list(stage: Stage) -> str:
-    """What LIST writes before the run's folder: the stage's name in small letters, unless it is the user's own."""
-    if stage.name.startswith("@~"):
-        return stage.name.removeprefix("@~").strip("/")
+    """What LIST writes before the run's folder: the stage's name in small letters, unless it is a user's or table's."""
+    if stage.name.startswith("@~") or "%" in stage.name:
+        return stage.name.partition("/")[2].strip("/")
     piece = _LAST_PIECE.search(stage.name)
     if piece is None:
         return ""

@@ -69,19 +69,22 @@ class Held:
         return not privilege.startswith("CREATE ") and not wanted.isdisjoint(self.others)
 
 
-def held_by(session: Session, role: str | None) -> Held:
+def held_by(session: Session, role: str | None, databases: Collection[str]) -> Held:
     """Everything that the session's roles hold, by way of every role that was granted to them.
 
     :param role: the session's own; None when it has none.
+    :param databases: those that matter: database roles hold nothing outside of their own.
     """
     [(said,)] = session.rows("SELECT CURRENT_SECONDARY_ROLES()")
     named = str(json.loads(said or "{}").get("roles") or "")
-    primary, whole = _walk(session, [] if role is None else [(role,)])
-    others, others_whole = _walk(session, [stored(name) for name in named.split(",") if name])
+    primary, whole = _walk(session, [] if role is None else [(role,)], databases)
+    others, others_whole = _walk(session, [stored(name) for name in named.split(",") if name], databases)
     return Held(primary, others, whole and others_whole)
 
 
-def _walk(session: Session, roles: Sequence[Name]) -> tuple[set[tuple[str, Name, str]], bool]:
+def _walk(
+    session: Session, roles: Sequence[Name], databases: Collection[str]
+) -> tuple[set[tuple[str, Name, str]], bool]:
     """The privileges of roles and of those granted to them, of PUBLIC too, and whether all could be read."""
     held: set[tuple[str, Name, str]] = set()
     whole = True
@@ -99,7 +102,8 @@ def _walk(session: Session, roles: Sequence[Name]) -> tuple[set[tuple[str, Name,
             about = str(row["granted_on"]).replace("_", " ")
             object_ = stored(str(row["name"]))
             if about in ("ROLE", "DATABASE ROLE") and row["privilege"] == "USAGE":
-                if (about, object_) not in seen:
+                matters = about == "ROLE" or object_[0] in databases
+                if matters and (about, object_) not in seen:
                     seen.add((about, object_))
                     waiting.append((about, object_))
             else:

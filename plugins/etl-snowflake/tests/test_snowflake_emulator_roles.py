@@ -77,3 +77,12 @@ def test_existing_things_stay_whose_they_are(admin, connect, raises_snowflake):
     cursor.execute("CREATE TABLE IF NOT EXISTS t (n INT)")
     with raises_snowflake(3001):
         cursor.execute("INSERT INTO t VALUES (1)")
+
+
+def test_nothing_is_granted_on_what_is_not_there(admin, raises_snowflake):
+    for kind, name in (("WAREHOUSE", "nope"), ("DATABASE", "nope"), ("SCHEMA", "db.nope")):
+        with raises_snowflake(2003):
+            admin.execute(f"GRANT USAGE ON {kind} {name} TO ROLE loader")
+    for kind in ("TABLE", "STAGE"):
+        with raises_snowflake(2003):
+            admin.execute(f"GRANT OWNERSHIP ON {kind} nope TO ROLE loader")

@@ -142,3 +142,18 @@ def test_a_stage_that_holds_many_files_is_counted_file_by_file(target: str, admi
     warehouse.remove_leftover(left)
     assert warehouse.leftovers() == ()
     warehouse.close()
+
+
+def test_a_folder_in_a_stage_of_ones_own_is_looked_at(target: str, admin_cursor: Any) -> None:
+    admin_cursor.execute('CREATE STAGE "Own"')
+    Path("part").write_bytes(b"x" * 20)
+    for place in (f'@"Own"/below/{OLD}/', f'@"Own"/{OLD}/', f"@~/below/{OLD}/"):
+        admin_cursor.execute(f"PUT 'file://{Path('part').absolute()}' '{place}' AUTO_COMPRESS=FALSE")
+    for named in ('@DB.PUBLIC."Own"/below', "@~/below"):
+        warehouse = SnowflakeWarehouse(f"{target}?stage={named}")
+        [left] = warehouse.leftovers()
+        assert (left.run, left.place, left.files) == (OLD, named, 1)
+        warehouse.remove_leftover(left)
+        assert warehouse.leftovers() == ()
+        warehouse.close()
+    assert [row[0] for row in admin_cursor.execute('LIST @"Own"').fetchall()] == [f"own/{OLD}/part"]

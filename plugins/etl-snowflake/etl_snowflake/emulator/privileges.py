@@ -250,7 +250,19 @@ class Privileges:
             return name if len(name) == 2 else (str(session.database), *name)
         return session.qualify(name)
 
-    def change(self, session: "Session", statement: Statement) -> Result:
+    def _is_there(self, account: "Account", session: "Session", kind: str, name: tuple[str, ...]) -> bool:
+        """Whether an object exists that a privilege could be about; kinds that are not looked for count as there."""
+        match kind:
+            case "WAREHOUSE":
+                return name[0] in account.warehouses.by_name
+            case "TABLE" | "STAGE":
+                return _exists(account, session, kind, session.qualify(name))
+            case "DATABASE" | "SCHEMA":
+                found = session.duck.execute("SELECT catalog_name, schema_name FROM information_schema.schemata")
+                return any(row[: len(name)] == name for row in found.fetchall())
+        return True
+
+    def change(self, account: "Account", session: "Session", statement: Statement) -> Result:
         """GRANT and REVOKE of privileges on objects."""
         revoke = statement.take().is_word("REVOKE")
         if statement.accept("ROLE"):
@@ -279,6 +291,8 @@ class Privileges:
         role = statement.identifier()
         if not self.has_role(role):
             raise does_not_exist("Role", role)
+        if not (future or revoke or self._is_there(account, session, kind, name)):
+            raise does_not_exist(kind.capitalize(), ".".join(name))
         wanted = [Grant(role, p, kind, name, future) for p in privileges]
         self.grants = [g for g in self.grants if g not in wanted] + ([] if revoke else wanted)
         return status("Statement executed successfully.")
@@ -287,7 +301,7 @@ class Privileges:
 def run(account: "Account", query: "Query", statement: Statement) -> Result | None:
     """GRANT, REVOKE, CREATE ROLE, DROP ROLE."""
     if statement.peek().is_word("GRANT", "REVOKE"):
-        return account.privileges.change(query.session, statement)
+        return account.privileges.change(account, query.session, statement)
     if statement.accept("CREATE", "ROLE"):
         statement.accept("IF", "NOT", "EXISTS")
         role = statement.identifier()
