@@ -70,6 +70,10 @@ def test_what_exists_unseen_is_not_made_nor_taken_over(admin, connect, raises_sn
         cursor.execute("CREATE SCHEMA IF NOT EXISTS db.public")
     with raises_snowflake(2003):
         cursor.execute("SHOW GRANTS TO ROLE loader")
+    admin.execute("CREATE SCHEMA unseen")
+    for schema in ("db.unseen", "db.nope"):
+        with raises_snowflake(2043):
+            cursor.execute(f"SHOW TABLES IN SCHEMA {schema}")
 
 
 def test_existing_things_stay_whose_they_are(admin, connect, raises_snowflake):

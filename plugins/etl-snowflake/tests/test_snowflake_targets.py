@@ -12,7 +12,7 @@ import pytest
 from etl_snowflake.emulator.control import EmulatorControl
 from etl_snowflake.warehouse import SnowflakeWarehouse
 
-from etl_framework import ExitCode, Fact, Status, Workspace, load
+from etl_framework import ExitCode, Fact, RunFailed, Status, Workspace, load
 from etl_framework.cli import run
 from etl_framework.targets import TargetCheck
 
@@ -137,6 +137,15 @@ def test_privileges_come_from_granted_and_secondary_roles_too(loader: str, admin
         admin.execute(grant.replace("LOADER", "BASIS" if "CREATE" in grant else "USUAL"))
     assert checked(loader).exit_code == ExitCode.DONE
     assert load("sales.csv", target=loader).status is Status.DONE
+
+
+def test_a_schema_that_is_missing_is_made_only_by_who_may(loader: str, admin: Any) -> None:
+    for grant in grants(checked(loader)):
+        admin.execute(grant)
+    with pytest.raises(RunFailed, match="Insufficient privileges to operate on database 'DB'"):
+        load("sales.csv", target=loader, table="NEW.SALES")
+    admin.execute("GRANT CREATE SCHEMA ON DATABASE db TO ROLE loader")
+    assert load("sales.csv", target=loader, table="NEW.SALES").status is Status.DONE
 
 
 def test_creating_does_not_count_when_only_a_secondary_role_may(loader: str, admin: Any) -> None:

@@ -150,7 +150,7 @@ class Privileges:
         while statement.peek().is_word("IF", "NOT", "EXISTS"):
             statement.take()
         if kind == "SCHEMA":
-            self._check_schema(session, statement, verb)
+            self._check_schema(account, session, statement, verb)
         if kind not in ("TABLE", "STAGE", "VIEW", "FILE FORMAT", "SEQUENCE"):
             return
         name = session.qualify(statement.name())
@@ -167,13 +167,16 @@ class Privileges:
                     3041,
                     "42710",
                 )
-        else:
+        elif kind not in ("TABLE", "STAGE") or _exists(account, session, kind, name):
+            # what is not there is for the statement to say, unless it says IF EXISTS
             self.require(session, "OWNERSHIP", kind, name)
 
-    def _check_schema(self, session: "Session", statement: Statement, verb: str) -> None:
+    def _check_schema(self, account: "Account", session: "Session", statement: Statement, verb: str) -> None:
         name = self._object(session, "SCHEMA", statement)
         if verb == "CREATE":
             self.require(session, "CREATE SCHEMA", "DATABASE", name[:1])
+            if not self._is_there(account, session, "SCHEMA", name):
+                self.own(session, "SCHEMA", name)
         else:
             self.require(session, "OWNERSHIP", "SCHEMA", name)
 
