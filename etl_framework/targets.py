@@ -31,9 +31,6 @@ class Target:
     name: str
     url: str
 
-    def __str__(self) -> str:
-        return f"{self.name} ({self.url})" if self.name else self.url
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedTarget:

@@ -118,7 +118,7 @@ def _tell(removals: tuple[Removal, ...], *, nothing: bool) -> None:
         gone = [removal.leftover for removal in removals if removal.removed]
         files, tables = sum(left.files for left in gone), sum(len(left.tables) for left in gone)
         size = bytes_in_words(sum(left.bytes for left in gone))
-        click.echo(f"Removed {counted(files, 'file')} of {size} and {counted(tables, 'table')}.")
+        click.echo(f"Removed {counted(files, 'staged file')} of {size}, and {counted(tables, 'landing table')}.")
 
 
 def _tell_errors(session: Session, found: tuple[Staging, ...]) -> int:

@@ -73,7 +73,7 @@ def test_cleaning_removes_only_what_runs_left(target: str, admin: Any, capsys: p
     assert "--yes" in capsys.readouterr().err
     assert things(admin) == before
     assert run([*arguments, "--yes"]) == ExitCode.DONE
-    assert "and 1 table." in capsys.readouterr().out
+    assert "and 1 landing table." in capsys.readouterr().out
     files, tables = things(admin)
     assert files == [f for f in before[0] if f != f"_etl_stage/{OLD}/part"]
     assert tables == [table for table in before[1] if table != TABLE]
