@@ -9,6 +9,7 @@ from etl_snowflake.session import StatementFailed
 
 if TYPE_CHECKING:
     from etl_framework import Statement
+    from etl_snowflake.plan import Plan
     from etl_snowflake.session import Session
 
 _MAY_NOT = 3001
@@ -31,3 +32,15 @@ def make(session: Session, statement: Statement | str, probe: str) -> None:
             session.rows(probe)
             return
         raise
+
+
+def prepare(session: Session, plan: Plan) -> None:
+    """Make everything that must be there before the publishing transaction.
+
+    :raises StatementFailed: something is not there, and may not be made.
+    """
+    for statement, probe in plan.prepare():
+        if probe:
+            make(session, statement, probe)
+        else:
+            session.rows(statement)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import snowflake.connector
 import stamina
 from snowflake.connector import errors as driver
 
-from etl_framework import ConnectError, RunFailed, Statement, UsageError
+from etl_framework import ConnectError, Interrupted, RunFailed, Statement, UsageError, interruptible
 from etl_snowflake.connections import name_of, refuse_shared_files
 from etl_snowflake.secrets import redacted
 from etl_snowflake.sql import literal
@@ -30,6 +30,9 @@ _LOST = (driver.OperationalError, driver.InterfaceError)
 # The session has ended, or its tokens have.
 _SESSION_GONE = (390104, 390111, 390112, 390113, 390114, 390115, 390195)
 _LOGIN_SECONDS = 20
+_PATIENCE = 30
+"""Seconds until work that was interrupted is left alone: Snowflake may not be reached any more."""
+
 _POLL_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2)
 _NO_CONNECTION = ("connection_name", "connections.toml", "default connection", "not found in config files")
 """What either line of the driver says when there is no such connection."""
@@ -81,7 +84,9 @@ def connect(address: Address, *, tag: str) -> Session:
         for name in ("database", "schema", "warehouse", "role")
         if (value := getattr(address, name)) is not None
     }
-    parameters = {"QUERY_TAG": tag, "TIMEZONE": "UTC"}
+    parameters: dict[str, str | int] = {"QUERY_TAG": tag, "TIMEZONE": "UTC"}
+    if address.statement_timeout is not None:
+        parameters["STATEMENT_TIMEOUT_IN_SECONDS"] = address.statement_timeout
     line = {**_NEW_LINE, "request_timeout": address.timeout} if is_new_line() else {"network_timeout": address.timeout}
     refuse_shared_files()
     try:
@@ -200,6 +205,11 @@ class Session:
         with _errors(None, query):
             return bool(self._connection.is_still_running(self._connection.get_query_status(query)))
 
+    def cancel_all(self, other: Session) -> None:
+        """Ask Snowflake to end whatever another session of the same user runs; nothing to end is no error."""
+        with suppress(RunFailed):
+            self.rows(f"SELECT SYSTEM$CANCEL_ALL_QUERIES({int(other._connection.session_id)})")
+
     def cancel(self, query: str) -> None:
         """Ask Snowflake to end a query; one that has ended already is no error."""
         with suppress(RunFailed):
@@ -270,7 +280,7 @@ _ADVICE = {
     3003: "`etl targets test` tells which privileges are missing, with the GRANT statements that give them.",
     90105: "Name a database: in connections.toml, or as ?database= of the target.",
     90106: "Name a schema: in connections.toml, or as ?schema= of the target.",
-    630: "The statement ran into its time limit: raise it, or use a larger warehouse.",
+    630: "Raise the time limit (?statement_timeout= of the target, or the warehouse's own), or use a larger warehouse.",
 }
 
 
@@ -286,21 +296,22 @@ class Pool:
         self.tag = tag
         self._lock = threading.Lock()
         self._idle: list[Session] = []
-        self._all: list[Session] = []
+        self._lent: list[Session] = []
+        self._stopping = False
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Borrow a session; one that lost its connection is not lent again."""
-        with self._lock:
-            session = self._idle.pop() if self._idle else None
-        if session is None:
-            session = self._open(self.tag)
-            with self._lock:
-                self._all.append(session)
+        """Borrow a session; one that lost its connection is not lent again.
+
+        :raises Interrupted: no work is to be begun any more.
+        """
+        session = self._borrowed()
         try:
             session.tag_with(self.tag)
             yield session
         except ConnectionLost:
+            with self._lock:
+                self._lent.remove(session)
             session.close()
             raise
         except BaseException:
@@ -312,19 +323,55 @@ class Pool:
         """Do what may be done twice, in a new session when the connection is lost.
 
         :raises ConnectionLost: it is lost again and again.
+        :raises Interrupted: no work is to be begun any more.
         """
         for attempt in stamina.retry_context(on=ConnectionLost, attempts=_ATTEMPTS, wait_initial=0.2, wait_max=10):
             with attempt, self.session() as session:
                 return work(session)
         raise AssertionError("the last attempt returns or raises")
 
+    def interruptible(self, work: Callable[[], T]) -> T:
+        """Do work with these sessions so that Ctrl-C ends it at once, and what Snowflake does for it."""
+        return interruptible(work, self._stop, patience=_PATIENCE)
+
+    def go_on(self) -> None:
+        """Raise within work that is to end.
+
+        :raises Interrupted: it is to end.
+        """
+        if self._stopping:
+            raise Interrupted("the load was interrupted", advice="")
+
+    def _stop(self) -> None:
+        self._stopping = True
+        with self._lock:
+            busy = tuple(self._lent)
+        if not busy:
+            return
+        # Each by a session of its own: those that are lent wait for an answer.
+        with suppress(RunFailed, ConnectError), closing(self._open(self.tag)) as session:
+            for other in busy:
+                session.cancel_all(other)
+
+    def _borrowed(self) -> Session:
+        self.go_on()
+        with self._lock:
+            session = self._idle.pop() if self._idle else None
+        if session is None:
+            session = self._open(self.tag)
+        with self._lock:
+            self._lent.append(session)
+        return session
+
     def _give_back(self, session: Session) -> None:
         with self._lock:
+            self._lent.remove(session)
             self._idle.append(session)
 
     def close(self) -> None:
-        """Close every session."""
+        """Close every session, and lend none any more."""
+        self._stopping = True
         with self._lock:
-            sessions, self._all, self._idle = self._all, [], []
+            sessions, self._lent, self._idle = [*self._idle, *self._lent], [], []
         for session in sessions:
             session.close()
