@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from etl_framework.plugins import Plugins as Plugins
     from etl_framework.plugins import PluginSettings as PluginSettings
     from etl_framework.protocols import Block as Block
+    from etl_framework.protocols import Capacity as Capacity
     from etl_framework.protocols import Codec as Codec
     from etl_framework.protocols import Compressor as Compressor
     from etl_framework.protocols import Emit as Emit
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Format as Format
     from etl_framework.protocols import MisplacedCut as MisplacedCut
     from etl_framework.protocols import Run as Run
+    from etl_framework.protocols import StagingArea as StagingArea
     from etl_framework.protocols import TypesWidened as TypesWidened
     from etl_framework.protocols import Validator as Validator
     from etl_framework.protocols import Warehouse as Warehouse
@@ -127,6 +129,7 @@ if TYPE_CHECKING:
     from etl_framework.values import Gate as Gate
     from etl_framework.values import Job as Job
     from etl_framework.values import LedgerEntry as LedgerEntry
+    from etl_framework.values import Leftover as Leftover
     from etl_framework.values import Mode as Mode
     from etl_framework.values import OnBadRows as OnBadRows
     from etl_framework.values import PackedPart as PackedPart
@@ -172,10 +175,13 @@ _MODULES = {
     "periods": "Period",
     "totals": "ColumnTotals Difference Totals TotalsAccumulator compare reconcile",
     "values": (
-        "Allowance Analysis BadRow Check Event Fact Finding Gate Job LedgerEntry Mode OnBadRows PackedPart Part "
-        "PeriodFilter Position Receipt RunReport Sample Severity Source StagedPart Status StepTime TextLayout"
+        "Allowance Analysis BadRow Check Event Fact Finding Gate Job LedgerEntry Leftover Mode OnBadRows PackedPart "
+        "Part PeriodFilter Position Receipt RunReport Sample Severity Source StagedPart Status StepTime TextLayout"
     ),
-    "protocols": ("Block Codec Compressor Emit Executor Format MisplacedCut Run TypesWidened Validator Warehouse"),
+    "protocols": (
+        "Block Capacity Codec Compressor Emit Executor Format MisplacedCut Run StagingArea TypesWidened Validator "
+        "Warehouse"
+    ),
     "waiting": "first_completed interruptible",
     "errors": (
         "CommittedWrongly ConfigError ConnectError EtlError ExitCode HookFailed InputError Interrupted Locked "

@@ -15,6 +15,7 @@ from etl_framework.values import (
     Finding,
     Job,
     LedgerEntry,
+    Leftover,
     Part,
     PeriodFilter,
     Position,
@@ -296,14 +297,43 @@ class Warehouse(Protocol):
     def ledger(self, table: TableName) -> tuple[LedgerEntry, ...]:
         """Every load of the table that the ledger knows and that is still in the table, oldest first."""
 
-    def check(self) -> tuple[Fact, ...]:
-        """What ``etl doctor`` shows: version, address, what the account may do.
+    def check(self, load_bytes: int | None = None, jobs: Sequence[Job] = ()) -> tuple[Fact, ...]:
+        """What ``etl targets test`` shows: version, address, what the account may do, what a load would lack.
 
+        Nothing that stays is changed.
+
+        :param load_bytes: the most bytes that one load would bring at once, when that is known.
+        :param jobs: those that load into this target.
         :raises ConnectError: the warehouse cannot be used.
         """
 
     def close(self) -> None:
         """End the connection; twice is no error."""
+
+
+@runtime_checkable
+class Capacity(Protocol):
+    """What a warehouse offers beside :class:`Warehouse` when its power can be too little, or too much, for a load."""
+
+    def capacity(self, load_bytes: int) -> tuple[Fact, ...]:
+        """What is worth knowing before so many bytes are loaded; empty when nothing is. For ``etl plan``."""
+
+
+@runtime_checkable
+class StagingArea(Protocol):
+    """What a warehouse offers beside :class:`Warehouse` when runs may leave something behind in it.
+
+    One whose staged parts lie in the run's own folder needs none: pruning the run removes them.
+    """
+
+    def leftovers(self, tables: Sequence[TableName] = ()) -> tuple[Leftover, ...]:
+        """Everything that runs left behind, those that are under way included; other people's things are not listed.
+
+        :param tables: whose staging areas are looked at, beside the target's own.
+        """
+
+    def remove_leftover(self, leftover: Leftover) -> None:
+        """Remove what a run left behind, and only that; nothing to remove is no error."""
 
 
 class Executor(Protocol):

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 import duckdb
@@ -25,6 +26,7 @@ from etl_framework import (
     Condition,
     Deletion,
     Fact,
+    Job,
     LedgerEntry,
     PeriodCount,
     QueryResult,
@@ -213,7 +215,7 @@ class DuckDBWarehouse:
             return ledger.standing(connection, self._ledger_place(), found.place)
 
     @_interruptible
-    def check(self) -> tuple[Fact, ...]:
+    def check(self, load_bytes: int | None = None, jobs: Sequence[Job] = ()) -> tuple[Fact, ...]:  # noqa: ARG002
         """Version, address, size, free disk space and what may be done."""
         path = self._database.address.path
         connection = self._database.existing()
@@ -226,7 +228,7 @@ class DuckDBWarehouse:
                 value=f"{path.stat().st_size:,} bytes" if connection else "not there; the first load makes it",
             ),
             Fact(label="free disk space", value=f"{shutil.disk_usage(folder).free:,} bytes"),
-            Fact(label="may write", value="yes" if os.access(path if connection else folder, os.W_OK) else "no"),
+            _writable(path if connection else folder),
         ]
         if connection is not None:
             limits = "SELECT current_setting('memory_limit'), current_setting('threads')"
@@ -259,6 +261,12 @@ class DuckDBWarehouse:
         connection = self._database.existing()
         with self._database.errors(f"look for table {run.job.table}"):
             return plan(connection, self._place(run.job.table), self._ledger_place(), run)
+
+
+def _writable(path: Path) -> Fact:
+    if os.access(path, os.W_OK):
+        return Fact(label="may write", value="yes")
+    return Fact(label="may write", value="no", ok=False, advice=f"Allow writing to {path}, or name another file.")
 
 
 def _column_of(table: Table, name: str) -> TableColumn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from etl_framework import (
@@ -10,7 +10,9 @@ from etl_framework import (
     Column,
     Deletion,
     Fact,
+    Job,
     LedgerEntry,
+    Leftover,
     PackedPart,
     PeriodCount,
     QueryResult,
@@ -29,9 +31,11 @@ from etl_framework import (
     holds_no_days,
     new_run_id,
     no_such_table,
+    quote,
 )
-from etl_snowflake import asking, ledger, stage
+from etl_snowflake import asking, compute, ledger, leftovers, stage
 from etl_snowflake.address import Address
+from etl_snowflake.checking import check
 from etl_snowflake.deleting import Removal
 from etl_snowflake.direct import DirectLoad
 from etl_snowflake.filters import column_of, days, within
@@ -201,20 +205,43 @@ class SnowflakeWarehouse:
 
         return self._pool.do(standing)
 
-    def check(self) -> tuple[Fact, ...]:
-        """Who we are there, and with what."""
-        asked = "SELECT CURRENT_ACCOUNT(), CURRENT_USER(), CURRENT_ROLE(), CURRENT_WAREHOUSE(), CURRENT_VERSION()"
-        [(account, user, role, warehouse, version)] = self._pool.do(lambda session: session.rows(asked))
-        named = {
-            "Snowflake": version,
-            "account": account,
-            "user": user,
-            "role": role,
-            "warehouse": warehouse,
-            "database": self._database,
-            "schema": self._schema,
-        }
-        return tuple(Fact(label=label, value=str(value or "none")) for label, value in named.items())
+    def check(self, load_bytes: int | None = None, jobs: Sequence[Job] = ()) -> tuple[Fact, ...]:
+        """Who we are there, with what, and what a load would lack; proves by a few bytes that files can be staged."""
+        return self._pool.do(lambda session: tuple(check(session, self._address, load_bytes, jobs)))
+
+    def capacity(self, load_bytes: int) -> tuple[Fact, ...]:
+        """Whether the virtual warehouse is small for so many bytes."""
+
+        def found(session: Session) -> tuple[Fact, ...]:
+            [(current,)] = session.rows("SELECT CURRENT_WAREHOUSE()")
+            return compute.capacity(session, current, load_bytes)
+
+        return self._pool.do(found)
+
+    def leftovers(self, tables: Sequence[TableName] = ()) -> tuple[Leftover, ...]:
+        """What lies in folders of runs in the stages, and landing tables beside loaded ones."""
+        schemas = dict.fromkeys(self._schemas(tables))
+
+        def found(session: Session) -> tuple[Leftover, ...]:
+            everywhere = [left for schema in schemas for left in leftovers.in_schema(session, *schema)]
+            for stage_ in dict.fromkeys(self._stage_in(*schema) for schema in schemas):
+                everywhere += leftovers.in_stage(session, stage_)
+            return leftovers.together(everywhere)
+
+        return self._pool.do(found)
+
+    def remove_leftover(self, leftover: Leftover) -> None:
+        """Remove the run's folder in the stage, or its landing tables."""
+
+        def remove(session: Session) -> None:
+            for table in leftover.tables:
+                session.rows(f"DROP TABLE IF EXISTS {leftover.place}.{quote(table)}")
+            if leftover.files:
+                own = f"@{leftover.place}.{quote(stage.NAME)}"
+                name = leftover.place if leftover.place.startswith("@") else own
+                stage.discard(session, Stage(name, made=False), leftover.run)
+
+        self._pool.do(remove)
 
     def close(self) -> None:
         """End all sessions; twice is no error."""
@@ -240,10 +267,22 @@ class SnowflakeWarehouse:
         return Plan(run=run, place=place, table=self._find(run.job.table), settings=load_settings(run.job))
 
     def _stage(self, run: Run) -> Stage:
+        place = self._place(run.job.table)
+        return self._stage_in(place.database, place.schema)
+
+    def _stage_in(self, database: str, schema: str) -> Stage:
+        """Where the parts for the tables of a schema lie."""
         if self._address.stage is not None:
             return Stage(self._address.stage, made=False)
-        place = self._place(run.job.table)
-        return own_stage(place.database, place.schema)
+        return own_stage(database, schema)
+
+    def _schemas(self, tables: Sequence[TableName]) -> Iterator[tuple[str, str]]:
+        """The target's own schema, if it has one, and those that tables lie in."""
+        if self._database and self._schema:
+            yield self._database, self._schema
+        for table in tables:
+            place = self._place(table)
+            yield place.database, place.schema
 
     def _made_stage(self, run: Run) -> Stage:
         found = self._stage(run)
