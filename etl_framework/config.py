@@ -243,10 +243,11 @@ def _target(config: Config, chosen: Layers, *, bare: bool) -> str:
     if holds_secret(target):
         raise origin.error("holds a password", advice="Put it into connections.toml or the driver's own environment.")
     in_project = origin.label == "default" and not bare
-    return _anchored_url(target, config.folder if in_project else origin.folder)
+    return anchored_url(target, config.folder if in_project else origin.folder)
 
 
-def _anchored_url(url: str, folder: Path) -> str:
+def anchored_url(url: str, folder: Path) -> str:
+    """The URL with the path of a local file made absolute."""
     # Names of connections have neither slash nor suffix: what has one is a local file, found from any folder.
     match = re.fullmatch(r"([a-z][a-z0-9+.-]*):(?!/)([^:?]*(?:/[^:?]*|\.\w+))(\?.*)?", url)
     if match is None:

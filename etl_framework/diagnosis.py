@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 
 from etl_framework.config import who_answers
 from etl_framework.config_check import problems
-from etl_framework.errors import EtlError, ExitCode, PluginError
+from etl_framework.errors import ExitCode, PluginError
 from etl_framework.executors import usable_cores
 from etl_framework.plugins import Plugins
+from etl_framework.targets import check_target, targets
 from etl_framework.terminal import bytes_in_words, counted
 
 if TYPE_CHECKING:
+    from etl_framework.targets import TargetCheck
     from etl_framework.workspace import Workspace
 
 _LITTLE_ROOM = 1 << 30
@@ -91,8 +93,9 @@ def _checks(workspace: Workspace) -> Iterator[CheckResult]:
             exit_code=ExitCode.PLUGIN,
         )
     yield from _who_answers(workspace, surveyed)
-    for name, target in workspace.config.targets.items():
-        yield _target(name, target.url, surveyed)
+    for target in targets(workspace.config):
+        if target.name:
+            yield from _target(check_target(target, workspace.config, surveyed))
 
 
 def _who_answers(workspace: Workspace, plugins: Plugins) -> Iterator[CheckResult]:
@@ -139,18 +142,18 @@ def _state(folder: Path) -> CheckResult:
     )
 
 
-def _target(name: str, url: str, plugins: Plugins) -> CheckResult:
-    try:
-        warehouse = plugins.connect(url)
-        try:
-            detail = ", ".join(f"{fact.label} {fact.value}" for fact in warehouse.check())
-        finally:
-            warehouse.close()
-    except EtlError as error:
-        return CheckResult(
-            subject=f"target {name}", ok=False, detail=error.message, advice=error.advice, exit_code=error.exit_code
-        )
-    return CheckResult(subject=f"target {name}", ok=True, detail=detail)
+def _target(found: TargetCheck) -> Iterator[CheckResult]:
+    """A target in one line, and one more for each thing that is wrong with it or worth knowing."""
+    subject = f"target {found.name}"
+    if found.error:
+        yield CheckResult(subject=subject, ok=False, detail=found.error, advice=found.advice, exit_code=found.exit_code)
+        return
+    plain = [fact for fact in found.facts if fact.ok and not fact.advice]
+    yield CheckResult(subject=subject, ok=True, detail=", ".join(f"{fact.label} {fact.value}" for fact in plain))
+    for fact in found.facts:
+        if fact not in plain:
+            detail = f"{fact.label}: {fact.value}"
+            yield CheckResult(subject=subject, ok=fact.ok, detail=detail, advice=fact.advice, exit_code=ExitCode.FAILED)
 
 
 def _memory() -> int | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from etl_framework.ledger import already_loaded
 from etl_framework.packing import Packer
-from etl_framework.protocols import MisplacedCut, Run, TypesWidened
+from etl_framework.protocols import Capacity, MisplacedCut, Run, TypesWidened
 from etl_framework.survey import adopt, plan_parts, survey_sources
 from etl_framework.values import Severity
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Codec, Warehouse
     from etl_framework.survey import Survey
-    from etl_framework.values import Finding, Job, Mode, Part, Source
+    from etl_framework.values import Fact, Finding, Job, Mode, Part, Source
 
 _PROBED_BLOCKS = 2
 
@@ -70,6 +70,7 @@ class LoadPlan:
     statements: tuple[str, ...]
     findings: tuple[Finding, ...]
     objections: tuple[str, ...]
+    capacity: tuple[Fact, ...] = ()
 
 
 def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPlan:
@@ -121,6 +122,7 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
                 *warehouse.differences(run),
                 *already_loaded(job, sources, warehouse.ledger(job.table)),
             ),
+            capacity=warehouse.capacity(survey.size) if isinstance(warehouse, Capacity) else (),
         )
     finally:
         warehouse.close()

@@ -123,9 +123,10 @@ class Plugins:
         self._connected.append((warehouse, plugin))
         return warehouse
 
-    def insist_on_target(self, url: str) -> None:
+    def insist_on_target(self, url: str) -> PluginInfo:
         """Make sure that somebody connects to targets of the URL's kind with its options, but not to this one.
 
+        :returns: who does.
         :raises NoPluginError: nobody does.
         :raises PluginError: several would, and none is named.
         :raises EtlError: an option of the URL is wrong.
@@ -143,6 +144,7 @@ class Plugins:
         # What is said about the missing address is not about the options.
         if isinstance(answer, EtlError) and str(answer) != str(without_address[theirs[0]]):
             raise answer
+        return theirs[0].info
 
     def executor(self, url: str) -> Executor:
         """Make what runs the parts: ``etl_executor``."""

@@ -297,10 +297,36 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One line of an analysis for people: ``delimiter``, ``tab``."""
+    """One line for people, of an analysis (``delimiter``, ``tab``) or of what a warehouse found about itself.
+
+    :param ok: whether it is as a load needs it.
+    :param advice: what to do, several lines where there are several commands; with ``ok``, what is worth knowing.
+    """
 
     label: str
     value: str
+    ok: bool = True
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """What a run left behind in a staging area.
+
+    :param run: id of the run, as it stands in the staging area.
+    :param place: which staging area it lies in, as the warehouse names it.
+    :param files: how many staged files.
+    :param bytes: of those files.
+    :param tables: names of the tables that it left, other than loaded ones.
+    :param written: when the last of it was written, UTC; None when the warehouse does not tell.
+    """
+
+    run: str
+    place: str
+    files: int = 0
+    bytes: int = 0
+    tables: tuple[str, ...] = ()
+    written: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from etl_framework.planning import LoadPlan
     from etl_framework.protocols import Emit
     from etl_framework.pruning import PrunedRun
+    from etl_framework.staging import Removal, Staging
+    from etl_framework.targets import ListedTarget, TargetCheck
     from etl_framework.validating import Validation
     from etl_framework.values import Analysis, Job, RunReport
 
@@ -215,6 +217,54 @@ class Workspace:
                 prune(record, self.state, journal, lambda: Plugins.load(self.settings), rejects=rejects, forget=forget)
                 for record in records
             )
+
+    def targets(self) -> tuple[ListedTarget, ...]:
+        """Every target, declared or named by a job, with the plugin that answers for it."""
+        from etl_framework.targets import list_targets
+
+        return list_targets(self.config, self._surveyed())
+
+    def test_targets(self, *named: str) -> tuple[TargetCheck, ...]:
+        """Connect to targets and find out what a load into them would lack.
+
+        :param named: names or URLs; without any, every target.
+        :returns: what was found about each; ``error`` says why one could not be looked at.
+        :raises UsageError: there is no such target.
+        """
+        from etl_framework.targets import check_target, choose
+
+        plugins = self._surveyed()
+        return tuple(check_target(target, self.config, plugins) for target in choose(self.config, *named))
+
+    def staged(self, *named: str) -> tuple[Staging, ...]:
+        """What runs left behind in the staging areas of targets.
+
+        :param named: names or URLs; without any, every target.
+        :returns: the staging area of each target; ``error`` says why one could not be looked at.
+        :raises UsageError: there is no such target.
+        """
+        from etl_framework.staging import look
+        from etl_framework.targets import choose, jobs_of
+
+        plugins, records = self._surveyed(), self.runs()
+        return tuple(
+            look(target, jobs_of(target, self.config), records, plugins) for target in choose(self.config, *named)
+        )
+
+    def clean_staged(self, staging: Iterable[Staging]) -> tuple[Removal, ...]:
+        """Remove what is left behind, as :meth:`staged` found it and :func:`etl_framework.staging.removable` chose it.
+
+        :returns: what became of each; ``error`` says why one could not be removed.
+        """
+        from etl_framework.staging import clean
+
+        plugins = self._surveyed()
+        return tuple(removal for found in staging for removal in clean(found, self.runs, self.state, plugins))
+
+    def _surveyed(self) -> Plugins:
+        plugins = Plugins.survey(self.settings)
+        plugins.use(who_answers(self.config))
+        return plugins
 
     def resume(
         self,

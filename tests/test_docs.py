@@ -18,8 +18,9 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DRAWINGS = {"", "text"}
-RUN_ELSEWHERE = {"sh"}
-"""Shell blocks install things or run for long: the two of the README are what CI runs, word for word."""
+RUN_ELSEWHERE = {"sh", "sql"}
+"""Shell blocks install things or run for long: the two of the README are what CI runs, word for word. SQL is run by the
+tests of the plugin whose page it is on."""
 
 
 def blocks(language: str) -> list[object]:

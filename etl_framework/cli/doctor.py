@@ -6,6 +6,7 @@ import click
 
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, json_option
+from etl_framework.program import addressed
 from etl_framework.terminal import printable
 
 
@@ -23,8 +24,8 @@ def doctor(session: Session) -> int:
         for check in diagnosis.checks:
             mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
             click.echo(f"{mark}  {check.subject:<24}  {printable(check.detail)}")
-            if check.advice:
-                click.echo(f"      {printable(check.advice)}")
+            for line in addressed(check.advice, session.program).splitlines():
+                click.echo(f"      {printable(line)}")
 
     session.answer("doctor", diagnosis, show)
     return diagnosis.exit_code

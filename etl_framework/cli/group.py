@@ -22,6 +22,8 @@ COMMANDS = {
     "analyze": "files:analyze",
     "validate": "files:validate",
     "config": "config:config",
+    "targets": "targets:targets",
+    "stage": "stage:stage",
     "doctor": "doctor:doctor",
     "plugins": "plugins:plugins",
     "demo": "demo:demo",

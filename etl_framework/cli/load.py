@@ -10,7 +10,7 @@ import click
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, confirm, facts, findings, json_option, table
 from etl_framework.errors import ExitCode, Interrupted
-from etl_framework.terminal import bytes_in_words, counted, seconds_in_words
+from etl_framework.terminal import bytes_in_words, counted, printable, seconds_in_words
 
 _MOST_PARTS = 50
 
@@ -133,6 +133,10 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
         for statement in planned.statements:
             click.echo(f"  {statement}")
         findings(planned.findings)
+        for fact in planned.capacity:
+            click.secho("warning ", fg="yellow", nl=False)
+            click.echo(f"{fact.label}: {printable(fact.value)}")
+            click.echo(f"          {printable(fact.advice)}")
         for objection in planned.objections:
             click.secho(f"would be refused: {objection}", fg="red")
 

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
+from etl_framework.cli.ages import age
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, confirm, facts, json_option, table
 from etl_framework.errors import ExitCode, UsageError
 from etl_framework.terminal import bytes_in_words, counted
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from etl_framework.journal import RunRecord
     from etl_framework.pruning import PrunedRun
-
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
-
-
-def _age(_: click.Context, __: click.Parameter, value: str | None) -> timedelta | None:
-    if value is None:
-        return None
-    match = re.fullmatch(r"(\d{1,4})([hdw])", value)
-    if not match:
-        raise click.BadParameter(f"{value!r} is no age: write 12h, 30d or 8w")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 @click.group()
@@ -118,7 +108,7 @@ def show_run(session: Session, run: str | None, log: bool) -> None:
 
 @runs.command("prune")
 @click.argument("runs", nargs=-1, metavar="[RUN…]")
-@click.option("--older-than", metavar="AGE", callback=_age, help="Least age: 12h, 30d or 8w.  [default: 30d]")
+@click.option("--older-than", metavar="AGE", callback=age, help="Least age: 12h, 30d or 8w.  [default: 30d]")
 @click.option("--unfinished", is_flag=True, help="Runs that could be resumed, too.  [default: finished ones only]")
 @click.option(
     "--forget",

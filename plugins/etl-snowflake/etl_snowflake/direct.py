@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from etl_framework import EVERY_ROW, Mode, Receipt, Totals, count_rows, reconcile, refuse_strays
 from etl_snowflake.copying import check_answer, copies, located
+from etl_snowflake.making import prepare
 from etl_snowflake.measure import measure
 from etl_snowflake.publishing import holds_rows, publish, receipt, removed
 from etl_snowflake.session import StatementFailed
 from etl_snowflake.stage import verify
-from etl_snowflake.table import make_schema
 
 if TYPE_CHECKING:
     from etl_framework import StagedPart
@@ -44,9 +44,7 @@ class DirectLoad:
 
     def _prepare(self, session: Session) -> None:
         verify(session, self._stage, self._parts, self._plan.run)
-        make_schema(session, self._plan.place)
-        for statement in self._plan.prepare():
-            session.rows(statement)
+        prepare(session, self._plan)
 
     def _changed(self, session: Session) -> Receipt:
         plan = self._plan

@@ -26,11 +26,11 @@ from etl_framework import (
     without_key,
 )
 from etl_snowflake.copying import check_answer, copies, located
+from etl_snowflake.making import prepare
 from etl_snowflake.measure import measure
 from etl_snowflake.publishing import number, publish, receipt, removed
 from etl_snowflake.session import ConnectionLost, StatementFailed
 from etl_snowflake.stage import verify
-from etl_snowflake.table import make_schema
 
 if TYPE_CHECKING:
     from etl_framework import StagedPart, Totals
@@ -74,9 +74,7 @@ class Load:
 
     def _prepare(self, session: Session) -> None:
         verify(session, self._stage, self._parts, self._run)
-        make_schema(session, self._plan.place)
-        for statement in self._plan.prepare():
-            session.rows(statement)
+        prepare(session, self._plan)
         # What an earlier attempt copied is worth nothing: whether it was all of it is not known.
         session.rows(self._plan.create_landing())
 

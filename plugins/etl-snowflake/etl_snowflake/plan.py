@@ -97,16 +97,24 @@ class Plan:
         """What the audit measures: each column with its name in the landing table."""
         return list(zip(self.run.columns, self.names, strict=True))
 
-    def prepare(self) -> Iterator[Statement]:
-        """What must be there before the transaction, since making it would end one: ledger, table, columns."""
-        yield from ledger.create(self.ledger)
+    def prepare(self) -> Iterator[tuple[Statement, str]]:
+        """What must be there before the transaction, since making it would end one: schema, ledger, table, columns.
+
+        :returns: each statement with one that fails when what it would make is not there; empty when it makes nothing.
+        """
+        schema = f"CREATE SCHEMA IF NOT EXISTS {self.place.schema_sql}"
+        yield Statement(schema), f"SHOW TABLES LIKE 'none' IN SCHEMA {self.place.schema_sql}"
+        create, guard = ledger.create(self.ledger)
+        yield create, f"DESCRIBE TABLE {self.ledger.sql}"
+        yield guard, ""
         if self.table is None:
-            yield Statement(f"CREATE TABLE IF NOT EXISTS {self.place.sql} ({self._defined(required=True)})")
+            create = Statement(f"CREATE TABLE IF NOT EXISTS {self.place.sql} ({self._defined(required=True)})")
+            yield create, ""
             return
         for column, name in self.measured():
             if self.table.column(column.name) is None:
-                defined = f"{quote(name)} {sql.type_name(column.type)}"
-                yield Statement(f"ALTER TABLE {self.place.sql} ADD COLUMN IF NOT EXISTS {defined}")
+                added = f"ADD COLUMN IF NOT EXISTS {quote(name)} {sql.type_name(column.type)}"
+                yield Statement(f"ALTER TABLE {self.place.sql} {added}"), ""
 
     def create_landing(self) -> Statement:
         """Make the landing table, empty, whatever was there."""
@@ -134,10 +142,8 @@ class Plan:
 
     def statements(self, stage: Stage, parts: tuple[StagedPart, ...]) -> Iterator[Statement]:
         """Every statement, in order, for people."""
-        if self.created:
-            yield Statement(f"CREATE SCHEMA IF NOT EXISTS {self.place.schema_sql}")
         direct = self.settings.publish == "direct"
-        yield from self.prepare()
+        yield from (statement for statement, _ in self.prepare())
         if not direct:
             yield self.create_landing()
             yield from self._copies(self.landing, stage, parts)

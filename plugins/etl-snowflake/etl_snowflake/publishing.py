@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from etl_framework import Receipt, Refused, any_row, load_record, refuse_repeat
 from etl_snowflake import ledger
 from etl_snowflake.formats import misread
-from etl_snowflake.session import ConnectionLost, StatementFailed
+from etl_snowflake.session import ConnectionLost
 from etl_snowflake.table import differences, find
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def publish(pool: Pool, plan: Plan, parts: int, change: Callable[[Session], Rece
 
 
 def _publish(session: Session, plan: Plan, parts: int, change: Callable[[Session], Receipt]) -> Receipt:
-    _abort_abandoned(session, plan)
+    ledger.abort_abandoned(session, plan.transaction)
     session.rows(f"BEGIN NAME {plan.transaction}")
     try:
         session.rows(ledger.take_turn(plan.ledger, plan.run.id))
@@ -66,15 +65,6 @@ def refuse_misfit(session: Session, plan: Plan, *, evolving: bool) -> None:
             f"the sources do not fit table {plan.place}: {' '.join(reasons)}",
             advice="Declare the columns as the table has them, change the table, or load into another one.",
         )
-
-
-def _abort_abandoned(session: Session, plan: Plan) -> None:
-    """End transactions that an earlier attempt of this run left open: their locks would outlive its process."""
-    for row in session.table("SHOW TRANSACTIONS"):
-        if str(row["name"]).upper() == plan.transaction:
-            # One that has ended meanwhile holds no lock either.
-            with suppress(StatementFailed):
-                session.rows(f"SELECT SYSTEM$ABORT_TRANSACTION({int(row['id'])})")
 
 
 def holds_rows(session: Session, plan: Plan) -> bool:

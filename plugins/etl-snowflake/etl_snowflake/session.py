@@ -13,6 +13,7 @@ import stamina
 from snowflake.connector import errors as driver
 
 from etl_framework import ConnectError, Interrupted, RunFailed, Statement, UsageError, interruptible
+from etl_snowflake.connections import name_of, refuse_shared_files
 from etl_snowflake.secrets import redacted
 from etl_snowflake.sql import literal
 
@@ -48,6 +49,9 @@ _PATIENCE = 30
 """Seconds until work that was interrupted is left alone: Snowflake may not be reached any more."""
 
 _POLL_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2)
+_NO_CONNECTION = ("connection_name", "connections.toml", "default connection", "not found in config files")
+"""What either line of the driver says when there is no such connection."""
+
 _SETTINGS = {
     "client_session_keep_alive": True,
     "login_timeout": _LOGIN_SECONDS,
@@ -107,16 +111,17 @@ def connect(address: Address, *, tag: str) -> Session:
         for name in ("database", "schema", "warehouse", "role")
         if (value := getattr(address, name)) is not None
     }
-    named = {} if address.connection is None else {"connection_name": address.connection}
     parameters: dict[str, str | int] = {**_PARAMETERS, "QUERY_TAG": tag}
     if address.statement_timeout is not None:
         parameters["STATEMENT_TIMEOUT_IN_SECONDS"] = address.statement_timeout
     line = {**_NEW_LINE, "request_timeout": address.timeout} if is_new_line() else {"network_timeout": address.timeout}
+    refuse_shared_files()
     try:
         connection = snowflake.connector.connect(
-            **named, **_SETTINGS, **line, **overrides, session_parameters=parameters
+            connection_name=name_of(address), **_SETTINGS, **line, **overrides, session_parameters=parameters
         )
-    except (driver.Error, ValueError, KeyError, OSError) as error:
+    except (driver.Error, ValueError, KeyError, TypeError, OSError) as error:
+        # A passphrase that is missing is a TypeError of the library that reads keys.
         raise _not_connected(address, error) from None
     return Session(connection, tag)
 
@@ -130,7 +135,7 @@ def _not_connected(address: Address, error: Exception) -> UsageError | ConnectEr
     name = "the default connection" if address.connection is None else f"connection {address.connection!r}"
     text = _first_line(error)
     lowered = text.lower()
-    if "connection_name" in lowered or "connections.toml" in lowered or "default connection" in lowered:
+    if any(sign in lowered for sign in _NO_CONNECTION):
         return UsageError(
             f"{name} cannot be used: {text}",
             advice="Define it in Snowflake's connections.toml (docs/snowflake.md tells where), or name another one.",
@@ -181,6 +186,34 @@ class Session:
         with self._connection.cursor() as cursor, _errors(cursor):
             cursor.execute(sql)
             return _named(cursor)
+
+    def describe(self, statement: Statement) -> None:
+        """Have a statement compiled, but not run.
+
+        :raises StatementFailed: Snowflake refused it.
+        """
+        with self._connection.cursor() as cursor, _errors(cursor):
+            cursor.describe(statement.sql, statement.values or None)
+
+    def first(self, statement: Statement, limit: int) -> tuple[list[Any], list[tuple[Any, ...]]]:
+        """Run a query and fetch no more than some rows.
+
+        :returns: the columns as PEP 249 describes them, and the rows.
+        :raises StatementFailed: Snowflake refused it.
+        :raises ConnectionLost: no answer came.
+        """
+        with self._connection.cursor() as cursor, _errors(cursor):
+            cursor.execute(statement.sql, statement.values or None)
+            rows = list(cursor.fetchmany(limit))
+            return list(cursor.description or ()), rows
+
+    def each(self, sql: str) -> Iterator[dict[str, Any]]:
+        """The same, row by row as they arrive: for answers that may be long. Nothing else may run in between."""
+        with self._connection.cursor() as cursor, _errors(cursor):
+            cursor.execute(sql)
+            names = [column[0].lower() for column in cursor.description or ()]
+            for row in cursor:
+                yield dict(zip(names, row, strict=True))
 
     def submit(self, sql: str) -> str:
         """Have a statement begin.

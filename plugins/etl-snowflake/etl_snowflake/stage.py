@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import stamina
 
 from etl_framework import PackedPart, RunFailed, StagedPart, quote
-from etl_snowflake.session import ConnectionLost, StatementFailed
+from etl_snowflake.making import make
+from etl_snowflake.session import MISSING, ConnectionLost, StatementFailed
 from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
@@ -47,9 +48,18 @@ class Stage:
         return literal(f"{self.name}/{run}/{name}")
 
     def make(self, session: Session) -> None:
-        """Make it, when it is the plugin's own."""
-        if self.made:
-            session.rows(f"CREATE STAGE IF NOT EXISTS {self.name.removeprefix('@')}")
+        """Make it, when it is the plugin's own, and the schema that it is to lie in."""
+        if not self.made:
+            return
+        name = self.name.removeprefix("@")
+        create, probe = f"CREATE STAGE IF NOT EXISTS {name}", f"LIST {self.folder('none')}"
+        try:
+            make(session, create, probe)
+        except StatementFailed as error:
+            if error.number not in MISSING:
+                raise
+            session.rows(f"CREATE SCHEMA IF NOT EXISTS {name.rpartition('.')[0]}")
+            make(session, create, probe)
 
 
 def own_stage(database: str, schema: str) -> Stage:

@@ -114,16 +114,6 @@ class Table:
         return self.columns.get(name) or self.columns.get(fold(name))
 
 
-def make_schema(session: Session, place: Place) -> None:
-    """Make the schema of a table unless it is there.
-
-    ``CREATE SCHEMA IF NOT EXISTS`` wants the privilege to create one even where there is nothing to do.
-    """
-    known = f"SELECT 1 FROM {quote(place.database)}.INFORMATION_SCHEMA.SCHEMATA WHERE SCHEMA_NAME = ?"  # noqa: S608
-    if not session.rows(known, place.schema):
-        session.rows(f"CREATE SCHEMA IF NOT EXISTS {place.schema_sql}")
-
-
 def find(session: Session, place: Place) -> Table | None:
     """The table or view of that name, None when there is none.
 

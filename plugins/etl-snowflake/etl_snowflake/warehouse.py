@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from etl_framework import (
-    EVERY_ROW,
+    MOST_ROWS,
     Column,
+    Deletion,
     Fact,
+    Job,
     LedgerEntry,
+    Leftover,
     PackedPart,
-    PeriodFilter,
+    PeriodCount,
+    QueryResult,
     Receipt,
+    RowFilter,
     Run,
     StagedPart,
+    Statement,
     TableName,
+    TableSummary,
     Totals,
+    Unit,
     UsageError,
     any_row,
-    no_such_column,
+    holds_no_days,
+    new_run_id,
     no_such_table,
     quote,
 )
-from etl_snowflake import ledger, sql, stage
+from etl_snowflake import asking, compute, ledger, leftovers, stage
 from etl_snowflake.address import Address
+from etl_snowflake.checking import check
+from etl_snowflake.deleting import Removal
 from etl_snowflake.direct import DirectLoad
+from etl_snowflake.filters import column_of, days, within
 from etl_snowflake.formats import misread
 from etl_snowflake.load import Load
 from etl_snowflake.measure import measure
@@ -34,7 +46,7 @@ from etl_snowflake.publishing import refuse_misfit
 from etl_snowflake.session import Pool, Session, connect
 from etl_snowflake.settings import load_settings
 from etl_snowflake.stage import Stage, own_stage
-from etl_snowflake.table import Place, Table, as_column, differences, find, make_schema
+from etl_snowflake.table import Place, Table, as_column, differences, find
 
 
 class SnowflakeWarehouse:
@@ -62,20 +74,66 @@ class SnowflakeWarehouse:
         found = self._find(table)
         return None if found is None else tuple(map(as_column, found.columns.values()))
 
-    def measure(self, table: TableName, columns: Sequence[Column], where: PeriodFilter | None = None) -> Totals:
+    def tables(self) -> tuple[TableSummary, ...]:
+        """Every table and view of the database that the role may see, but the ledger and landing tables.
+
+        :raises UsageError: the connection has no database.
+        """
+        database, schema = self._database, self._schema
+        if database is None:
+            raise UsageError(f"{self.url} is in no database", advice="Name it: in connections.toml, or as ?database=.")
+        return self._pool.do(lambda session: asking.tables(session, database, schema))
+
+    def reference(self, table: TableName) -> str:
+        """The whole name of a table or view, quoted.
+
+        :raises UsageError: there is no such table.
+        """
+        return self._existing(table).place.sql
+
+    def query(self, statement: Statement, *, limit: int = MOST_ROWS) -> QueryResult:
+        """Run one SELECT: what Snowflake can take as a subquery.
+
+        :raises UsageError: it is no query, or more than one statement.
+        :raises RunFailed: Snowflake cannot run it.
+        """
+        return self._pool.do(lambda session: asking.query(session, statement, limit))
+
+    def count_by(
+        self, table: TableName, column: str, unit: Unit, where: RowFilter | None = None
+    ) -> tuple[PeriodCount, ...]:
+        """How many rows lie in each day, week, month or year that has any.
+
+        :raises UsageError: there is no such table or column, it tells no day, or the filter does not suit it.
+        """
+        found = self._existing(table)
+        counted, condition = column_of(found, column), within(found, where)
+        day = days(counted)
+        if day is None:
+            raise holds_no_days(column, counted.type)
+        return self._pool.do(lambda session: asking.count_by(session, found.place.sql, day, unit, condition))
+
+    def delete(self, table: TableName, where: RowFilter | None, *, expect: int | None = None) -> Deletion:
+        """Delete rows, in one transaction that also writes the load ledger, and tell what brings them back.
+
+        :raises UsageError: there is no such table, it is this plugin's own, or the filter does not suit it.
+        :raises Refused: there are more or fewer rows than expected; nothing was deleted.
+        :raises RunFailed: anything else went wrong; nothing was deleted.
+        """
+        found = self._existing(table)
+        if asking.is_own(found.place.name):
+            raise UsageError(f"table {found.place} is the load ledger's or a load's", advice="Choose another table.")
+        condition, id_ = within(found, where), f"delete-{new_run_id()}"
+        return Removal(id=id_, place=found.place, where=where, condition=condition, expect=expect).carry_out(self._pool)
+
+    def measure(self, table: TableName, columns: Sequence[Column], where: RowFilter | None = None) -> Totals:
         """Control totals of a table's rows, of each column as the type that is asked for.
 
         :raises UsageError: there is no such table or column.
         """
-        found = self._find(table)
-        if found is None:
-            raise no_such_table(table, self.url)
-        named = [(column, _column_of(found, column.name)) for column in columns]
-        condition = EVERY_ROW
-        if where is not None:
-            name = _column_of(found, where.column)
-            condition = sql.covers(where, quote(name), found.columns[name].type)
-        place = found.place.sql
+        found = self._existing(table)
+        named = [(column, column_of(found, column.name).name) for column in columns]
+        condition, place = within(found, where), found.place.sql
         return self._pool.do(lambda session: measure(session, place, named, condition))
 
     def differences(self, run: Run) -> tuple[str, ...]:
@@ -144,20 +202,43 @@ class SnowflakeWarehouse:
 
         return self._pool.do(standing)
 
-    def check(self) -> tuple[Fact, ...]:
-        """Who we are there, and with what."""
-        asked = "SELECT CURRENT_ACCOUNT(), CURRENT_USER(), CURRENT_ROLE(), CURRENT_WAREHOUSE(), CURRENT_VERSION()"
-        [(account, user, role, warehouse, version)] = self._pool.do(lambda session: session.rows(asked))
-        named = {
-            "Snowflake": version,
-            "account": account,
-            "user": user,
-            "role": role,
-            "warehouse": warehouse,
-            "database": self._database,
-            "schema": self._schema,
-        }
-        return tuple(Fact(label=label, value=str(value or "none")) for label, value in named.items())
+    def check(self, load_bytes: int | None = None, jobs: Sequence[Job] = ()) -> tuple[Fact, ...]:
+        """Who we are there, with what, and what a load would lack; proves by a few bytes that files can be staged."""
+        return self._pool.do(lambda session: tuple(check(session, self._address, load_bytes, jobs)))
+
+    def capacity(self, load_bytes: int) -> tuple[Fact, ...]:
+        """Whether the virtual warehouse is small for so many bytes."""
+
+        def found(session: Session) -> tuple[Fact, ...]:
+            [(current,)] = session.rows("SELECT CURRENT_WAREHOUSE()")
+            return compute.capacity(session, current, load_bytes)
+
+        return self._pool.do(found)
+
+    def leftovers(self, tables: Sequence[TableName] = ()) -> tuple[Leftover, ...]:
+        """What lies in folders of runs in the stages, and landing tables beside loaded ones."""
+        schemas = dict.fromkeys(self._schemas(tables))
+
+        def found(session: Session) -> tuple[Leftover, ...]:
+            everywhere = [left for schema in schemas for left in leftovers.in_schema(session, *schema)]
+            for stage_ in dict.fromkeys(self._stage_in(*schema) for schema in schemas):
+                everywhere += leftovers.in_stage(session, stage_)
+            return leftovers.together(everywhere)
+
+        return self._pool.do(found)
+
+    def remove_leftover(self, leftover: Leftover) -> None:
+        """Remove the run's folder in the stage, or its landing tables."""
+
+        def remove(session: Session) -> None:
+            for table in leftover.tables:
+                session.rows(f"DROP TABLE IF EXISTS {leftover.place}.{quote(table)}")
+            if leftover.files:
+                own = f"@{leftover.place}.{quote(stage.NAME)}"
+                name = leftover.place if leftover.place.startswith("@") else own
+                stage.discard(session, Stage(name, made=False), leftover.run)
+
+        self._pool.do(remove)
 
     def close(self) -> None:
         """End all sessions; twice is no error."""
@@ -166,6 +247,12 @@ class SnowflakeWarehouse:
     def _find(self, table: TableName) -> Table | None:
         place = self._place(table)
         return self._pool.do(lambda session: find(session, place))
+
+    def _existing(self, table: TableName) -> Table:
+        found = self._find(table)
+        if found is None:
+            raise no_such_table(table, self.url)
+        return found
 
     def _place(self, table: TableName) -> Place:
         return Place.of(table, self._database, self._schema)
@@ -177,24 +264,26 @@ class SnowflakeWarehouse:
         return Plan(run=run, place=place, table=self._find(run.job.table), settings=load_settings(run.job))
 
     def _stage(self, run: Run) -> Stage:
+        place = self._place(run.job.table)
+        return self._stage_in(place.database, place.schema)
+
+    def _stage_in(self, database: str, schema: str) -> Stage:
+        """Where the parts for the tables of a schema lie."""
         if self._address.stage is not None:
             return Stage(self._address.stage, made=False)
-        place = self._place(run.job.table)
-        return own_stage(place.database, place.schema)
+        return own_stage(database, schema)
+
+    def _schemas(self, tables: Sequence[TableName]) -> Iterator[tuple[str, str]]:
+        """The target's own schema, if it has one, and those that tables lie in."""
+        if self._database and self._schema:
+            yield self._database, self._schema
+        for table in tables:
+            place = self._place(table)
+            yield place.database, place.schema
 
     def _made_stage(self, run: Run) -> Stage:
         found = self._stage(run)
         if found.name not in self._made:
-            place = self._place(run.job.table)
-            if found.made:
-                self._pool.do(lambda session: make_schema(session, place))
             self._pool.do(found.make)
             self._made.add(found.name)
         return found
-
-
-def _column_of(table: Table, name: str) -> str:
-    column = table.column(name)
-    if column is None:
-        raise no_such_column(table.place, name)
-    return column.name

@@ -97,11 +97,12 @@ def test_a_role_may_do_what_was_granted_to_it(connect, raises_snowflake):
     admin.execute("CREATE TABLE t (n INT)")
     admin.execute("CREATE STAGE st")
     admin.execute("CREATE ROLE loader")
-    loader = connect(role="LOADER").cursor()
     with raises_snowflake(2003):
-        loader.execute("SELECT * FROM t")
+        connect(role="LOADER").cursor().execute("SELECT * FROM db.public.t")
+    admin.execute("GRANT USAGE ON WAREHOUSE compute_wh TO ROLE loader")
     admin.execute("GRANT USAGE ON DATABASE db TO ROLE loader")
     admin.execute("GRANT USAGE ON SCHEMA db.public TO ROLE loader")
+    loader = connect(role="LOADER").cursor()
     admin.execute("GRANT SELECT ON TABLE t TO ROLE loader")
     assert loader.execute("SELECT * FROM t").fetchall() == []
     for statement in ("INSERT INTO t VALUES (1)", "CREATE TABLE u (n INT)", "DELETE FROM t"):

@@ -45,27 +45,6 @@ def test_a_file_with_nothing_but_a_header_makes_an_empty_table(target: str, ask:
     assert ask("SELECT COUNT(*) FROM T") == [(0,)]
 
 
-def test_a_schema_that_is_missing_is_made(target: str, ask: Ask) -> None:
-    write("a\n1\n")
-    load("t.csv", target=target, table="fresh.t")
-    assert ask("SELECT * FROM FRESH.T") == [(1,)]
-
-
-def test_a_schema_that_is_there_needs_no_privilege_to_make_one(
-    target: str, connect: Callable[..., Any], ask: Ask
-) -> None:
-    for sql in (
-        "CREATE ROLE LOADER",
-        "GRANT USAGE ON DATABASE DB TO ROLE LOADER",
-        "GRANT USAGE, CREATE TABLE, CREATE STAGE ON SCHEMA DB.PUBLIC TO ROLE LOADER",
-        "GRANT USAGE ON WAREHOUSE WH TO ROLE LOADER",
-    ):
-        ask(sql)
-    write("a\n1\n")
-    load("t.csv", target=f"{target}?role=LOADER")
-    assert ask("SELECT * FROM T") == [(1,)]
-
-
 def test_booleans_times_and_timestamps_come_through_with_their_nulls(target: str, ask: Ask) -> None:
     write("b,t,s,z\nyes,01:02:03.5,2024-01-02T03:04:05.000006,2024-01-02 03:04:05+02:00\n,,,\nF,,,\n")
     types = {"b": "boolean", "t": "time", "s": "timestamp", "z": "timestamptz"}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fakesnow.instance import FakeSnow
 
+from etl_snowflake.emulator import catalog
 from etl_snowflake.emulator.faults import Faults
 from etl_snowflake.emulator.load_metadata import LoadMetadata
 from etl_snowflake.emulator.privileges import Privileges
@@ -15,6 +16,7 @@ from etl_snowflake.emulator.queries import Queries
 from etl_snowflake.emulator.sessions import Sessions
 from etl_snowflake.emulator.stages import Stages
 from etl_snowflake.emulator.transactions import TableLocks
+from etl_snowflake.emulator.users import Users
 from etl_snowflake.emulator.warehouses import Warehouses
 
 Name = tuple[str, str, str]
@@ -27,6 +29,7 @@ class Settings:
     :param accounts: account names that exist; empty accepts every name.
     :param unknown_account_status: HTTP status for an account that does not exist: 404, or 403 as older hosts answer.
     :param passwords: user name in upper case to password; a user that is not listed may use any.
+    :param tokens: OAuth and programmatic access tokens, each ``valid`` or ``expired``; empty accepts every token.
     :param in_progress_after: seconds until an unfinished statement is answered with "in progress".
     :param session_seconds: validity of a session token, told to the driver.
     :param client_side_encryption: whether internal stages are encrypted by the driver unless the stage says otherwise.
@@ -37,6 +40,7 @@ class Settings:
     accounts: tuple[str, ...] = ()
     unknown_account_status: int = 404
     passwords: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
     in_progress_after: float = 45.0
     session_seconds: int = 3600
     client_side_encryption: bool = True
@@ -65,6 +69,7 @@ class Account:
         databases = None if self.folder is None else root / "databases"
         if databases is not None:
             databases.mkdir(parents=True, exist_ok=True)
+        catalog.list_views()
         self.fakesnow = FakeSnow(db_path=databases)
         for path in sorted(databases.glob("*.db")) if databases is not None else ():
             self.fakesnow.connect(path.stem).close()
@@ -73,6 +78,7 @@ class Account:
         self.load_metadata = LoadMetadata(root / "load_metadata.json" if self.folder else None)
         self.warehouses = Warehouses()
         self.privileges = Privileges()
+        self.users = Users(self)
         self.sessions = Sessions(self)
         self.queries = Queries(self)
         self.table_locks = TableLocks(self)

@@ -15,10 +15,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from etl_snowflake.emulator.account import Account, Settings
-from etl_snowflake.emulator.errors import NOT_EMULATED
+from etl_snowflake.emulator.errors import NOT_EMULATED, LoginRefusedError
 from etl_snowflake.emulator.faults import Rule
 from etl_snowflake.emulator.queries import Query
-from etl_snowflake.emulator.sessions import LoginRefusedError, Session
+from etl_snowflake.emulator.sessions import Session
 from etl_snowflake.emulator.storage import blob
 from etl_snowflake.emulator.transport import FaultyTransport
 from etl_snowflake.emulator.warehouses import Warehouse

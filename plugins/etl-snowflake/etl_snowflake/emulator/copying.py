@@ -78,8 +78,9 @@ def _parse(account: "Account", job: CopyJob, staged: StagedFile) -> ParsedFile:
     except ValueError as error:
         raise SnowflakeError(f"Failed to decrypt the file '{name}': {error}", 100096, "22000") from error
     with account.fakesnow.duck_conn.cursor() as scratch:
-        # fakesnow's functions lie in each database
-        scratch.execute(f"USE {quoted(job.table[0])}.main")
+        if (database := job.query.session.database) is not None:
+            # fakesnow's own functions lie in each database
+            scratch.execute(f"USE {quoted(database)}")
         try:
             return parse(data, name, staged.modified, job.fmt, job.target, scratch)
         except duckdb.ConversionException as error:

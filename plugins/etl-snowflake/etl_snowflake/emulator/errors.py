@@ -35,3 +35,12 @@ def syntax_error(text: str, position: int = 0) -> SnowflakeError:
 def does_not_exist(kind: str, name: str) -> SnowflakeError:
     """An object is missing, or the role may not know that it exists."""
     return SnowflakeError(f"SQL compilation error:\n{kind} '{name}' does not exist or not authorized.", 2003, "02000")
+
+
+class LoginRefusedError(Exception):
+    """A login or token that the account does not accept, with Snowflake's code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message

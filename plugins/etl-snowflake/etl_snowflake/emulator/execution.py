@@ -13,6 +13,7 @@ from etl_snowflake.emulator import (
     show,
     stage_statements,
     transactions,
+    users,
 )
 from etl_snowflake.emulator.errors import SnowflakeError
 from etl_snowflake.emulator.ordinary import run_ordinary
@@ -36,6 +37,7 @@ _OWN: tuple[Executor, ...] = (
     definitions.run,
     show.run,
     privileges.run,
+    users.run,
 )
 
 
@@ -52,7 +54,7 @@ def execute(account: "Account", query: "Query") -> Result:
     if not statement.tokens:
         raise SnowflakeError("SQL compilation error:\nEmpty SQL statement.", 900, "42601")
     transactions.before_statement(account, query, statement)
-    account.privileges.check(query.session, statement)
+    account.privileges.check(account, query.session, statement)
     for run in _OWN:
         statement.position = 0
         result = run(account, query, statement)

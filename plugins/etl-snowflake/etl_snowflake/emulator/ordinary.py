@@ -22,6 +22,7 @@ from etl_snowflake.emulator.errors import SnowflakeError, not_emulated
 from etl_snowflake.emulator.history import with_histories
 from etl_snowflake.emulator.results import Result, rows
 from etl_snowflake.emulator.statements import Statement
+from etl_snowflake.emulator.timestamps import with_missing
 
 if TYPE_CHECKING:
     from etl_snowflake.emulator.account import Account
@@ -105,24 +106,13 @@ def _run(cursor: FakeSnowflakeCursor, query: "Query", sql: str) -> Result:
     rowtype = describe_as_rowtype(cursor._describe_last_sql())
     table: pa.Table = cursor._arrow_table
     if kind not in DML_TYPE_IDS:
-        encoded = b64encode(to_ipc(_with_null_times(to_sf(table, rowtype), table))).decode()
+        encoded = b64encode(to_ipc(with_missing(to_sf(table, rowtype), table))).decode()
         data: dict[str, Any] = {"queryResultFormat": "arrow", "rowsetBase64": encoded}
     else:
         columns = [(c["name"], c["type"]) for c in rowtype]
         data = rows(columns, zip(*[c.to_pylist() for c in table.columns], strict=True), kind).data
     data |= {"rowtype": rowtype, "total": table.num_rows, "returned": table.num_rows, "statementTypeId": kind}
     return Result(data, rows=table.num_rows)
-
-
-def _with_null_times(encoded: pa.Table, table: pa.Table) -> pa.Table:
-    """What fakesnow encodes, with the nulls of timestamps, which it turns into 1970."""
-    for at, column in enumerate(table.columns):
-        if pa.types.is_timestamp(column.type) and column.null_count:
-            whole = encoded.column(at).combine_chunks()
-            mask = column.is_null().combine_chunks()
-            masked = pa.StructArray.from_arrays(whole.flatten(), fields=list(whole.type), mask=mask)
-            encoded = encoded.set_column(at, encoded.schema.field(at), masked)
-    return encoded
 
 
 def bound_values(query: "Query") -> tuple[Any, list[tuple[Any, ...]] | None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from etl_snowflake.emulator.errors import SnowflakeError, does_not_exist, not_emulated
 from etl_snowflake.emulator.results import SHOW, Result, rows, status
+from etl_snowflake.emulator.roles import ADMINS, Roles
 from etl_snowflake.emulator.statements import Statement
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from etl_snowflake.emulator.queries import Query
     from etl_snowflake.emulator.sessions import Session
 
-_ADMINS = ("ACCOUNTADMIN", "SYSADMIN")
 _TABLE_VERBS = {
     "SELECT": "SELECT",
     "INSERT": "INSERT",
@@ -59,31 +59,40 @@ class Privileges:
     """The account's roles and grants."""
 
     def __init__(self) -> None:
-        self.roles = ["ACCOUNTADMIN", "SYSADMIN", "PUBLIC"]
+        self.roles = Roles()
         self.grants: list[Grant] = []
 
     def has_role(self, role: str) -> bool:
         """Whether the role exists."""
-        return role in self.roles
+        return role in self.roles.names
 
-    def held(self, role: str, kind: str, name: tuple[str, ...]) -> set[str]:
-        """The privileges of a role on an object."""
-        return {g.privilege for g in self.grants if g.role == role and g.covers(kind, name)}
+    def held(self, session: "Session", kind: str, name: tuple[str, ...], privilege: str = "") -> set[str]:
+        """The privileges on an object of the roles that a session acts with.
+
+        :param privilege: the one that is asked for; one to create something counts only for the session's own role.
+        """
+        roles = self.roles.active(session, privilege)
+        return {g.privilege for g in self.grants if g.role in roles and g.covers(kind, name)}
+
+    def sees(self, session: "Session", kind: str, name: tuple[str, ...]) -> bool:
+        """Whether a session may know of an object."""
+        return self.roles.is_admin(session) or bool(self.held(session, kind, name))
 
     def require(self, session: "Session", privilege: str, kind: str, name: tuple[str, ...]) -> None:
         """Refuse when the session's role lacks a privilege.
 
+        :param privilege: empty where any of them will do.
         :raises SnowflakeError: 2003, it may not know of the object; 3001, it may not do this to it.
         """
-        if session.role in _ADMINS:
+        if self.roles.is_admin(session, privilege):
             return
         for size, container in ((1, "DATABASE"), (2, "SCHEMA")):
-            if len(name) > size and not self.held(session.role, container, name[:size]):
+            if len(name) > size and not self.held(session, container, name[:size]):
                 raise does_not_exist(container.capitalize(), ".".join(name[:size]))
-        held = self.held(session.role, kind, name)
-        if held & {privilege, "OWNERSHIP", "ALL", "ALL PRIVILEGES"}:
+        held = self.held(session, kind, name, privilege)
+        if held & {privilege, "OWNERSHIP", "ALL", "ALL PRIVILEGES"} or (held and not privilege):
             return
-        if not held:
+        if not self.sees(session, kind, name):
             raise does_not_exist(kind.capitalize(), ".".join(name))
         raise SnowflakeError(
             f"SQL access control error:\nInsufficient privileges to operate on {kind.lower()} '{name[-1]}'",
@@ -93,20 +102,23 @@ class Privileges:
 
     def own(self, session: "Session", kind: str, name: tuple[str, ...]) -> None:
         """Make the session's role the owner of what it created."""
-        if session.role not in _ADMINS:
+        if session.role not in ADMINS:
             self.grants.append(Grant(session.role, "OWNERSHIP", kind, name))
 
-    def check(self, session: "Session", statement: Statement) -> None:
+    def check(self, account: "Account", session: "Session", statement: Statement) -> None:
         """Refuse what the session's role may not do.
 
         :raises SnowflakeError: 2003 or 3001.
         """
-        if session.role in _ADMINS:
-            return
         statement.position = 0
         verb = statement.peek().text.upper()
+        if self.roles.is_admin(session, verb):
+            return
         if verb in ("CREATE", "DROP", "ALTER"):
-            self._check_definition(session, statement, verb)
+            self._check_definition(account, session, statement, verb)
+        elif verb in ("DESC", "DESCRIBE") and statement.peek(1).is_word("TABLE", "VIEW"):
+            statement.position = 2
+            self.require(session, "", "TABLE", session.qualify(statement.name()))
         elif verb in ("GRANT", "REVOKE"):
             raise SnowflakeError(
                 "SQL access control error:\nInsufficient privileges to operate on account", 3001, "42501"
@@ -114,7 +126,7 @@ class Privileges:
         else:
             self._check_data(session, statement, verb)
 
-    def _check_definition(self, session: "Session", statement: Statement, verb: str) -> None:
+    def _check_definition(self, account: "Account", session: "Session", statement: Statement, verb: str) -> None:
         words = (
             "CREATE",
             "DROP",
@@ -137,19 +149,36 @@ class Privileges:
             kind = "FILE FORMAT" if kind == "FILE" else kind
         while statement.peek().is_word("IF", "NOT", "EXISTS"):
             statement.take()
-        if kind == "SCHEMA" and verb == "CREATE":
-            # also with IF NOT EXISTS, where there is nothing to do
-            *database, _ = statement.name()
-            self.require(session, "CREATE SCHEMA", "DATABASE", (database[0] if database else str(session.database),))
-            return
+        if kind == "SCHEMA":
+            self._check_schema(account, session, statement, verb)
         if kind not in ("TABLE", "STAGE", "VIEW", "FILE FORMAT", "SEQUENCE"):
             return
         name = session.qualify(statement.name())
         if verb == "CREATE":
+            # also where it exists and IF NOT EXISTS is said
             self.require(session, f"CREATE {kind}", "SCHEMA", name[:2])
-            self.own(session, kind, name)
-        else:
+            if not _exists(account, session, kind, name):
+                self.own(session, kind, name)
+            elif not self.held(session, kind, name):
+                raise SnowflakeError(
+                    f"SQL compilation error:\n{kind.capitalize()} '{'.'.join(name)}' already exists, but current role "
+                    "has no privileges on it. If this is unexpected and you cannot resolve this problem, contact your "
+                    "system administrator. ACCOUNTADMIN role may be required to manage the privileges on the object.",
+                    3041,
+                    "42710",
+                )
+        elif kind not in ("TABLE", "STAGE") or _exists(account, session, kind, name):
+            # what is not there is for the statement to say, unless it says IF EXISTS
             self.require(session, "OWNERSHIP", kind, name)
+
+    def _check_schema(self, account: "Account", session: "Session", statement: Statement, verb: str) -> None:
+        name = self._object(session, "SCHEMA", statement)
+        if verb == "CREATE":
+            self.require(session, "CREATE SCHEMA", "DATABASE", name[:1])
+            if not self._is_there(account, session, "SCHEMA", name):
+                self.own(session, "SCHEMA", name)
+        else:
+            self.require(session, "OWNERSHIP", "SCHEMA", name)
 
     def _check_data(self, session: "Session", statement: Statement, verb: str) -> None:
         if verb in ("PUT", "REMOVE", "RM", "LIST", "LS", "GET", "COPY"):
@@ -182,7 +211,10 @@ class Privileges:
         found = self.grants + self._owned_by_admin(account, session)
         if statement.accept("TO", "ROLE"):
             role = statement.identifier()
+            if not self.has_role(role) or not (self.roles.is_admin(session) or role in self.roles.active(session)):
+                raise does_not_exist("Role", role)
             found = [g for g in found if g.role == role]
+            found += [Grant(role, "USAGE", "ROLE", (below,)) for below in self.roles.granted(role)]
         elif statement.accept("ON"):
             kind = statement.take().text.upper()
             name = self._object(session, kind, statement)
@@ -221,11 +253,23 @@ class Privileges:
             return name if len(name) == 2 else (str(session.database), *name)
         return session.qualify(name)
 
-    def change(self, session: "Session", statement: Statement) -> Result:
+    def _is_there(self, account: "Account", session: "Session", kind: str, name: tuple[str, ...]) -> bool:
+        """Whether an object exists that a privilege could be about; kinds that are not looked for count as there."""
+        match kind:
+            case "WAREHOUSE":
+                return name[0] in account.warehouses.by_name
+            case "TABLE" | "STAGE":
+                return _exists(account, session, kind, session.qualify(name))
+            case "DATABASE" | "SCHEMA":
+                found = session.duck.execute("SELECT catalog_name, schema_name FROM information_schema.schemata")
+                return any(row[: len(name)] == name for row in found.fetchall())
+        return True
+
+    def change(self, account: "Account", session: "Session", statement: Statement) -> Result:
         """GRANT and REVOKE of privileges on objects."""
         revoke = statement.take().is_word("REVOKE")
         if statement.accept("ROLE"):
-            return status("Statement executed successfully.")
+            return self.roles.change(statement, revoke=revoke)
         privileges: list[str] = []
         words: list[str] = []
         while not statement.peek().is_word("ON"):
@@ -250,6 +294,8 @@ class Privileges:
         role = statement.identifier()
         if not self.has_role(role):
             raise does_not_exist("Role", role)
+        if not (future or revoke or self._is_there(account, session, kind, name)):
+            raise does_not_exist(kind.capitalize(), ".".join(name))
         wanted = [Grant(role, p, kind, name, future) for p in privileges]
         self.grants = [g for g in self.grants if g not in wanted] + ([] if revoke else wanted)
         return status("Statement executed successfully.")
@@ -258,13 +304,23 @@ class Privileges:
 def run(account: "Account", query: "Query", statement: Statement) -> Result | None:
     """GRANT, REVOKE, CREATE ROLE, DROP ROLE."""
     if statement.peek().is_word("GRANT", "REVOKE"):
-        return account.privileges.change(query.session, statement)
+        return account.privileges.change(account, query.session, statement)
     if statement.accept("CREATE", "ROLE"):
         statement.accept("IF", "NOT", "EXISTS")
         role = statement.identifier()
-        if role not in account.privileges.roles:
-            account.privileges.roles.append(role)
+        if not account.privileges.has_role(role):
+            account.privileges.roles.names.append(role)
         return status(f"Role {role} successfully created.")
-    if statement.starts_with("DROP", "ROLE") or statement.starts_with("CREATE", "USER"):
-        raise not_emulated(f"{statement.peek().text.upper()} {statement.peek(1).text.upper()}")
+    if statement.starts_with("DROP", "ROLE"):
+        raise not_emulated("DROP ROLE")
     return None
+
+
+def _exists(account: "Account", session: "Session", kind: str, name: tuple[str, str, str]) -> bool:
+    if kind == "STAGE":
+        return (name, None) in account.stages.by_name
+    found = session.duck.execute(
+        "SELECT 1 FROM information_schema.tables WHERE table_catalog = ? AND table_schema = ? AND table_name = ?",
+        list(name),
+    )
+    return found.fetchone() is not None

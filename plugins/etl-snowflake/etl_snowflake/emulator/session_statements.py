@@ -37,14 +37,16 @@ def run(account: "Account", query: "Query", statement: Statement) -> Result | No
 
 def _use(account: "Account", session: "Session", statement: Statement) -> Result | None:
     if statement.accept("WAREHOUSE"):
-        session.warehouse = account.warehouses.get(statement.identifier()).name
+        name = account.warehouses.get(statement.identifier()).name
+        account.privileges.require(session, "USAGE", "WAREHOUSE", (name,))
+        session.warehouse = name
     elif statement.accept("ROLE"):
         role = statement.identifier()
         if not account.privileges.has_role(role):
             raise does_not_exist("Role", role)
         session.role = role
     elif statement.accept("SECONDARY", "ROLES"):
-        pass
+        return account.privileges.roles.use_secondary(session, statement)
     else:
         return None
     return status(_DONE, 0x4300)
@@ -87,7 +89,7 @@ def _alter_warehouse(account: "Account", session: "Session", statement: Statemen
 
 
 _CALL = re.compile(
-    r"\b(CURRENT_(?:ROLE|WAREHOUSE|DATABASE|SCHEMA|ACCOUNT|VERSION|SESSION|USER|REGION|TRANSACTION|AVAILABLE_ROLES)|LAST_QUERY_ID"
+    r"\b(CURRENT_(?:ROLE|WAREHOUSE|DATABASE|SCHEMA|ACCOUNT|VERSION|SESSION|USER|REGION|TRANSACTION|AVAILABLE_ROLES|SECONDARY_ROLES)|LAST_QUERY_ID"
     r"|SYSTEM\$CANCEL_QUERY|SYSTEM\$ABORT_SESSION|SYSTEM\$[A-Z_]+)\s*\(\s*(?:'([^']*)'|(\d+))?\s*\)(?:\s+AS\s+(\"[^\"]+\"|\w+))?",
     re.IGNORECASE,
 )
@@ -142,6 +144,8 @@ def _call(account: "Account", query: "Query", name: str, argument: str | None) -
     }
     if name in simple:
         return simple[name]
+    if name == "CURRENT_SECONDARY_ROLES":
+        return account.privileges.roles.describe_secondary(session)
     if name == "SYSTEM$CANCEL_QUERY":
         other = account.queries.by_id.get(argument or "")
         if other is None:

@@ -13,7 +13,7 @@ import duckdb
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.expr import normalise_ident
 
-from etl_snowflake.emulator.errors import SnowflakeError
+from etl_snowflake.emulator.errors import LoginRefusedError, SnowflakeError
 
 if TYPE_CHECKING:
     from etl_snowflake.emulator.account import Account
@@ -40,6 +40,7 @@ class Session:
     warehouse: str | None
     connection: FakeSnowflakeConnection
     parameters: dict[str, str] = field(default_factory=dict)
+    secondary_roles: str = "ALL"
     lock: threading.Lock = field(default_factory=threading.Lock)
     in_transaction: bool = False
     has_written: bool = False
@@ -89,15 +90,6 @@ class Session:
         return self.database, str(self.schema), name[0]
 
 
-class LoginRefusedError(Exception):
-    """A login or token that the account does not accept, with Snowflake's code."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
 class Sessions:
     """The sessions that are open."""
 
@@ -109,12 +101,10 @@ class Sessions:
     def login(self, data: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
         """Open a session, and say what the driver needs to know of it.
 
-        :raises LoginRefusedError: a user or password the account does not have.
+        :raises LoginRefusedError: a user, role, key or token that the account does not have.
         """
         user = str(data.get("LOGIN_NAME") or "").upper()
-        expected = self._account.settings.passwords.get(user)
-        if expected is not None and expected not in (data.get("PASSWORD"), data.get("TOKEN")):
-            raise LoginRefusedError("390100", "Incorrect username or password was specified.")
+        self._account.users.authenticate(data)
         database, schema = (_named(query, k) for k in ("databaseName", "schemaName"))
         role = _named(query, "roleName") or "ACCOUNTADMIN"
         if not self._account.privileges.has_role(role):
@@ -144,9 +134,23 @@ class Sessions:
             connection,
             parameters,
         )
+        self._hide(session)
         with self._lock:
             self.by_token[session.token] = session
         return self._describe(session)
+
+    def _hide(self, session: Session) -> None:
+        """Leave the session without what its roles may not use, as an account does at login."""
+        privileges, database = self._account.privileges, session.database
+        if session.warehouse and not privileges.sees(session, "WAREHOUSE", (session.warehouse,)):
+            session.warehouse = None
+        if database is None:
+            return
+        if not privileges.sees(session, "DATABASE", (database,)):
+            session.connection.database = session.connection._schema = None
+            session.connection.database_set = session.connection.schema_set = False
+        elif session.schema is None or not privileges.sees(session, "SCHEMA", (database, session.schema)):
+            session.connection.schema_set = False
 
     def _describe(self, session: Session) -> dict[str, Any]:
         settings = self._account.settings

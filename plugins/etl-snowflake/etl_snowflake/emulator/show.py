@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from etl_snowflake.emulator.errors import not_emulated
+from etl_snowflake.emulator.errors import SnowflakeError, not_emulated
 from etl_snowflake.emulator.results import SHOW, Result, rows
 from etl_snowflake.emulator.statements import Statement
 
@@ -78,6 +78,8 @@ def run(account: "Account", query: "Query", statement: Statement) -> Result | No
         raise not_emulated(f"DESCRIBE {statement.peek(1).text.upper()}")
     if not statement.accept("SHOW"):
         return None
+    if statement.peek().is_word("TABLES", "STAGES"):
+        _insist_on_schema(account, query.session, statement)
     if statement.accept("WAREHOUSES"):
         return _warehouses(account, query.session, statement)
     if statement.accept("STAGES"):
@@ -94,10 +96,27 @@ def run(account: "Account", query: "Query", statement: Statement) -> Result | No
     if statement.accept("GRANTS"):
         return account.privileges.show(account, query.session, statement)
     if statement.accept("ROLES"):
-        return rows(["name"], [(r,) for r in account.privileges.roles], SHOW)
+        return rows(["name"], [(r,) for r in account.privileges.roles.names], SHOW)
     if not statement.peek().is_word(*_LEFT_TO_FAKESNOW):
         raise not_emulated(f"SHOW {statement.peek().text.upper()}")
     return None
+
+
+def _insist_on_schema(account: "Account", session: "Session", statement: Statement) -> None:
+    """Refuse to show what is in a schema that is not there, or that the session may not see."""
+    begin = statement.position
+    while statement.peek().kind != "end" and not statement.accept("IN", "SCHEMA"):
+        statement.take()
+    if statement.peek().kind in ("word", "quoted"):
+        name = statement.name()
+        name = name if len(name) == 2 else (str(session.database), *name)
+        found = session.duck.execute(
+            "SELECT 1 FROM information_schema.schemata WHERE catalog_name = ? AND schema_name = ?", list(name)
+        )
+        if found.fetchone() is None or not account.privileges.sees(session, "SCHEMA", name):
+            message = "SQL compilation error:\nObject does not exist, or operation cannot be performed."
+            raise SnowflakeError(message, 2043, "02000")
+    statement.position = begin
 
 
 def _like(statement: Statement) -> re.Pattern[str]:
@@ -114,7 +133,7 @@ def _warehouses(account: "Account", session: "Session", statement: Statement) ->
     pattern = _like(statement)
     values: list[list[object]] = []
     for w in account.warehouses.by_name.values():
-        if not pattern.fullmatch(w.name):
+        if not pattern.fullmatch(w.name) or not account.privileges.sees(session, "WAREHOUSE", (w.name,)):
             continue
         started = int(w.state == "STARTED")
         chosen = ["Y" if w.name == n else "N" for n in (account.warehouses.default, session.warehouse)]
@@ -147,6 +166,8 @@ def _stages(account: "Account", session: "Session", statement: Statement) -> Res
         if name.startswith(("~", "%")) or stage.session not in (None, session.number) or not pattern.fullmatch(name):
             continue
         if (database, schema)[: len(scope)] != scope:
+            continue
+        if stage.session is None and not account.privileges.sees(session, "STAGE", stage.name):
             continue
         kind = "INTERNAL NO CSE" if not stage.is_encrypted else "INTERNAL"
         kind = f"{kind} TEMPORARY" if stage.session is not None else kind

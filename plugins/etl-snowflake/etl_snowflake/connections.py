@@ -1,0 +1,79 @@
+"""The driver's own connection files: who else may read them, and what a connection names."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snowflake.connector.constants import CONFIG_FILE, CONNECTIONS_FILE
+
+from etl_framework import UsageError
+
+if TYPE_CHECKING:
+    from etl_snowflake.address import Address
+
+_NAMES = ("database", "schema", "warehouse", "role")
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_SKIP = "SF_SKIP_TOKEN_FILE_PERMISSIONS_VERIFICATION"
+"""The driver's own switch, for files that are mounted with permissions that nobody can change."""
+
+
+def refuse_shared_files() -> None:
+    """Make sure that nobody else can read or change the files that secrets stand in.
+
+    Line 4 of the driver only warns of files that others can read, and line 5 says nothing.
+
+    :raises UsageError: others can.
+    """
+    if os.name != "posix" or _SKIP in os.environ:
+        return
+    for path in _files():
+        if path.stat().st_mode & _OTHERS:
+            mode = stat.S_IMODE(path.stat().st_mode)
+            raise UsageError(
+                f"{path} can be read or changed by others (its permissions are {mode:03o}), and may hold secrets",
+                advice=f"Make it yours alone: chmod 600 {path}",
+            )
+
+
+def configured(address: Address) -> Mapping[str, str]:
+    """What the target's URL, or else its connection, names of database, schema, warehouse and role.
+
+    It may differ from what the session has: Snowflake leaves out what the role may not use.
+    """
+    settings = _settings(name_of(address))
+    named = {name: getattr(address, name) or settings.get(name) for name in _NAMES}
+    return {name: value for name, value in named.items() if isinstance(value, str)}
+
+
+def _files() -> tuple[Path, ...]:
+    return tuple(path for path in (Path(CONNECTIONS_FILE), Path(CONFIG_FILE)) if path.is_file())
+
+
+def name_of(address: Address) -> str:
+    """The connection that a target's URL names, or else the driver's default one.
+
+    The driver looks for its default itself only when it is given nothing else at all.
+    """
+    if address.connection is not None:
+        return address.connection
+    said = os.environ.get("SNOWFLAKE_DEFAULT_CONNECTION_NAME")
+    return said or str(_read(Path(CONFIG_FILE)).get("default_connection_name", "default"))
+
+
+def _settings(connection: str) -> Mapping[str, Any]:
+    sections = _read(Path(CONNECTIONS_FILE)) or _read(Path(CONFIG_FILE)).get("connections", {})
+    found = sections.get(connection, {})
+    return found if isinstance(found, Mapping) else {}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a file says; nothing where the driver alone knows better, such as of connections in the environment."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
