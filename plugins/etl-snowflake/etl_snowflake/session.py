@@ -13,7 +13,7 @@ import stamina
 from snowflake.connector import errors as driver
 
 from etl_framework import ConnectError, RunFailed, UsageError
-from etl_snowflake.secrets import redacted
+from etl_snowflake.secrets import redact_log_of_driver, redacted
 from etl_snowflake.sql import Statement, literal
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def connect(address: Address, *, tag: str) -> Session:
     named = {} if address.connection is None else {"connection_name": address.connection}
     parameters = {"QUERY_TAG": tag, "TIMEZONE": "UTC"}
     line = {**_NEW_LINE, "request_timeout": address.timeout} if is_new_line() else {"network_timeout": address.timeout}
+    redact_log_of_driver()
     try:
         connection = snowflake.connector.connect(
             **named, **_SETTINGS, **line, **overrides, session_parameters=parameters

@@ -70,14 +70,19 @@ def raises_snowflake() -> Callable[[int], Any]:
 
 
 @pytest.fixture
-def target(emulator: EmulatorControl) -> str:
+def target(emulator: EmulatorControl, write_connections: Callable[..., None]) -> str:
     """The URL of a target: a connection of Snowflake's own connections.toml that leads to the emulator."""
     write_connections(test=emulator.connection())
     return "snowflake:test"
 
 
-def write_connections(**connections: dict[str, object]) -> None:
-    """Write the file that the driver reads connections from."""
+@pytest.fixture
+def write_connections() -> Callable[..., None]:
+    """Writes the file that the driver reads connections from, each given by its settings."""
+    return _write_connections
+
+
+def _write_connections(**connections: dict[str, object]) -> None:
     path = HOME / "connections.toml"
     path.touch(0o600)
     path.write_text(
