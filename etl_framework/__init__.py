@@ -44,11 +44,20 @@ if TYPE_CHECKING:
     from etl_framework.errors import SourceChanged as SourceChanged
     from etl_framework.errors import SourceDamaged as SourceDamaged
     from etl_framework.errors import UsageError as UsageError
+    from etl_framework.fitting import TableColumn as TableColumn
+    from etl_framework.fitting import holds_no_days as holds_no_days
+    from etl_framework.fitting import merge_keys as merge_keys
+    from etl_framework.fitting import misfits as misfits
+    from etl_framework.fitting import no_such_column as no_such_column
+    from etl_framework.fitting import no_such_table as no_such_table
+    from etl_framework.fitting import period_column as period_column
+    from etl_framework.fitting import same_names as same_names
     from etl_framework.hookspecs import hookimpl as hookimpl
     from etl_framework.jsonable import dumps as dumps
     from etl_framework.jsonable import report_from_json as report_from_json
     from etl_framework.jsonable import to_jsonable as to_jsonable
     from etl_framework.ledger import LedgerRow as LedgerRow
+    from etl_framework.ledger import load_record as load_record
     from etl_framework.ledger import refuse_repeat as refuse_repeat
     from etl_framework.ledger import still_there as still_there
     from etl_framework.ledger import totals_from_json as totals_from_json
@@ -68,6 +77,19 @@ if TYPE_CHECKING:
     from etl_framework.protocols import TypesWidened as TypesWidened
     from etl_framework.protocols import Validator as Validator
     from etl_framework.protocols import Warehouse as Warehouse
+    from etl_framework.sql import EVERY_ROW as EVERY_ROW
+    from etl_framework.sql import Condition as Condition
+    from etl_framework.sql import Statement as Statement
+    from etl_framework.sql import any_row as any_row
+    from etl_framework.sql import both as both
+    from etl_framework.sql import count_rows as count_rows
+    from etl_framework.sql import definitions as definitions
+    from etl_framework.sql import delete_matches as delete_matches
+    from etl_framework.sql import delete_rows as delete_rows
+    from etl_framework.sql import duplicates as duplicates
+    from etl_framework.sql import insert_from as insert_from
+    from etl_framework.sql import no as no
+    from etl_framework.sql import without_key as without_key
     from etl_framework.terminal import bytes_in_words as bytes_in_words
     from etl_framework.terminal import counted as counted
     from etl_framework.terminal import printable as printable
@@ -116,7 +138,12 @@ _MODULES = {
     "jsonable": "dumps report_from_json to_jsonable",
     "terminal": "bytes_in_words counted printable seconds_in_words valid_text",
     "columns": "Column ColumnType Kind TableName quote INTEGERS FLOATS NUMBERS",
-    "ledger": "LedgerRow refuse_repeat still_there totals_from_json totals_to_json",
+    "ledger": "LedgerRow load_record refuse_repeat still_there totals_from_json totals_to_json",
+    "fitting": ("TableColumn holds_no_days merge_keys misfits no_such_column no_such_table period_column same_names"),
+    "sql": (
+        "EVERY_ROW Condition Statement any_row both count_rows definitions delete_matches delete_rows duplicates "
+        "insert_from no without_key"
+    ),
     "periods": "Period",
     "totals": "ColumnTotals Difference Totals TotalsAccumulator compare reconcile",
     "values": (

@@ -56,6 +56,7 @@ _TYPE = re.compile(r"\s*([a-z][a-z0-9_ ]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\
 INTEGERS = frozenset({Kind.SMALLINT, Kind.INTEGER, Kind.BIGINT})
 FLOATS = frozenset({Kind.REAL, Kind.DOUBLE})
 NUMBERS = INTEGERS | FLOATS | {Kind.DECIMAL}
+_DIGITS = {Kind.SMALLINT: 5, Kind.INTEGER: 10, Kind.BIGINT: 19}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,12 @@ class ColumnType:
     def is_number(self) -> bool:
         """Whether a sum of such values makes sense."""
         return self.kind in NUMBERS
+
+    def fits_decimal(self, precision: int, scale: int) -> bool:
+        """Whether a decimal of that many digits, ``scale`` of them after the point, holds every value unchanged."""
+        digits, after_point = _DIGITS.get(self.kind, self.precision or 0), self.scale or 0
+        exact = self.kind in INTEGERS or self.kind is Kind.DECIMAL
+        return exact and scale >= after_point and precision - scale >= digits - after_point
 
     def arrow(self) -> pa.DataType:
         """The Arrow type of a parsed column; timestamps are in microseconds, with UTC for ``timestamptz``."""

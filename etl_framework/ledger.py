@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from etl_framework.errors import Refused
+from etl_framework.terminal import valid_text
 from etl_framework.values import Mode
 
 if TYPE_CHECKING:
+    from etl_framework.protocols import Run
     from etl_framework.totals import Totals
-    from etl_framework.values import Job, LedgerEntry, Source
+    from etl_framework.values import Job, LedgerEntry, Receipt, Source
 
 _SHOWN = 3
 
@@ -93,6 +96,35 @@ def _within(load: LedgerRow, later: LedgerRow) -> bool:
     if first is None or last is None or start is None or end is None:
         return False
     return start <= first and last <= end
+
+
+def load_record(run: Run, table: str, receipt: Receipt, parts: int) -> dict[str, Any]:
+    """What a ledger holds of a load: every value by the name of its field, in order.
+
+    :param table: the loaded table, by the name that the ledger knows it by.
+    :param parts: how many staged parts were loaded.
+    :returns: texts, numbers, dates or None; ``sources`` (digests, sorted) and ``files`` (paths) are lists of texts;
+        ``totals`` is a text; ``loaded_at`` is the present in UTC, without a time zone.
+    """
+    period = run.job.period
+    return {
+        "run": run.id,
+        "job": run.job.name,
+        "table_name": table,
+        "mode": str(run.job.mode),
+        "first_day": period.first if period else None,
+        "last_day": period.last if period else None,
+        "sources": sorted(source.digest for source in run.sources),
+        "files": [valid_text(source.path) for source in run.sources],
+        "parts": parts,
+        "rows_loaded": receipt.rows,
+        "rows_deleted": receipt.deleted,
+        "created": receipt.created,
+        "query_id": receipt.query_id,
+        "totals": totals_to_json(receipt.totals),
+        "loaded_at": datetime.now(UTC).replace(tzinfo=None),
+        "etl_version": version("etl-framework"),
+    }
 
 
 def totals_to_json(totals: Totals) -> str:

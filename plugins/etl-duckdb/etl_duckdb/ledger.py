@@ -4,22 +4,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Mapping
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from etl_duckdb.sql import Statement, any_row
 from etl_duckdb.table import Place, find, fold
 from etl_framework import (
     LedgerEntry,
     LedgerRow,
     Mode,
     Receipt,
+    Statement,
+    any_row,
     quote,
     still_there,
     totals_from_json,
-    totals_to_json,
-    valid_text,
 )
 
 if TYPE_CHECKING:
@@ -56,33 +55,14 @@ def create(place: Place) -> Statement:
     )
 
 
-def insert(place: Place, values: tuple[Any, ...] = ()) -> Statement:
-    """Add a load; one run is never added twice."""
+def insert(place: Place, record: Mapping[str, Any] | None = None) -> Statement:
+    """Add a load; one run is never added twice.
+
+    :param record: what :func:`~etl_framework.load_record` gave; None for people.
+    """
     names = ", ".join(map(quote, _FIELDS))
+    values = () if record is None else tuple(record[name] for name in _FIELDS)
     return Statement(f"INSERT INTO {place.sql} ({names}) VALUES ({', '.join('?' * len(_FIELDS))})", values)
-
-
-def values(run: Run, table: Place, receipt: Receipt, parts: int) -> tuple[Any, ...]:
-    """The ledger's row for a load."""
-    period = run.job.period
-    return (
-        run.id,
-        run.job.name,
-        str(table),
-        str(run.job.mode),
-        period.first if period else None,
-        period.last if period else None,
-        sorted(source.digest for source in run.sources),
-        [valid_text(source.path) for source in run.sources],
-        parts,
-        receipt.rows,
-        receipt.deleted,
-        receipt.created,
-        receipt.query_id,
-        totals_to_json(receipt.totals),
-        datetime.now(UTC).replace(tzinfo=None),
-        version("etl-framework"),
-    )
 
 
 def receipt_of(connection: duckdb.DuckDBPyConnection, place: Place, run: Run) -> Receipt | None:

@@ -15,14 +15,28 @@ import duckdb
 from etl_duckdb import ledger, sql
 from etl_duckdb.measure import measure
 from etl_duckdb.plan import Plan
-from etl_duckdb.sql import Condition, Statement
 from etl_duckdb.staging import StagedRows
 from etl_duckdb.table import differences
-from etl_framework import Event, Mode, Receipt, ReconciliationError, Refused, counted, reconcile, refuse_repeat
+from etl_framework import (
+    EVERY_ROW,
+    Event,
+    Mode,
+    Receipt,
+    ReconciliationError,
+    Refused,
+    Statement,
+    both,
+    count_rows,
+    counted,
+    load_record,
+    no,
+    reconcile,
+    refuse_repeat,
+)
 
 if TYPE_CHECKING:
     from etl_duckdb.database import Database
-    from etl_framework import Run, StagedPart, Totals
+    from etl_framework import Condition, Run, StagedPart, Totals
 
 _STAGED_VIEW = "_etl_staged"
 _LOADING: defaultdict[str, Lock] = defaultdict(Lock)
@@ -110,8 +124,8 @@ class _Transaction:
         try:
             self._refuse_repeat()
             receipt = self._change()
-            row = ledger.values(self._plan.run, self._plan.place, receipt, len(self._parts))
-            self._send(ledger.insert(self._plan.ledger, row))
+            record = load_record(self._plan.run, str(self._plan.place), receipt, len(self._parts))
+            self._send(ledger.insert(self._plan.ledger, record))
             self._database.go_on()
             self._connection.commit()
         except BaseException:
@@ -146,7 +160,7 @@ class _Transaction:
     def _audit(self, rows: int, last: int | None) -> Totals:
         """Measure the new rows, and nothing but them, against the sources."""
         run, table = self._plan.run, self._plan.audited
-        new = sql.EVERY_ROW if last is None else sql.rows_after(last)
+        new = EVERY_ROW if last is None else sql.rows_after(last)
         found = measure(self._connection, table, self._plan.measured(), new)
         staged = sum(part.rows for part in self._parts)
         if not staged == rows == found.rows:
@@ -164,8 +178,8 @@ class _Transaction:
     def _refuse_strays(self, table: str, new: Condition) -> None:
         """Rows outside of the period would be there twice after the same load had run again."""
         inside = self._plan.period(landing=self._plan.hides_rowid)
-        outside = sql.both(new, sql.no(inside))
-        if strays := self._number(sql.count(table, outside)):
+        outside = both(new, no(inside))
+        if strays := self._number(count_rows(table, outside)):
             run = self._plan.run
             raise Refused(
                 f"{counted(strays, 'row of the sources lies', 'rows of the sources lie')} outside of the period "
@@ -174,7 +188,7 @@ class _Transaction:
             )
 
     def _land(self) -> None:
-        self._send(sql.land(self._plan.run.columns))
+        self._send(sql.land(len(self._plan.run.columns)))
         if self._plan.run.job.mode is not Mode.MERGE:
             return
         names = ", ".join(self._plan.run.job.keys)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
-from etl_duckdb.sql import EVERY_ROW, Condition, Statement, type_name
-from etl_framework import Column, ColumnTotals, Kind, Totals
+from etl_duckdb.sql import type_name
+from etl_framework import EVERY_ROW, Column, ColumnTotals, Condition, Kind, Statement, Totals
 
 if TYPE_CHECKING:
     import duckdb

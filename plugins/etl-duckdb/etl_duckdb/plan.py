@@ -8,14 +8,27 @@ from typing import TYPE_CHECKING
 
 from etl_duckdb import ledger, sql
 from etl_duckdb.measure import Measured, queries
-from etl_duckdb.sql import Condition, Statement
 from etl_duckdb.table import Place, Table, find, fold
-from etl_framework import Mode, UsageError, quote
+from etl_framework import (
+    EVERY_ROW,
+    Mode,
+    Statement,
+    UsageError,
+    definitions,
+    delete_matches,
+    delete_rows,
+    duplicates,
+    insert_from,
+    merge_keys,
+    period_column,
+    quote,
+    without_key,
+)
 
 if TYPE_CHECKING:
     import duckdb
 
-    from etl_framework import Run
+    from etl_framework import Condition, Run
 
 _SAMPLES = 3
 
@@ -63,19 +76,10 @@ class Plan:
     def _names(self) -> Iterator[str]:
         return (column.name for column in self.run.columns)
 
-    def _index(self, name: str, what: str) -> int:
-        for index, column in enumerate(self.run.columns):
-            if fold(column.name) == fold(name):
-                return index
-        raise UsageError(
-            f"{what} {name!r} is not among the columns of job {self.run.job.name!r}",
-            advice=f"The columns are {', '.join(map(repr, list(self._names())[:20]))}.",
-        )
-
     def type_of(self, index: int) -> str:
         """The DuckDB type that a column has in the table."""
         column = self.run.columns[index]
-        there = self.table.columns.get(fold(column.name)) if self.table else None
+        there = self.table.column(column.name) if self.table else None
         return there.type if there else sql.type_name(column.type)
 
     def keys(self) -> list[tuple[str, str]]:
@@ -83,9 +87,8 @@ class Plan:
 
         :raises UsageError: there are none, or one is no column.
         """
-        if not self.run.job.keys:
-            raise UsageError(f"job {self.run.job.name!r} merges without keys", advice="Name the key columns in keys.")
-        return [(name, sql.stream_name(self._index(name, "key"))) for name in self.run.job.keys]
+        indexes = merge_keys(self.run, fold)
+        return [(self.run.columns[index].name, sql.stream_name(index)) for index in indexes]
 
     def period(self, *, landing: bool = False) -> Condition:
         """The rows that the run's period covers.
@@ -93,13 +96,7 @@ class Plan:
         :param landing: whether of the landing table.
         :raises UsageError: the job has no period, or no date column that can tell.
         """
-        covered = self.run.period_filter
-        if covered is None:
-            raise UsageError(
-                f"job {self.run.job.name!r} replaces a period, but has no period or no date_column",
-                advice="Give both, or choose another mode.",
-            )
-        index = self._index(covered.column, "date_column")
+        covered, index = period_column(self.run, fold)
         if landing:
             return sql.covers(covered, sql.stream_name(index), sql.type_name(self.run.columns[index].type))
         return sql.covers(covered, quote(covered.column), self.type_of(index))
@@ -119,13 +116,14 @@ class Plan:
     def key_checks(self) -> tuple[Statement, Statement]:
         """What counts landed rows without a key, and what gives keys that landed rows share."""
         landed = [name for _, name in self.keys()]
-        return sql.count_without_key(landed), sql.duplicates(landed, _SAMPLES)
+        return without_key(sql.LANDING, landed), duplicates(sql.LANDING, landed, _SAMPLES)
 
     def make(self) -> Iterator[Statement]:
         """What must be there first: schema, table, ledger."""
         if self.table is None:
             yield Statement(f"CREATE SCHEMA IF NOT EXISTS {self.place.schema_sql}")
-            yield sql.create_table(self.place.sql, self.run.columns)
+            columns = ((column.name, sql.type_name(column.type), column.required) for column in self.run.columns)
+            yield Statement(f"CREATE TABLE {self.place.sql} ({definitions(columns)})")
         if self.table is not None or self.ledger.schema_sql != self.place.schema_sql:
             yield Statement(f"CREATE SCHEMA IF NOT EXISTS {self.ledger.schema_sql}")
         yield ledger.create(self.ledger)
@@ -134,29 +132,31 @@ class Plan:
         """What takes old rows away, None when nothing does."""
         match self.run.job.mode:
             case Mode.REPLACE:
-                return sql.delete(self.place.sql, sql.EVERY_ROW)
+                return delete_rows(self.place.sql, EVERY_ROW)
             case Mode.REPLACE_PERIOD:
-                return sql.delete(self.place.sql, self.period())
+                return delete_rows(self.place.sql, self.period())
             case Mode.MERGE:
-                return sql.delete_matches(self.place.sql, self.keys())
+                return delete_matches(self.place.sql, sql.LANDING, self.keys())
         return None
 
     def put(self) -> Statement:
         """What inserts the new rows."""
-        return sql.insert(self.place.sql, self.run.columns, sql.LANDING if self.landed else sql.STAGED)
+        source = sql.LANDING if self.landed else sql.STAGED
+        names = ((name, sql.stream_name(index)) for index, name in enumerate(self._names()))
+        return insert_from(self.place.sql, source, names)
 
     def statements(self) -> Iterator[Statement]:
         """Every statement, in order, for people."""
         yield Statement("BEGIN TRANSACTION")
         yield from self.make()
         if self.landed:
-            yield sql.land(self.run.columns)
+            yield sql.land(len(self.run.columns))
         if self.run.job.mode is Mode.MERGE:
             yield from self.key_checks()
         if (removal := self.remove()) is not None:
             yield removal
         yield self.put()
-        new = sql.EVERY_ROW if self.hides_rowid else sql.rows_after("the last row before")
+        new = EVERY_ROW if self.hides_rowid else sql.rows_after("the last row before")
         yield from queries(self.audited, self.measured(), new)
         yield ledger.insert(self.ledger)
         yield Statement("COMMIT")

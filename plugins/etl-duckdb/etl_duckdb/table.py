@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING
 
-from etl_framework import Column, ColumnType, Kind, TableName, UsageError, counted, quote
+from etl_framework import Column, ColumnType, Kind, TableColumn, TableName, UsageError, misfits, quote, same_names
 
 if TYPE_CHECKING:
     import duckdb
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
-_DIGITS = {Kind.SMALLINT: 5, Kind.INTEGER: 10, Kind.BIGINT: 19}
 _DESCRIBED = {
     "BOOLEAN": "boolean",
     "TINYINT": "smallint",
@@ -99,23 +98,10 @@ class Place:
         return str(TableName((self.schema, self.name)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableColumn:
-    """One column of a table, as DuckDB's catalog has it.
-
-    :param type: spelt as in the catalog.
-    :param filled: whether DuckDB fills it when a load does not: by a default, or because it is generated.
-    """
-
-    name: str
-    type: str
-    required: bool
-    filled: bool
-
-    def as_column(self) -> Column:
-        """The nearest type that every warehouse has; text for what has no like."""
-        text = self.type.lower() if _DECIMAL.fullmatch(self.type) else _DESCRIBED.get(self.type, "varchar")
-        return Column(name=self.name, type=ColumnType.parse(text), required=self.required, declared=True)
+def as_column(column: TableColumn) -> Column:
+    """The nearest type that every warehouse has; text for what has no like."""
+    text = column.type.lower() if _DECIMAL.fullmatch(column.type) else _DESCRIBED.get(column.type, "varchar")
+    return Column(name=column.name, type=ColumnType.parse(text), required=column.required, declared=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +114,10 @@ class Table:
     place: Place
     columns: Mapping[str, TableColumn]
     view: bool
+
+    def column(self, name: str) -> TableColumn | None:
+        """The column of that name, None when there is none."""
+        return self.columns.get(fold(name))
 
 
 _COLUMNS = """
@@ -160,39 +150,17 @@ def differences(columns: Sequence[Column], table: Table | None, totals: Totals |
     :param table: the table as it is; None when the load is to make it.
     :param totals: control totals of the rows, when they are known: they tell of missing values.
     """
-    yield from _same_names(columns)
+    yield from same_names(columns, fold, "DuckDB")
     if table is None:
         return
     if table.view:
         yield f"{table.place} is a view, which cannot be loaded."
         return
-    nulls = {figures.name: figures.nulls for figures in totals.columns} if totals else {}
-    for column in columns:
-        target = table.columns.get(fold(column.name))
-        if target is None:
-            yield f"Column {column.name!r} of the sources is not in the table."
-        elif not holds(target.type, column.type):
-            yield (
-                f"Column {column.name!r} is {column.type} in the sources, but {target.type.lower()} in the table, "
-                f"which cannot hold every {column.type} exactly."
-            )
-        elif target.required and nulls.get(column.name):
-            yield (
-                f"Column {column.name!r} has no value in {counted(nulls[column.name], 'row')} of the sources, "
-                f"but must have one in the table."
-            )
+    yield from misfits(columns, table.column, holds, totals)
     given = {fold(column.name) for column in columns}
     for name, target in table.columns.items():
         if name not in given and not target.filled:
             yield f"Column {target.name!r} of the table is not in the sources, and has no default."
-
-
-def _same_names(columns: Sequence[Column]) -> Iterator[str]:
-    first: dict[str, str] = {}
-    for column in columns:
-        other = first.setdefault(fold(column.name), column.name)
-        if other is not column.name:
-            yield f"Columns {other!r} and {column.name!r} of the sources are one name to DuckDB."
 
 
 def holds(target: str, type_: ColumnType) -> bool:
@@ -200,11 +168,8 @@ def holds(target: str, type_: ColumnType) -> bool:
 
     :param target: spelt as in DuckDB's catalog.
     """
-    digits, scale = _DIGITS.get(type_.kind, type_.precision or 0), type_.scale or 0
     if wide := _DECIMAL.fullmatch(target):
-        whole_digits = int(wide[1]) - int(wide[2])
-        return type_.kind in {*_DIGITS, Kind.DECIMAL} and int(wide[2]) >= scale and whole_digits >= digits - scale
+        return type_.fits_decimal(int(wide[1]), int(wide[2]))
     if type_.kind is Kind.DECIMAL:
-        largest = {"SMALLINT": 4, "INTEGER": 9, "BIGINT": 18, "HUGEINT": 38}.get(target, 0)
-        return scale == 0 and digits <= largest
+        return type_.fits_decimal({"SMALLINT": 4, "INTEGER": 9, "BIGINT": 18, "HUGEINT": 38}.get(target, 0), 0)
     return target in _WIDER[type_.kind]

@@ -16,8 +16,9 @@ from etl_duckdb.database import Database
 from etl_duckdb.load import load, one_at_a_time
 from etl_duckdb.measure import Measured, measure
 from etl_duckdb.plan import Plan, plan
-from etl_duckdb.table import Place, Table, differences, find, fold
+from etl_duckdb.table import Place, Table, as_column, differences, find
 from etl_framework import (
+    EVERY_ROW,
     Column,
     Fact,
     LedgerEntry,
@@ -27,7 +28,8 @@ from etl_framework import (
     StagedPart,
     TableName,
     Totals,
-    UsageError,
+    no_such_column,
+    no_such_table,
     quote,
 )
 
@@ -68,7 +70,7 @@ class DuckDBWarehouse:
     def describe(self, table: TableName) -> tuple[Column, ...] | None:
         """The table's columns in order, or None when there is no such table; foreign types count as text."""
         found = self._find(table)
-        return None if found is None else tuple(column.as_column() for column in found.columns.values())
+        return None if found is None else tuple(map(as_column, found.columns.values()))
 
     @_interruptible
     def measure(self, table: TableName, columns: Sequence[Column], where: PeriodFilter | None = None) -> Totals:
@@ -79,12 +81,12 @@ class DuckDBWarehouse:
         """
         found = self._find(table)
         if found is None:
-            raise UsageError(f"there is no table {table} in {self.url}", advice="Check the name, or load it first.")
+            raise no_such_table(table, self.url)
         measured = [
             Measured(expression=quote(column.name), type=_type_of(found, column.name), column=column)
             for column in columns
         ]
-        condition = sql.EVERY_ROW
+        condition = EVERY_ROW
         if where is not None:
             condition = sql.covers(where, quote(where.column), _type_of(found, where.column))
         database = self._database
@@ -186,7 +188,7 @@ class DuckDBWarehouse:
 
 
 def _type_of(table: Table, name: str) -> str:
-    column = table.columns.get(fold(name))
+    column = table.column(name)
     if column is None:
-        raise UsageError(f"table {table.place} has no column {name!r}", advice="Check the name.")
+        raise no_such_column(table.place, name)
     return column.type

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from etl_framework import (
@@ -14,18 +14,15 @@ from etl_framework import (
     LedgerRow,
     Mode,
     Receipt,
+    Statement,
     quote,
     still_there,
     totals_from_json,
-    totals_to_json,
-    valid_text,
 )
 from etl_snowflake.session import MISSING, StatementFailed
-from etl_snowflake.sql import Statement
 from etl_snowflake.table import Place
 
 if TYPE_CHECKING:
-    from etl_framework import Run
     from etl_snowflake.session import Session
 
 NAME = "_ETL_LOADS"
@@ -74,33 +71,23 @@ def take_turn(place: Place, run: str) -> Statement:
     return Statement(f'UPDATE {place.sql} SET "JOB" = ? WHERE "RUN" = ?', (run, _GUARD))
 
 
-def insert(place: Place, values: tuple[Any, ...] = ()) -> Statement:
-    """Add a load."""
+def insert(place: Place, record: Mapping[str, Any] | None = None) -> Statement:
+    """Add a load.
+
+    :param record: what :func:`~etl_framework.load_record` gave; None for people.
+    """
     names = ", ".join(map(quote, _FIELDS))
+    values = () if record is None else tuple(_stored(record[name.lower()]) for name in _FIELDS)
     return Statement(f"INSERT INTO {place.sql} ({names}) SELECT {', '.join('?' * len(_FIELDS))}", values)
 
 
-def values(run: Run, table: Place, receipt: Receipt, parts: int) -> tuple[Any, ...]:
-    """The ledger's row for a load."""
-    period = run.job.period
-    return (
-        run.id,
-        run.job.name,
-        table.name,
-        str(run.job.mode),
-        period.first.isoformat() if period else None,
-        period.last.isoformat() if period else None,
-        json.dumps(sorted(source.digest for source in run.sources)),
-        json.dumps([valid_text(source.path) for source in run.sources], ensure_ascii=False),
-        parts,
-        receipt.rows,
-        receipt.deleted,
-        receipt.created,
-        receipt.query_id,
-        totals_to_json(receipt.totals),
-        datetime.now(UTC).replace(tzinfo=None).isoformat(sep=" "),
-        version("etl-framework"),
-    )
+def _stored(value: Any) -> Any:
+    """A value as it is bound: lists as JSON; days and moments as texts, which both lines of the driver send alike."""
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def receipt_of(session: Session, place: Place, run: str) -> Receipt | None:

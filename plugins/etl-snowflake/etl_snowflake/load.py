@@ -12,11 +12,17 @@ from etl_framework import (
     Receipt,
     ReconciliationError,
     Refused,
+    any_row,
+    count_rows,
     counted,
+    duplicates,
+    load_record,
+    no,
     reconcile,
     refuse_repeat,
+    without_key,
 )
-from etl_snowflake import ledger, sql
+from etl_snowflake import ledger
 from etl_snowflake.copying import check_answer, copies, located
 from etl_snowflake.measure import measure
 from etl_snowflake.session import ConnectionLost, StatementFailed
@@ -140,8 +146,8 @@ class Load:
         """
         job, landing = self._run.job, self._plan.landing.sql
         if job.mode is Mode.REPLACE_PERIOD:
-            outside = sql.no(self._plan.period(landing=True))
-            [(strays,)] = session.rows(sql.count(landing, outside))
+            outside = no(self._plan.period(landing=True))
+            [(strays,)] = session.rows(count_rows(landing, outside))
             if strays:
                 raise Refused(
                     f"{counted(int(strays), 'row of the sources lies', 'rows of the sources lie')} outside of the "
@@ -150,14 +156,14 @@ class Load:
                 )
         if job.mode is Mode.MERGE:
             names = ", ".join(job.keys)
-            [(missing,)] = session.rows(sql.without_key(landing, self._plan.keys()))
+            [(missing,)] = session.rows(without_key(landing, self._plan.keys()))
             if missing:
                 raise Refused(
                     f"{counted(int(missing), 'row of the sources has', 'rows of the sources have')} no value in a key "
                     f"column ({names})",
                     advice="Nothing was published. Give every row its keys, or choose other keys.",
                 )
-            if found := session.rows(sql.duplicates(landing, self._plan.keys(), _SAMPLES)):
+            if found := session.rows(duplicates(landing, self._plan.keys(), _SAMPLES)):
                 shown = "; ".join(f"{', '.join(map(str, key))} in {counted(int(n), 'row')}" for *key, n in found)
                 raise Refused(
                     f"rows of the sources share a key ({names}): {shown}",
@@ -177,8 +183,8 @@ class Load:
             entries = ledger.entries(session, self._plan.ledger, self._plan.place)
             refuse_repeat(self._run.job, self._run.sources, entries if self._holds_rows(session) else ())
             receipt = self._changed(session, totals)
-            row = ledger.values(self._run, self._plan.place, receipt, len(self._parts))
-            session.rows(ledger.insert(self._plan.ledger, row))
+            record = load_record(self._run, self._plan.place.name, receipt, len(self._parts))
+            session.rows(ledger.insert(self._plan.ledger, record))
             session.rows("COMMIT")
         except ConnectionLost:
             raise
@@ -196,7 +202,7 @@ class Load:
                     session.rows(f"SELECT SYSTEM$ABORT_TRANSACTION({int(row['id'])})")
 
     def _holds_rows(self, session: Session) -> bool:
-        return bool(session.rows(sql.any_row(self._plan.place.sql)))
+        return bool(session.rows(any_row(self._plan.place.sql)))
 
     def _changed(self, session: Session, totals: Totals) -> Receipt:
         removal = self._plan.remove()

@@ -6,11 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etl_framework import Column, Mode, UsageError, quote
+from etl_framework import (
+    EVERY_ROW,
+    Column,
+    Condition,
+    Kind,
+    Mode,
+    Statement,
+    definitions,
+    delete_matches,
+    delete_rows,
+    insert_from,
+    merge_keys,
+    period_column,
+    quote,
+)
 from etl_snowflake import ledger, sql
 from etl_snowflake.copying import copies
-from etl_snowflake.measure import queries
-from etl_snowflake.sql import Condition, Statement
+from etl_snowflake.measure import float_sums, queries
 from etl_snowflake.table import Place, Table, fold, stored_names
 
 if TYPE_CHECKING:
@@ -68,9 +81,7 @@ class Plan:
 
         :raises UsageError: there are none, or one is no column.
         """
-        if not self.run.job.keys:
-            raise UsageError(f"job {self.run.job.name!r} merges without keys", advice="Name the key columns in keys.")
-        return [self.names[self._index(name, "key")] for name in self.run.job.keys]
+        return [self.names[index] for index in merge_keys(self.run, fold)]
 
     def period(self, *, landing: bool = False) -> Condition:
         """The rows that the run's period covers.
@@ -78,13 +89,7 @@ class Plan:
         :param landing: whether of the landing table, whose types are the sources'.
         :raises UsageError: the job has no period, or no date column that can tell.
         """
-        covered = self.run.period_filter
-        if covered is None:
-            raise UsageError(
-                f"job {self.run.job.name!r} replaces a period, but has no period or no date_column",
-                advice="Give both, or choose another mode.",
-            )
-        index = self._index(covered.column, "date_column")
+        covered, index = period_column(self.run, fold)
         type_ = sql.type_name(self.run.columns[index].type) if landing else self.type_of(index)
         return sql.covers(covered, quote(self.names[index]), type_)
 
@@ -115,16 +120,17 @@ class Plan:
         """What takes old rows away, None when nothing does."""
         match self.run.job.mode:
             case Mode.REPLACE:
-                return sql.delete(self.place.sql, sql.EVERY_ROW)
+                return delete_rows(self.place.sql, EVERY_ROW)
             case Mode.REPLACE_PERIOD:
-                return sql.delete(self.place.sql, self.period())
+                return delete_rows(self.place.sql, self.period())
             case Mode.MERGE:
-                return sql.delete_matches(self.place.sql, self.landing.sql, self.keys())
+                keys = self.keys()
+                return delete_matches(self.place.sql, self.landing.sql, zip(keys, keys, strict=True))
         return None
 
     def put(self) -> Statement:
         """What inserts the landed rows."""
-        return sql.insert_all(self.place.sql, self.landing.sql, self.names)
+        return insert_from(self.place.sql, self.landing.sql, zip(self.names, self.names, strict=True))
 
     def statements(self, stage: Stage, parts: tuple[StagedPart, ...]) -> Iterator[Statement]:
         """Every statement, in order, for people."""
@@ -132,7 +138,7 @@ class Plan:
         yield self.create_landing()
         for copy in copies(self.landing.sql, self.names, parts, stage, self.run):
             yield Statement(copy.sql)
-        yield from queries(self.landing.sql, self.measured())
+        yield from self._audit()
         yield Statement(f"BEGIN NAME {self.transaction}")
         yield ledger.take_turn(self.ledger, self.run.id)
         if (removal := self.remove()) is not None:
@@ -142,17 +148,12 @@ class Plan:
         yield Statement("COMMIT")
         yield self.drop_landing()
 
-    def _defined(self, *, required: bool) -> str:
-        return ", ".join(
-            f"{quote(name)} {sql.type_name(column.type)}{' NOT NULL' if required and column.required else ''}"
-            for column, name in self.measured()
-        )
+    def _audit(self) -> Iterator[Statement]:
+        yield from queries(self.landing.sql, self.measured())
+        floats = [name for column, name in self.measured() if column.type.kind in {Kind.REAL, Kind.DOUBLE}]
+        yield from float_sums(self.landing.sql, [(name, None) for name in floats])
 
-    def _index(self, name: str, what: str) -> int:
-        for index, column in enumerate(self.run.columns):
-            if fold(column.name) == fold(name):
-                return index
-        shown = ", ".join(repr(column.name) for column in self.run.columns[:20])
-        raise UsageError(
-            f"{what} {name!r} is not among the columns of job {self.run.job.name!r}", advice=f"The columns are {shown}."
+    def _defined(self, *, required: bool) -> str:
+        return definitions(
+            (name, sql.type_name(column.type), required and column.required) for column, name in self.measured()
         )

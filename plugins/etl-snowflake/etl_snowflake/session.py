@@ -12,9 +12,9 @@ import snowflake.connector
 import stamina
 from snowflake.connector import errors as driver
 
-from etl_framework import ConnectError, RunFailed, UsageError
+from etl_framework import ConnectError, RunFailed, Statement, UsageError
 from etl_snowflake.secrets import redact_log_of_driver, redacted
-from etl_snowflake.sql import Statement, literal
+from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etl_framework import Column, ColumnType, Kind, TableName, UsageError, counted, quote
+from etl_framework import Column, ColumnType, Kind, TableColumn, TableName, UsageError, misfits, quote, same_names
 from etl_snowflake.session import MISSING, StatementFailed
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _NUMBER = re.compile(r"NUMBER\((\d+),(\d+)\)")
-_DIGITS = {Kind.SMALLINT: 5, Kind.INTEGER: 10, Kind.BIGINT: 19}
 _WIDER = {
     Kind.BOOLEAN: {"BOOLEAN"},
     Kind.REAL: {"FLOAT"},
@@ -88,35 +87,21 @@ class Place:
         return str(TableName((self.database, self.schema, self.name)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableColumn:
-    """One column of a table.
-
-    :param name: as Snowflake stores it.
-    :param type: as Snowflake spells it, without length and precision of seconds.
-    :param filled: whether Snowflake fills it when a load does not.
-    """
-
-    name: str
-    type: str
-    required: bool
-    filled: bool
-
-    def as_column(self) -> Column:
-        """The nearest type that every warehouse has; text for what has no like."""
-        if number := _NUMBER.fullmatch(self.type):
-            digits, scale = int(number[1]), int(number[2])
-            text = "bigint" if scale == 0 and digits <= 19 else f"decimal({digits},{scale})"
-        else:
-            text = _DESCRIBED.get(self.type, "varchar")
-        return Column(name=self.name, type=ColumnType.parse(text), required=self.required, declared=True)
+def as_column(column: TableColumn) -> Column:
+    """The nearest type that every warehouse has; text for what has no like."""
+    if number := _NUMBER.fullmatch(column.type):
+        digits, scale = int(number[1]), int(number[2])
+        text = "bigint" if scale == 0 and digits <= 19 else f"decimal({digits},{scale})"
+    else:
+        text = _DESCRIBED.get(column.type, "varchar")
+    return Column(name=column.name, type=ColumnType.parse(text), required=column.required, declared=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table or view as it is.
 
-    :param columns: by name, in order.
+    :param columns: by name, in order; their types without length and precision of seconds.
     """
 
     place: Place
@@ -158,11 +143,12 @@ def _spelt(type_: str) -> str:
 
 def stored_names(columns: Sequence[Column], table: Table | None) -> tuple[str, ...]:
     """What the columns of a run are called in the table, or in one that is to be made."""
-    names = []
-    for column in columns:
-        there = table.column(column.name) if table else None
-        names.append(there.name if there else fold(column.name))
-    return tuple(names)
+    return tuple(_stored(column.name, table) for column in columns)
+
+
+def _stored(name: str, table: Table | None) -> str:
+    there = table.column(name) if table else None
+    return there.name if there else fold(name)
 
 
 def differences(
@@ -174,37 +160,14 @@ def differences(
     :param totals: control totals of the rows, when they are known: they tell of missing values.
     :param evolving: whether columns that the table lacks are added to it.
     """
-    yield from _same_names(columns, table)
+    yield from same_names(columns, lambda name: _stored(name, table), "Snowflake")
     if table is None:
         return
-    nulls = {figures.name: figures.nulls for figures in totals.columns} if totals else {}
-    for column in columns:
-        target = table.column(column.name)
-        if target is None:
-            if not evolving:
-                yield f"Column {column.name!r} of the sources is not in the table."
-        elif not holds(target.type, column.type):
-            yield (
-                f"Column {column.name!r} is {column.type} in the sources, but {target.type.lower()} in the table, "
-                f"which cannot hold every {column.type} exactly."
-            )
-        elif target.required and nulls.get(column.name):
-            yield (
-                f"Column {column.name!r} has no value in {counted(nulls[column.name], 'row')} of the sources, "
-                f"but must have one in the table."
-            )
+    yield from misfits(columns, table.column, holds, totals, evolving=evolving)
     given = set(stored_names(columns, table))
     for name, target in table.columns.items():
         if name not in given and target.required and not target.filled:
             yield f"Column {name!r} of the table is not in the sources, must have a value, and has no default."
-
-
-def _same_names(columns: Sequence[Column], table: Table | None) -> Iterator[str]:
-    first: dict[str, str] = {}
-    for column, stored in zip(columns, stored_names(columns, table), strict=True):
-        other = first.setdefault(stored, column.name)
-        if other is not column.name:
-            yield f"Columns {other!r} and {column.name!r} of the sources are both {stored!r} to Snowflake."
 
 
 def holds(target: str, type_: ColumnType) -> bool:
@@ -213,9 +176,7 @@ def holds(target: str, type_: ColumnType) -> bool:
     :param target: as Snowflake spells it.
     """
     if number := _NUMBER.fullmatch(target):
-        digits, scale = _DIGITS.get(type_.kind, type_.precision or 0), type_.scale or 0
-        exact = type_.kind in {*_DIGITS, Kind.DECIMAL}
-        return exact and int(number[2]) >= scale and int(number[1]) - int(number[2]) >= digits - scale
+        return type_.fits_decimal(int(number[1]), int(number[2]))
     if target == "FLOAT" and type_.kind in {Kind.SMALLINT, Kind.INTEGER}:
         return True
     return target in _WIDER.get(type_.kind, ())

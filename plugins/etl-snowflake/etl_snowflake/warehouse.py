@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from etl_framework import (
+    EVERY_ROW,
     Column,
     Fact,
     LedgerEntry,
@@ -18,6 +19,9 @@ from etl_framework import (
     TableName,
     Totals,
     UsageError,
+    any_row,
+    no_such_column,
+    no_such_table,
     quote,
 )
 from etl_snowflake import ledger, sql, stage
@@ -28,7 +32,7 @@ from etl_snowflake.plan import Plan
 from etl_snowflake.session import Pool, Session, connect
 from etl_snowflake.settings import load_settings
 from etl_snowflake.stage import Stage, own_stage
-from etl_snowflake.table import Place, Table, differences, find
+from etl_snowflake.table import Place, Table, as_column, differences, find
 
 
 class SnowflakeWarehouse:
@@ -54,7 +58,7 @@ class SnowflakeWarehouse:
     def describe(self, table: TableName) -> tuple[Column, ...] | None:
         """The table's columns in order, or None when there is no such table; foreign types count as text."""
         found = self._find(table)
-        return None if found is None else tuple(column.as_column() for column in found.columns.values())
+        return None if found is None else tuple(map(as_column, found.columns.values()))
 
     def measure(self, table: TableName, columns: Sequence[Column], where: PeriodFilter | None = None) -> Totals:
         """Control totals of a table's rows, of each column as the type that is asked for.
@@ -63,9 +67,9 @@ class SnowflakeWarehouse:
         """
         found = self._find(table)
         if found is None:
-            raise UsageError(f"there is no table {table}", advice="Check the name, or load it first.")
+            raise no_such_table(table, self.url)
         named = [(column, _column_of(found, column.name)) for column in columns]
-        condition = sql.EVERY_ROW
+        condition = EVERY_ROW
         if where is not None:
             name = _column_of(found, where.column)
             condition = sql.covers(where, quote(name), found.columns[name].type)
@@ -135,7 +139,7 @@ class SnowflakeWarehouse:
         place = self._place(table)
 
         def standing(session: Session) -> tuple[LedgerEntry, ...]:
-            if find(session, place) is None or not session.rows(sql.any_row(place.sql)):
+            if find(session, place) is None or not session.rows(any_row(place.sql)):
                 return ()
             return ledger.entries(session, ledger.place_for(place), place)
 
@@ -190,5 +194,5 @@ class SnowflakeWarehouse:
 def _column_of(table: Table, name: str) -> str:
     column = table.column(name)
     if column is None:
-        raise UsageError(f"table {table.place} has no column {name!r}", advice="Check the name.")
+        raise no_such_column(table.place, name)
     return column.name

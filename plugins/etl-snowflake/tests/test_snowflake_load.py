@@ -74,6 +74,24 @@ def test_nulls_empties_quotes_and_line_breaks_come_through(target: str, ask: Ask
     assert rows == sorted([("a", "", 1), (None, 'x "y", z', None), ("line\nbreak", "ü", 3)], key=str)
 
 
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [0.1 + number / 7 for number in range(2000)],
+        [1e308, -1e308, 2.5, 1e-300],
+        [5e-324, 1e-310, -5e-324],
+        [0.0, -0.0],
+        [1.7976931348623157e308],
+    ],
+    ids=["many", "far apart", "tiny", "nothing", "the largest"],
+)
+def test_floating_point_numbers_are_reconciled_to_the_last_bit_that_both_sides_know(
+    target: str, numbers: list[float]
+) -> None:
+    write("f.csv", *map(repr, numbers), header="x\n")
+    assert load("f.csv", target=target, columns={"x": "double"}).status is Status.DONE
+
+
 def test_declared_formats_and_null_values_are_read_as_the_parser_reads_them(
     target: str, ask: Ask, folder: Path
 ) -> None:
