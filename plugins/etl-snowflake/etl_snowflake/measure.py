@@ -57,9 +57,7 @@ def float_sums(
     for at in range(0, len(scaled), _AT_ONCE):
         several = scaled[at : at + _AT_ONCE]
         # In two steps: the powers that the smallest numbers need are no floating point numbers themselves.
-        sums = (
-            f"SUM(CAST({_finite(quote(name))} * POWER(2, ?) * POWER(2, ?) AS NUMBER(38,0)))" for name, _ in several
-        )
+        sums = (f"SUM(CAST({_finite(quote(name))} * POWER(2, ?) * POWER(2, ?) AS NUMBER(38,0)))" for name, _ in several)
         powers = (half for _, power in several for half in _halves(power))
         yield Statement(f"SELECT {', '.join(sums)} FROM {table} WHERE {where.sql}", (*powers, *where.values))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +193,8 @@ def test_files_may_have_any_name(target: str, ask: Ask, name: str) -> None:
 
 def test_a_wrong_option_of_the_target_is_named(target: str) -> None:
     write("a.csv", *month(1))
-    with pytest.raises(UsageError, match="no option 'pasword'"):
-        load("a.csv", target="snowflake:test?pasword=x")
+    with pytest.raises(UsageError, match="no option 'warehous'"):
+        load("a.csv", target="snowflake:test?warehous=x")
 
 
 def test_validating_needs_no_account() -> None:
@@ -208,3 +208,11 @@ def test_the_statements_of_a_run_are_tagged_with_its_id(target: str, ask: Ask) -
     )
     assert {"PUT", "COPY", "COMMIT"} <= {text.split()[0] for (text,) in tagged}
     assert resume() is None
+
+
+def test_moments_in_the_form_of_iso_8601_come_through(target: str, ask: Ask) -> None:
+    write("t.csv", "2024-01-01T10:00:00.25,2024-01-01T10:00:00+02:00", header="a,b\n")
+    load("t.csv", target=target, columns={"a": "timestamp", "b": "timestamptz"})
+    [(a, b)] = ask("SELECT A, B FROM T")
+    assert a.isoformat() == "2024-01-01T10:00:00.250000"
+    assert b == datetime(2024, 1, 1, 8, tzinfo=UTC)
