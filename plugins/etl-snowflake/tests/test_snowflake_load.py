@@ -216,3 +216,32 @@ def test_moments_in_the_form_of_iso_8601_come_through(target: str, ask: Ask) -> 
     [(a, b)] = ask("SELECT A, B FROM T")
     assert a.isoformat() == "2024-01-01T10:00:00.250000"
     assert b == datetime(2024, 1, 1, 8, tzinfo=UTC)
+
+
+def test_files_of_any_names_are_loaded_together(target: str, ask: Ask) -> None:
+    names = [
+        "a b.csv",
+        "it's.csv",
+        "[x]*?.csv",
+        "line\nbreak.csv",
+        "über.csv",
+        ";--.csv",
+        "$1 {x} %s ${y}.csv",
+        '".csv',
+    ]
+    for number, name in enumerate(names):
+        write(f"in {name}", f"{number},2024-01-01,1,x")
+    load("in *.csv", target=target, table="t")
+    assert ask("SELECT ID FROM T ORDER BY ID") == [(number,) for number in range(len(names))]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"mode": "merge", "keys": ['k"ey']}, {"mode": "replace-period", "date_column": "or.der", "period": "2024-01"}],
+)
+def test_keys_and_date_columns_may_have_any_name(target: str, ask: Ask, settings: dict[str, Any]) -> None:
+    header = '"k""ey",or.der,"x;--"\n'
+    columns = {'k"ey': "varchar", "or.der": "date", "x;--": "varchar"}
+    for rows in (["1,2024-01-01,a", "2,2024-01-02,b"], ["1,2024-01-01,c", "2,2024-01-02,d"]):
+        load(write("t.csv", *rows, header=header), target=target, table='"select"', columns=columns, **settings)
+    assert ask('SELECT "k""ey", "x;--" FROM "select" ORDER BY 1') == [("1", "c"), ("2", "d")]
