@@ -46,7 +46,9 @@ def month(*days: int, amount: str = "1.5") -> list[str]:
 
 def left_behind(ask: Ask) -> tuple[list[tuple[Any, ...]], list[str]]:
     """Staged files, and tables other than the loaded one."""
-    tables = [row[0] for row in ask("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'PUBLIC'")]
+    tables = [
+        row[0] for row in ask("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = CURRENT_SCHEMA()")
+    ]
     return ask("LIST @_ETL_STAGE"), [name for name in tables if name.startswith("_ETL_LANDING")]
 
 
