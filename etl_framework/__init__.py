@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from etl_framework.fitting import no_such_column as no_such_column
     from etl_framework.fitting import no_such_table as no_such_table
     from etl_framework.fitting import period_column as period_column
+    from etl_framework.fitting import refuse_shared_keys as refuse_shared_keys
+    from etl_framework.fitting import refuse_strays as refuse_strays
+    from etl_framework.fitting import refuse_without_key as refuse_without_key
     from etl_framework.fitting import same_names as same_names
     from etl_framework.hookspecs import hookimpl as hookimpl
     from etl_framework.jsonable import dumps as dumps
@@ -127,6 +130,7 @@ if TYPE_CHECKING:
     from etl_framework.values import StepTime as StepTime
     from etl_framework.values import TextLayout as TextLayout
     from etl_framework.waiting import first_completed as first_completed
+    from etl_framework.waiting import interruptible as interruptible
     from etl_framework.workspace import Workspace as Workspace
 
 _MODULES = {
@@ -139,7 +143,10 @@ _MODULES = {
     "terminal": "bytes_in_words counted printable seconds_in_words valid_text",
     "columns": "Column ColumnType Kind TableName quote INTEGERS FLOATS NUMBERS",
     "ledger": "LedgerRow load_record refuse_repeat still_there totals_from_json totals_to_json",
-    "fitting": ("TableColumn holds_no_days merge_keys misfits no_such_column no_such_table period_column same_names"),
+    "fitting": (
+        "TableColumn holds_no_days merge_keys misfits no_such_column no_such_table period_column "
+        "refuse_shared_keys refuse_strays refuse_without_key same_names"
+    ),
     "sql": (
         "EVERY_ROW Condition Statement any_row both count_rows definitions delete_matches delete_rows duplicates "
         "insert_from no without_key"
@@ -151,7 +158,7 @@ _MODULES = {
         "PeriodFilter Position Receipt RunReport Sample Severity Source StagedPart Status StepTime TextLayout"
     ),
     "protocols": ("Block Codec Compressor Emit Executor Format MisplacedCut Run TypesWidened Validator Warehouse"),
-    "waiting": "first_completed",
+    "waiting": "first_completed interruptible",
     "errors": (
         "CommittedWrongly ConfigError ConnectError EtlError ExitCode HookFailed InputError Interrupted Locked "
         "NoPluginError PluginError PluginLoadError ReconciliationError Refused RunFailed SourceChanged "

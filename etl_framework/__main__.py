@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
+from contextlib import suppress
 
 
 def main() -> None:
@@ -13,7 +17,17 @@ def main() -> None:
 
     from etl_framework import cli
 
-    cli.main()
+    try:
+        cli.main()
+    except SystemExit as ended:
+        # The end of Python waits for threads of libraries, such as one that uploads to a server that does not answer.
+        # Whoever stopped the command does not.
+        if ended.code in cli.STOPPED and threading.active_count() > 1:
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(int(ended.code))
+        raise
 
 
 if __name__ == "__main__":

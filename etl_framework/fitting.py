@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from etl_framework.errors import UsageError
+from etl_framework.errors import Refused, UsageError
 from etl_framework.terminal import counted
 
 if TYPE_CHECKING:
     from etl_framework.columns import Column, ColumnType, TableName
     from etl_framework.protocols import Run
     from etl_framework.totals import Totals
-    from etl_framework.values import PeriodFilter
+    from etl_framework.values import Job, PeriodFilter
 
 Fold = Callable[[str], str]
 """Gives names that are one to the warehouse the same spelling."""
@@ -141,3 +141,45 @@ def holds_no_days(column: str, type_: str) -> UsageError:
         f"column {column!r} is {type_.lower()}, so it cannot tell which rows a period covers",
         advice="Name a date or timestamp column as date_column.",
     )
+
+
+def refuse_strays(job: Job, strays: int) -> None:
+    """Insist that no row lies outside of the period: it would be there twice after the same load had run again.
+
+    :param strays: how many do.
+    :raises Refused: some do.
+    """
+    if strays:
+        raise Refused(
+            f"{counted(strays, 'row of the sources lies', 'rows of the sources lie')} outside of the period "
+            f"{job.period} by column {job.date_column!r}, or without a date",
+            advice="Nothing was committed. Widen the period, correct the dates, or choose another mode.",
+        )
+
+
+def refuse_without_key(job: Job, missing: int) -> None:
+    """Insist that every row to be merged has its keys.
+
+    :param missing: how many rows lack one.
+    :raises Refused: some do.
+    """
+    if missing:
+        raise Refused(
+            f"{counted(missing, 'row of the sources has', 'rows of the sources have')} no value in a key column "
+            f"({', '.join(job.keys)})",
+            advice="Nothing was committed. Give every row its keys, or choose other keys.",
+        )
+
+
+def refuse_shared_keys(job: Job, shared: Sequence[tuple[Any, ...]]) -> None:
+    """Insist that no two rows to be merged have the same keys.
+
+    :param shared: some keys that several rows have: the keys, then how many rows.
+    :raises Refused: there are any.
+    """
+    if shared:
+        shown = "; ".join(f"{', '.join(map(str, key))} in {counted(int(rows), 'row')}" for *key, rows in shared)
+        raise Refused(
+            f"rows of the sources share a key ({', '.join(job.keys)}): {shown}",
+            advice="Nothing was committed. Remove the duplicates, or choose keys that tell the rows apart.",
+        )

@@ -133,7 +133,8 @@ def totals_to_json(totals: Totals) -> str:
         [column.name, column.nulls, *map(_tagged, (column.minimum, column.maximum, column.total))]
         for column in totals.columns
     ]
-    return json.dumps({"rows": totals.rows, "columns": columns}, ensure_ascii=False)
+    stored = {"rows": totals.rows, "columns": columns, "counted_only": totals.counted_only}
+    return json.dumps(stored, ensure_ascii=False)
 
 
 def totals_from_json(text: str) -> Totals:
@@ -145,7 +146,7 @@ def totals_from_json(text: str) -> Totals:
     for name, nulls, *figures in stored["columns"]:
         minimum, maximum, total = map(_plain, figures)
         columns.append(ColumnTotals(name=name, nulls=nulls, minimum=minimum, maximum=maximum, total=total))
-    return Totals(rows=stored["rows"], columns=tuple(columns))
+    return Totals(rows=stored["rows"], columns=tuple(columns), counted_only=stored["counted_only"])
 
 
 _READ: Mapping[str, Any] = {

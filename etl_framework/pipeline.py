@@ -276,7 +276,7 @@ class _Attempt:
         reader = self._reader(survey, run, warehouse)
         missing = [part for part in survey.parts if part.number not in outcomes]
         before_upload = self._job.gate is Gate.BEFORE_UPLOAD
-        with Uploads(lambda piece: self._upload(piece, warehouse, run)) as uploads:
+        with Uploads(lambda piece: self._upload(piece, warehouse, run), self._arrived) as uploads:
             if not before_upload:
                 uploads.add(piece for piece, _ in self._journal.pieces(self._id) if piece.name not in staged)
             for outcome in executor.run(reader, self._announced(missing), self._observed):
@@ -357,10 +357,12 @@ class _Attempt:
                 f"staged part {staged.name} is not what was uploaded",
                 advice="See whether something else writes into the staging area.",
             )
+        return staged
+
+    def _arrived(self, piece: PackedPart, staged: StagedPart) -> None:
         piece.path.unlink(missing_ok=True)
         self._journal.set_piece(self._id, piece.part, piece.piece, "staged")
-        self._emit("part_staged", step="validate", part=piece.part, bytes=piece.size, rows=piece.rows)
-        return staged
+        self._emit("part_staged", step="validate", part=piece.part, bytes=staged.size, rows=staged.rows)
 
     def _refuse_if_there(self, warehouse: Warehouse) -> None:
         refuse_repeat(self._job, self._plan.sources, warehouse.ledger(self._job.table))

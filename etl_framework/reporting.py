@@ -71,6 +71,7 @@ def build_report(
         bytes_staged=sum(piece.size for piece in staged),
         totals=totals,
         differences=compare(totals, receipt.totals) if totals and receipt else (),
+        counted_only=receipt is not None and receipt.totals.counted_only,
         findings=verdict.findings if verdict else survey.findings if survey else _found_by(error),
         steps=tuple(StepTime(step=step, seconds=seconds) for step, seconds in steps),
         rejects=rejects,

@@ -439,6 +439,7 @@ class RunReport:
     :param bytes_staged: size of the staged parts.
     :param totals: control totals of the sources.
     :param differences: control totals in which the table differs; empty when reconciled.
+    :param counted_only: whether the rows alone were compared, and no column was.
     :param steps: wall time of each step, over every attempt of the run.
     :param rejects: reject files written, original bytes and reasons.
     :param problems: what went wrong without failing the run, such as a notifier that raised.
@@ -475,6 +476,7 @@ class RunReport:
     bytes_staged: int
     totals: Totals | None
     differences: tuple[Difference, ...]
+    counted_only: bool = False
     findings: tuple[Finding, ...]
     steps: tuple[StepTime, ...]
     rejects: tuple[str, ...]

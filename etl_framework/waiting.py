@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
+from threading import Event, Thread, current_thread, main_thread
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -24,3 +27,43 @@ def first_completed(futures: Iterable[Future[T]]) -> tuple[set[Future[T]], set[F
     while pending and not done:
         done, pending = wait(pending, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
     return done, pending
+
+
+def interruptible(work: Callable[[], T], stop: Callable[[], None], *, patience: float | None = None) -> T:
+    """Do work so that Ctrl-C ends it at once, although it waits in a library that looks for no signals.
+
+    The work goes to a thread of its own. When this is called in another thread than the main one, which gets no
+    signals, it is simply done.
+
+    :param stop: asks the work to end; called from the main thread, again and again until the work has ended. It must
+        also work when the work has not begun.
+    :param patience: seconds after which a work that does not end is left alone; None waits for ever.
+    """
+    if current_thread() is not main_thread():
+        return work()
+    future: Future[T] = Future()
+    begin = Event()
+
+    def body() -> None:
+        begin.wait()
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    # A daemon, since the end of the process waits for all others.
+    thread = Thread(target=body, name="etl-interruptible", daemon=True)
+    try:
+        thread.start()
+        begin.set()
+        first_completed([future])
+        return future.result()
+    except BaseException:
+        began = time.monotonic()
+        while thread.is_alive() and not future.done() and (patience is None or time.monotonic() - began < patience):
+            # A second Ctrl-C must not keep the first one from being obeyed.
+            with suppress(KeyboardInterrupt):
+                stop()
+                begin.set()
+                wait([future], timeout=_LOOK_EVERY)
+        raise

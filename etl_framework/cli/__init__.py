@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +14,9 @@ from etl_framework.cli.session import Session
 from etl_framework.cli.signals import exit_code, terminable
 from etl_framework.cli.streams import lasting_streams
 from etl_framework.errors import EtlError, ExitCode
+
+STOPPED = (ExitCode.INTERRUPTED, 128 + signal.SIGINT, 128 + signal.SIGTERM)
+"""Exit codes of a command that was stopped by Ctrl-C or SIGTERM."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from threading import Event, current_thread, main_thread
 from typing import TypeVar
 
 import duckdb
 
 from etl_duckdb.address import Address
-from etl_framework import ConnectError, EtlError, Locked, RunFailed, first_completed
+from etl_framework import ConnectError, EtlError, Locked, RunFailed, interruptible
 
 T = TypeVar("T")
 
@@ -107,40 +105,21 @@ class Database:
         In the main thread DuckDB does not see a signal while its own threads work, and one that arrives while it asks
         Python for staged rows is lost: the work goes to a thread of its own. Other threads get no signals.
         """
-        if current_thread() is not main_thread():
-            return work()
-        try:
-            return self._watched(work)
-        finally:
-            self._stopping = False
-
-    def _watched(self, work: Callable[[], T]) -> T:
-        begin = Event()
 
         def begun() -> T:
-            # Should a second Ctrl-C keep the first one from saying so.
-            while not begin.wait(0.1):
-                self.go_on()
+            # It may have been stopped before.
             self.go_on()
             return work()
 
-        with ThreadPoolExecutor(1, thread_name_prefix="duckdb") as pool:
-            future: Future[T] | None = None
-            try:
-                future = pool.submit(begun)
-                # Not before its future is known, without which it could not be interrupted.
-                begin.set()
-                first_completed([future])
-                return future.result()
-            except BaseException:
-                self._stopping = True
-                begin.set()
-                while future is not None and not future.done():
-                    with suppress(KeyboardInterrupt):
-                        if self._connection is not None:
-                            self._connection.interrupt()
-                        wait([future], timeout=0.1)
-                raise
+        try:
+            return interruptible(begun, self._stop)
+        finally:
+            self._stopping = False
+
+    def _stop(self) -> None:
+        self._stopping = True
+        if self._connection is not None:
+            self._connection.interrupt()
 
     def go_on(self) -> None:
         """Raise within interrupted work, between two statements."""

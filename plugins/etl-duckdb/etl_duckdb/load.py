@@ -32,6 +32,9 @@ from etl_framework import (
     no,
     reconcile,
     refuse_repeat,
+    refuse_shared_keys,
+    refuse_strays,
+    refuse_without_key,
 )
 
 if TYPE_CHECKING:
@@ -179,32 +182,15 @@ class _Transaction:
         """Rows outside of the period would be there twice after the same load had run again."""
         inside = self._plan.period(landing=self._plan.hides_rowid)
         outside = both(new, no(inside))
-        if strays := self._number(count_rows(table, outside)):
-            run = self._plan.run
-            raise Refused(
-                f"{counted(strays, 'row of the sources lies', 'rows of the sources lie')} outside of the period "
-                f"{run.job.period} by column {run.job.date_column!r}, or without a date",
-                advice="Nothing was committed. Widen the period, correct the dates, or choose another mode.",
-            )
+        refuse_strays(self._plan.run.job, self._number(count_rows(table, outside)))
 
     def _land(self) -> None:
         self._send(sql.land(len(self._plan.run.columns)))
         if self._plan.run.job.mode is not Mode.MERGE:
             return
-        names = ", ".join(self._plan.run.job.keys)
         without_key, shared = self._plan.key_checks()
-        if missing := self._number(without_key):
-            raise Refused(
-                f"{counted(missing, 'row of the sources has', 'rows of the sources have')} no value "
-                f"in a key column ({names})",
-                advice="Nothing was committed. Give every row its keys, or choose other keys.",
-            )
-        if found := self._send(shared):
-            shown = "; ".join(f"{', '.join(map(str, key))} in {counted(count, 'row')}" for *key, count in found)
-            raise Refused(
-                f"rows of the sources share a key ({names}): {shown}",
-                advice="Nothing was committed. Remove the duplicates, or choose keys that tell the rows apart.",
-            )
+        refuse_without_key(self._plan.run.job, self._number(without_key))
+        refuse_shared_keys(self._plan.run.job, self._send(shared))
 
     def _send(self, statement: Statement) -> list[tuple[Any, ...]]:
         self._database.go_on()

@@ -81,7 +81,8 @@ def _speed(report: RunReport) -> list[str]:
     if report.bytes_read and report.seconds:
         pieces.append(f"{bytes_in_words(report.bytes_read / report.seconds)}/s")
     if report.status is Status.DONE:
-        pieces.append("reconciled" if report.reconciled else "NOT RECONCILED")
+        agreed = "rows reconciled" if report.counted_only else "reconciled"
+        pieces.append(agreed if report.reconciled else "NOT RECONCILED")
     return pieces
 
 

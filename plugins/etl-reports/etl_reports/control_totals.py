@@ -33,7 +33,7 @@ def print_control_totals(page: Page, report: RunReport) -> None:
     """Print the section; nothing when the run did not come so far."""
     if report.totals is None or not (report.totals.columns or report.differences):
         return
-    compared = report.reconciled or bool(report.differences)
+    compared = (report.reconciled and not report.counted_only) or bool(report.differences)
     page.heading("Control totals", _note(report, compared))
     if report.totals.columns:
         _print_table(page, report, report.totals, compared)
@@ -42,6 +42,8 @@ def print_control_totals(page: Page, report: RunReport) -> None:
 
 
 def _note(report: RunReport, compared: bool) -> str:
+    if report.reconciled and report.counted_only:
+        return "of the sources; in the table the rows were counted, no column was compared"
     if report.reconciled:
         return "the table holds what the sources hold"
     return "the table differs from the sources" if compared else "of the sources; nothing was compared"

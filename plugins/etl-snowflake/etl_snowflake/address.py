@@ -9,7 +9,7 @@ from etl_framework import UsageError
 
 SCHEME = "snowflake:"
 
-_OPTIONS = ("database", "schema", "warehouse", "role", "stage", "timeout")
+_OPTIONS = ("database", "schema", "warehouse", "role", "stage", "timeout", "statement_timeout")
 _EXAMPLE = (
     "Write snowflake:NAME for a connection of Snowflake's connections.toml, snowflake: alone for its default one, "
     "or snowflake:NAME?database=DB&schema=SCHEMA&warehouse=WH&role=ROLE."
@@ -24,6 +24,7 @@ class Address:
     :param database: where tables without a database lie; None for the connection's own, as with the others.
     :param stage: the stage that parts are uploaded to, such as ``@~`` or ``@db.schema.stage``; None for one that the
         plugin makes.
+    :param statement_timeout: seconds after which Snowflake ends a statement; None for what it is set to there.
     :param timeout: seconds after which a request that gets no answer, tried again and again, is given up.
     """
 
@@ -34,6 +35,7 @@ class Address:
     role: str | None = None
     stage: str | None = None
     timeout: int = 300
+    statement_timeout: int | None = None
 
     @classmethod
     def parse(cls, url: str) -> Address:
@@ -56,7 +58,21 @@ class Address:
         name = unquote(name)
         if any(sign in name for sign in "/@:"):
             raise UsageError("a snowflake: target names a connection, nothing else", advice=_EXAMPLE)
-        timeout = options.pop("timeout", "300")
-        if not (timeout.isascii() and timeout.isdecimal() and int(timeout)):
-            raise UsageError(f"timeout {timeout!r} is no number of seconds", advice="Give a whole number from 1 on.")
-        return cls(connection=name or None, timeout=int(timeout), **options)
+        timeout = _seconds("timeout", options.get("timeout", "300"))
+        limit = options.get("statement_timeout")
+        return cls(
+            connection=name or None,
+            database=options.get("database"),
+            schema=options.get("schema"),
+            warehouse=options.get("warehouse"),
+            role=options.get("role"),
+            stage=options.get("stage"),
+            timeout=timeout,
+            statement_timeout=None if limit is None else _seconds("statement_timeout", limit),
+        )
+
+
+def _seconds(option: str, value: str) -> int:
+    if not (value.isascii() and value.isdecimal() and int(value)):
+        raise UsageError(f"{option} {value!r} is no number of seconds", advice="Give a whole number from 1 on.")
+    return int(value)

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from etl_framework import (
     Event,
+    Interrupted,
     Mode,
     Receipt,
     ReconciliationError,
-    Refused,
-    any_row,
     count_rows,
     counted,
     duplicates,
-    load_record,
     no,
     reconcile,
-    refuse_repeat,
+    refuse_shared_keys,
+    refuse_strays,
+    refuse_without_key,
     without_key,
 )
-from etl_snowflake import ledger
 from etl_snowflake.copying import check_answer, copies, located
 from etl_snowflake.measure import measure
+from etl_snowflake.publishing import number, publish, receipt, removed
 from etl_snowflake.session import ConnectionLost, StatementFailed
 from etl_snowflake.stage import verify
 
@@ -61,10 +60,9 @@ class Load:
         rows = self._copy()
         totals = self._pool.do(lambda session: self._audit(session, rows))
         self._pool.do(self._check_rows)
-        # Each attempt asks the ledger first: the one before may have committed although its answer did not come.
-        receipt = self._pool.do(lambda session: self._publish(session, totals))
+        published = publish(self._pool, self._plan, len(self._parts), lambda session: self._changed(session, totals))
         self._pool.do(lambda session: session.rows(self._plan.drop_landing()))
-        return receipt
+        return published
 
     def _prepare(self, session: Session) -> None:
         verify(session, self._stage, self._parts, self._run)
@@ -93,12 +91,13 @@ class Load:
 
     def _waited(self, session: Session, query: str, copy: Copy) -> int:
         def between(seconds: float) -> None:
+            self._pool.go_on()
             message = f"Snowflake copies {counted(len(copy.parts), 'part')} since {seconds:.0f} s (query {query})"
             self._run.emit(Event(name="load_progress", run=self._run.id, step="load", message=message))
 
         try:
             return check_answer(copy, session.wait_for(query, between))
-        except KeyboardInterrupt:
+        except Interrupted:
             session.cancel(query)
             raise
 
@@ -146,76 +145,19 @@ class Load:
         """
         job, landing = self._run.job, self._plan.landing.sql
         if job.mode is Mode.REPLACE_PERIOD:
-            outside = no(self._plan.period(landing=True))
-            [(strays,)] = session.rows(count_rows(landing, outside))
-            if strays:
-                raise Refused(
-                    f"{counted(int(strays), 'row of the sources lies', 'rows of the sources lie')} outside of the "
-                    f"period {job.period} by column {job.date_column!r}, or without a date",
-                    advice="Nothing was published. Widen the period, correct the dates, or choose another mode.",
-                )
+            [(strays,)] = session.rows(count_rows(landing, no(self._plan.period(landing=True))))
+            refuse_strays(job, int(strays))
         if job.mode is Mode.MERGE:
-            names = ", ".join(job.keys)
             [(missing,)] = session.rows(without_key(landing, self._plan.keys()))
-            if missing:
-                raise Refused(
-                    f"{counted(int(missing), 'row of the sources has', 'rows of the sources have')} no value in a key "
-                    f"column ({names})",
-                    advice="Nothing was published. Give every row its keys, or choose other keys.",
-                )
-            if found := session.rows(duplicates(landing, self._plan.keys(), _SAMPLES)):
-                shown = "; ".join(f"{', '.join(map(str, key))} in {counted(int(n), 'row')}" for *key, n in found)
-                raise Refused(
-                    f"rows of the sources share a key ({names}): {shown}",
-                    advice="Nothing was published. Remove the duplicates, or choose keys that tell the rows apart.",
-                )
-
-    # Publish
-
-    def _publish(self, session: Session, totals: Totals) -> Receipt:
-        self._abort_abandoned(session)
-        session.rows(f"BEGIN NAME {self._plan.transaction}")
-        try:
-            session.rows(ledger.take_turn(self._plan.ledger, self._run.id))
-            if (receipt := ledger.receipt_of(session, self._plan.ledger, self._run.id)) is not None:
-                session.rows("ROLLBACK")
-                return receipt
-            entries = ledger.entries(session, self._plan.ledger, self._plan.place)
-            refuse_repeat(self._run.job, self._run.sources, entries if self._holds_rows(session) else ())
-            receipt = self._changed(session, totals)
-            record = load_record(self._run, self._plan.place.name, receipt, len(self._parts))
-            session.rows(ledger.insert(self._plan.ledger, record))
-            session.rows("COMMIT")
-        except ConnectionLost:
-            raise
-        except BaseException:
-            session.rows("ROLLBACK")
-            raise
-        return receipt
-
-    def _abort_abandoned(self, session: Session) -> None:
-        """End transactions that an earlier attempt of this run left open: their locks would outlive its process."""
-        for row in session.table("SHOW TRANSACTIONS"):
-            if str(row["name"]).upper() == self._plan.transaction:
-                # One that has ended meanwhile holds no lock either.
-                with suppress(StatementFailed):
-                    session.rows(f"SELECT SYSTEM$ABORT_TRANSACTION({int(row['id'])})")
-
-    def _holds_rows(self, session: Session) -> bool:
-        return bool(session.rows(any_row(self._plan.place.sql)))
+            refuse_without_key(job, int(missing))
+            refuse_shared_keys(job, session.rows(duplicates(landing, self._plan.keys(), _SAMPLES)))
 
     def _changed(self, session: Session, totals: Totals) -> Receipt:
-        removal = self._plan.remove()
-        deleted = 0 if removal is None else _number(session.rows(removal))
-        rows = _number(session.rows(self._plan.put()))
+        deleted = removed(session, self._plan)
+        rows = number(session.rows(self._plan.put()))
         if rows != totals.rows:
             raise ReconciliationError(
                 f"{totals.rows:,} rows were landed, but {rows:,} were inserted into {self._plan.place}",
                 advice="Nothing was published. If it happens again, please report this as a defect.",
             )
-        [(transaction,)] = session.rows("SELECT LAST_QUERY_ID()")
-        return Receipt(rows=rows, deleted=deleted, query_id=str(transaction), totals=totals, created=self._plan.created)
-
-
-def _number(answer: Sequence[tuple[object, ...]]) -> int:
-    return int(str(answer[0][0]))
+        return receipt(session, self._plan, totals, deleted)

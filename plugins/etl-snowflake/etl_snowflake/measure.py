@@ -145,6 +145,9 @@ def _as(kind: Kind, value: Any) -> Any:
             return Decimal(value)
         case Kind.REAL | Kind.DOUBLE:
             return float(value)
+        case Kind.DATE if isinstance(value, datetime):
+            # A table may hold the days of the sources as timestamps.
+            return value.date()
         case Kind.TIMESTAMPTZ if isinstance(value, datetime):
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         case Kind.VARCHAR if not isinstance(value, str):

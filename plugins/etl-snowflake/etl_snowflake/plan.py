@@ -134,24 +134,36 @@ class Plan:
 
     def statements(self, stage: Stage, parts: tuple[StagedPart, ...]) -> Iterator[Statement]:
         """Every statement, in order, for people."""
+        direct = self.settings.publish == "direct"
         yield from self.prepare()
-        yield self.create_landing()
-        for copy in copies(self.landing.sql, self.names, parts, stage, self.run):
-            yield Statement(copy.sql)
-        yield from self._audit()
+        if not direct:
+            yield self.create_landing()
+            yield from self._copies(self.landing, stage, parts)
+            yield from self._audit(self.landing)
         yield Statement(f"BEGIN NAME {self.transaction}")
         yield ledger.take_turn(self.ledger, self.run.id)
         if (removal := self.remove()) is not None:
             yield removal
-        yield self.put()
+        if direct:
+            yield from self._copies(self.place, stage, parts)
+            if self.created or removal is not None:
+                yield from self._audit(self.place)
+        else:
+            yield self.put()
         yield ledger.insert(self.ledger)
         yield Statement("COMMIT")
-        yield self.drop_landing()
+        if not direct:
+            yield self.drop_landing()
 
-    def _audit(self) -> Iterator[Statement]:
-        yield from queries(self.landing.sql, self.measured())
+    def _copies(self, table: Place, stage: Stage, parts: tuple[StagedPart, ...]) -> Iterator[Statement]:
+        for copy in copies(table.sql, self.names, parts, stage, self.run):
+            yield Statement(copy.sql)
+
+    def _audit(self, table: Place) -> Iterator[Statement]:
+        where = self.period() if table == self.place and self.run.job.mode is Mode.REPLACE_PERIOD else EVERY_ROW
+        yield from queries(table.sql, self.measured(), where)
         floats = [name for column, name in self.measured() if column.type.kind in {Kind.REAL, Kind.DOUBLE}]
-        yield from float_sums(self.landing.sql, [(name, None) for name in floats])
+        yield from float_sums(table.sql, [(name, None) for name in floats], where)
 
     def _defined(self, *, required: bool) -> str:
         return definitions(

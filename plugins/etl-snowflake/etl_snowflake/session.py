@@ -6,14 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import snowflake.connector
 import stamina
 from snowflake.connector import errors as driver
 
-from etl_framework import ConnectError, RunFailed, Statement, UsageError
+from etl_framework import ConnectError, Interrupted, RunFailed, Statement, UsageError, interruptible
 from etl_snowflake.secrets import redact_log_of_driver, redacted
 from etl_snowflake.sql import literal
 
@@ -34,6 +34,8 @@ _LONGEST_SILENCE = 60
 """Seconds: Snowflake says after 45 that a statement is still running."""
 _SLOWEST_UPLOAD = 10_000
 """Bytes per second. The driver's storage requests have no time limit in line 5, and one of 600 s in line 4."""
+_PATIENCE = 30
+"""Seconds until work that was interrupted is left alone: Snowflake may not be reached any more."""
 _POLL_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2)
 _SETTINGS = {
     "client_session_keep_alive": True,
@@ -82,7 +84,9 @@ def connect(address: Address, *, tag: str) -> Session:
         if (value := getattr(address, name)) is not None
     }
     named = {} if address.connection is None else {"connection_name": address.connection}
-    parameters = {"QUERY_TAG": tag, "TIMEZONE": "UTC"}
+    parameters: dict[str, str | int] = {"QUERY_TAG": tag, "TIMEZONE": "UTC"}
+    if address.statement_timeout is not None:
+        parameters["STATEMENT_TIMEOUT_IN_SECONDS"] = address.statement_timeout
     seconds = address.timeout
     # One request, then all tries together; line 5 has no limit for the tries of a statement but their number.
     line = (
@@ -205,6 +209,11 @@ class Session:
         with _errors(None, query):
             return bool(self._connection.is_still_running(self._connection.get_query_status(query)))
 
+    def cancel_all(self, other: Session) -> None:
+        """Ask Snowflake to end whatever another session of the same user runs; nothing to end is no error."""
+        with suppress(RunFailed):
+            self.rows(f"SELECT SYSTEM$CANCEL_ALL_QUERIES({int(other._connection.session_id)})")
+
     def cancel(self, query: str) -> None:
         """Ask Snowflake to end a query; one that has ended already is no error."""
         with suppress(RunFailed):
@@ -301,7 +310,7 @@ _ADVICE = {
     3003: "`etl targets test` tells which privileges are missing, with the GRANT statements that give them.",
     90105: "Name a database: in connections.toml, or as ?database= of the target.",
     90106: "Name a schema: in connections.toml, or as ?schema= of the target.",
-    630: "The statement ran into its time limit: raise it, or use a larger warehouse.",
+    630: "Raise the time limit (?statement_timeout= of the target, or the warehouse's own), or use a larger warehouse.",
 }
 
 
@@ -317,21 +326,22 @@ class Pool:
         self.tag = tag
         self._lock = threading.Lock()
         self._idle: list[Session] = []
-        self._all: list[Session] = []
+        self._lent: list[Session] = []
+        self._stopping = False
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Borrow a session; one that lost its connection is not lent again."""
-        with self._lock:
-            session = self._idle.pop() if self._idle else None
-        if session is None:
-            session = self._open(self.tag)
-            with self._lock:
-                self._all.append(session)
+        """Borrow a session; one that lost its connection is not lent again.
+
+        :raises Interrupted: no work is to be begun any more.
+        """
+        session = self._borrowed()
         try:
             session.tag_with(self.tag)
             yield session
         except ConnectionLost:
+            with self._lock:
+                self._lent.remove(session)
             session.close()
             raise
         except BaseException:
@@ -343,19 +353,55 @@ class Pool:
         """Do what may be done twice, in a new session when the connection is lost.
 
         :raises ConnectionLost: it is lost again and again.
+        :raises Interrupted: no work is to be begun any more.
         """
         for attempt in stamina.retry_context(on=ConnectionLost, attempts=_ATTEMPTS, wait_initial=0.2, wait_max=10):
             with attempt, self.session() as session:
                 return work(session)
         raise AssertionError("the last attempt returns or raises")
 
+    def interruptible(self, work: Callable[[], T]) -> T:
+        """Do work with these sessions so that Ctrl-C ends it at once, and what Snowflake does for it."""
+        return interruptible(work, self._stop, patience=_PATIENCE)
+
+    def go_on(self) -> None:
+        """Raise within work that is to end.
+
+        :raises Interrupted: it is to end.
+        """
+        if self._stopping:
+            raise Interrupted("the load was interrupted", advice="")
+
+    def _stop(self) -> None:
+        self._stopping = True
+        with self._lock:
+            busy = tuple(self._lent)
+        if not busy:
+            return
+        # Each by a session of its own: those that are lent wait for an answer.
+        with suppress(RunFailed, ConnectError), closing(self._open(self.tag)) as session:
+            for other in busy:
+                session.cancel_all(other)
+
+    def _borrowed(self) -> Session:
+        self.go_on()
+        with self._lock:
+            session = self._idle.pop() if self._idle else None
+        if session is None:
+            session = self._open(self.tag)
+        with self._lock:
+            self._lent.append(session)
+        return session
+
     def _give_back(self, session: Session) -> None:
         with self._lock:
+            self._lent.remove(session)
             self._idle.append(session)
 
     def close(self) -> None:
-        """Close every session."""
+        """Close every session, and lend none any more."""
+        self._stopping = True
         with self._lock:
-            sessions, self._all, self._idle = self._all, [], []
+            sessions, self._lent, self._idle = [*self._idle, *self._lent], [], []
         for session in sessions:
             session.close()

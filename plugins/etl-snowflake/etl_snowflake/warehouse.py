@@ -26,6 +26,7 @@ from etl_framework import (
 )
 from etl_snowflake import ledger, sql, stage
 from etl_snowflake.address import Address
+from etl_snowflake.direct import DirectLoad
 from etl_snowflake.load import Load
 from etl_snowflake.measure import measure
 from etl_snowflake.plan import Plan
@@ -115,7 +116,8 @@ class SnowflakeWarehouse:
                 f"the sources do not fit table {plan.place}: {' '.join(reasons)}",
                 advice="Declare the columns as the table has them, change the table, or load into another one.",
             )
-        return Load(self._pool, self._stage(run), plan, parts).carry_out()
+        kind = DirectLoad if plan.settings.publish == "direct" else Load
+        return self._pool.interruptible(kind(self._pool, self._stage(run), plan, parts).carry_out)
 
     def has_staged(self, part: StagedPart, run: Run) -> bool:
         """Whether the staged part is there, as large as it should be; its name tells its content."""

@@ -122,6 +122,7 @@ def fail(target: str, emulator: EmulatorControl, cursor: Any) -> None:
     emulator.faults({"endpoint": "put", "action": "store_half"})
     load("broken.csv", target=target, table="broken", again=True)
     with closing(connect_to(Address.parse(target), tag="x")) as session:
+        session.cancel_all(session)
         session.cancel("01a2b3c4-0000-0000-0000-000000000000")
 
 

@@ -147,6 +147,18 @@ def test_a_slow_statement_is_cancelled_by_its_id(emulator, connect):
         connection.get_query_status_throw_if_error(query_id)
 
 
+def test_all_queries_of_a_session_are_cancelled_by_another_session(emulator, connect, raises_snowflake):
+    """https://docs.snowflake.com/en/sql-reference/functions/system_cancel_all_queries."""
+    connection = connect()
+    emulator.faults({"endpoint": "query", "sql": "SELECT 5", "action": "slow", "seconds": 600})
+    cursor = connection.cursor()
+    cursor.execute_async("SELECT 5")
+    connect().cursor().execute(f"SELECT SYSTEM$CANCEL_ALL_QUERIES({connection.session_id})")
+    with raises_snowflake(604):
+        cursor.get_results_from_sfqid(cursor.sfqid)
+        cursor.fetchall()
+
+
 def test_a_statement_over_its_timeout_is_cancelled(emulator, cursor, raises_snowflake):
     """https://docs.snowflake.com/en/sql-reference/parameters#statement-timeout-in-seconds."""
     cursor.execute("ALTER SESSION SET STATEMENT_TIMEOUT_IN_SECONDS = 1")

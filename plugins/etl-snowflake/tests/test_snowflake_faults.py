@@ -119,6 +119,17 @@ def test_a_warehouse_that_does_not_resume_is_told_with_what_to_do(target: str, e
     assert "AUTO_RESUME" in caught.value.advice
 
 
+def test_a_statement_over_the_time_limit_of_the_target_fails_with_what_to_do(
+    target: str, emulator: EmulatorControl, ask: Ask
+) -> None:
+    emulator.faults({"endpoint": "query", "sql": "^COPY INTO", "action": "slow", "seconds": 600})
+    with pytest.raises(RunFailed, match="timeout of 1 second") as caught:
+        load("sales.csv", target=f"{target}?statement_timeout=1", **SETTINGS)
+    assert "statement_timeout" in caught.value.advice
+    assert resume().status is Status.DONE
+    assert_exact(ask)
+
+
 @pytest.mark.parametrize("fault", [{"action": "status", "status": 403}, {"action": "status", "status": 404}])
 def test_a_wrong_account_cannot_be_connected_to(target: str, emulator: EmulatorControl, fault: dict[str, Any]) -> None:
     emulator.faults({"endpoint": "login", "count": None, **fault})

@@ -123,7 +123,7 @@ class Queries:
             self._account.faults.delay_query(query)
             query.check()
             # a cancellation must not queue behind the statement that it cancels
-            with nullcontext() if "SYSTEM$CANCEL_QUERY" in query.sql.upper() else query.session.lock:
+            with nullcontext() if "SYSTEM$CANCEL_" in query.sql.upper() else query.session.lock:
                 query.check()
                 query.running = True
                 try:

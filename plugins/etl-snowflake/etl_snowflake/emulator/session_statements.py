@@ -148,6 +148,9 @@ def _call(account: "Account", query: "Query", name: str, argument: str | None) -
             return f"Identified SQL statement not found: {argument}"
         done = account.queries.cancel(other)
         return f"query [{argument}] terminated." if done else "Identified SQL statement is not currently executing."
+    if name == "SYSTEM$CANCEL_ALL_QUERIES":
+        cancelled = [q for q in account.queries.by_id.values() if str(q.session.number) == argument]
+        return f"cancelled {sum(account.queries.cancel(other) for other in cancelled)} queries."
     if name == "SYSTEM$ABORT_SESSION":
         for other_session in account.sessions.open():
             if str(other_session.number) == argument:

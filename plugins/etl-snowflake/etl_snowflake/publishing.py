@@ -1,0 +1,81 @@
+"""Publishing: the one transaction in which a table changes, with the ledger's row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from etl_framework import Receipt, any_row, load_record, refuse_repeat
+from etl_snowflake import ledger
+from etl_snowflake.session import ConnectionLost, StatementFailed
+
+if TYPE_CHECKING:
+    from etl_framework import Totals
+    from etl_snowflake.plan import Plan
+    from etl_snowflake.session import Pool, Session
+
+
+def publish(pool: Pool, plan: Plan, parts: int, change: Callable[[Session], Receipt]) -> Receipt:
+    """Change the table and write the load into the ledger, in one transaction: all or nothing, once.
+
+    When the connection is lost, it is tried again in a new session. Each attempt asks the ledger first: the one before
+    may have committed although its answer did not come.
+
+    :param parts: how many staged parts are loaded.
+    :param change: what is done to the table, within the transaction.
+    :raises Refused: the table holds the sources already.
+    """
+    return pool.do(lambda session: _publish(session, plan, parts, change))
+
+
+def _publish(session: Session, plan: Plan, parts: int, change: Callable[[Session], Receipt]) -> Receipt:
+    _abort_abandoned(session, plan)
+    session.rows(f"BEGIN NAME {plan.transaction}")
+    try:
+        session.rows(ledger.take_turn(plan.ledger, plan.run.id))
+        if (published := ledger.receipt_of(session, plan.ledger, plan.run.id)) is not None:
+            session.rows("ROLLBACK")
+            return published
+        entries = ledger.entries(session, plan.ledger, plan.place)
+        refuse_repeat(plan.run.job, plan.run.sources, entries if holds_rows(session, plan) else ())
+        published = change(session)
+        session.rows(ledger.insert(plan.ledger, load_record(plan.run, plan.place.name, published, parts)))
+        session.rows("COMMIT")
+    except ConnectionLost:
+        raise
+    except BaseException:
+        session.rows("ROLLBACK")
+        raise
+    return published
+
+
+def _abort_abandoned(session: Session, plan: Plan) -> None:
+    """End transactions that an earlier attempt of this run left open: their locks would outlive its process."""
+    for row in session.table("SHOW TRANSACTIONS"):
+        if str(row["name"]).upper() == plan.transaction:
+            # One that has ended meanwhile holds no lock either.
+            with suppress(StatementFailed):
+                session.rows(f"SELECT SYSTEM$ABORT_TRANSACTION({int(row['id'])})")
+
+
+def holds_rows(session: Session, plan: Plan) -> bool:
+    """Whether the table has any row."""
+    return bool(session.rows(any_row(plan.place.sql)))
+
+
+def removed(session: Session, plan: Plan) -> int:
+    """Take old rows away as the mode says, and tell how many."""
+    removal = plan.remove()
+    return 0 if removal is None else number(session.rows(removal))
+
+
+def receipt(session: Session, plan: Plan, totals: Totals, deleted: int) -> Receipt:
+    """What the load returns; the statement before is the one that brought the rows."""
+    [(query,)] = session.rows("SELECT LAST_QUERY_ID()")
+    return Receipt(rows=totals.rows, deleted=deleted, query_id=str(query), totals=totals, created=plan.created)
+
+
+def number(answer: Sequence[tuple[object, ...]]) -> int:
+    """The number of rows that a statement tells it changed."""
+    return int(str(answer[0][0]))
