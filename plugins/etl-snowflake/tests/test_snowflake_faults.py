@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -14,6 +15,7 @@ from etl_snowflake.emulator.control import EmulatorControl
 from etl_snowflake.session import ConnectionLost, Pool, Session, is_new_line
 
 from etl_framework import ConnectError, EtlError, Event, ExitCode, Refused, RunFailed, Status, load, resume
+from etl_framework.cli import run
 
 ROWS = 4000
 SETTINGS = {"part_size": "16KiB", "block_size": "8KiB", "table": "t"}
@@ -59,6 +61,16 @@ def test_an_upload_that_goes_wrong_is_done_again(target: str, emulator: Emulator
     emulator.faults({"endpoint": "put", "nth": 2, **BROKEN_UPLOADS[fault]})
     assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
     assert_exact(ask)
+
+
+def test_what_is_told_of_a_repeated_upload_stays_out_of_the_results(
+    target: str, emulator: EmulatorControl, capfd: pytest.CaptureFixture[str]
+) -> None:
+    emulator.faults({"endpoint": "put", "action": "store_nothing", "count": 1})
+    assert run(["load", "sales.csv", "--target", target, "--json"]) == ExitCode.DONE
+    out, err = capfd.readouterr()
+    assert json.loads(out)["status"] == "done"
+    assert "retry" in err
 
 
 @pytest.mark.parametrize("async_above_mb", [0, 1000], ids=["asked for", "waited for"])

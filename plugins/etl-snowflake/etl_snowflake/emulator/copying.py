@@ -78,9 +78,8 @@ def _parse(account: "Account", job: CopyJob, staged: StagedFile) -> ParsedFile:
     except ValueError as error:
         raise SnowflakeError(f"Failed to decrypt the file '{name}': {error}", 100096, "22000") from error
     with account.fakesnow.duck_conn.cursor() as scratch:
-        if (database := job.query.session.database) is not None:
-            # fakesnow's own functions lie in each database
-            scratch.execute(f"USE {quoted(database)}")
+        # A SELECT may call what fakesnow puts into each database, such as its cast to a timestamp.
+        scratch.execute(f"USE {quoted(job.table[0])}.main")
         try:
             return parse(data, name, staged.modified, job.fmt, job.target, scratch)
         except duckdb.ConversionException as error:
