@@ -368,6 +368,7 @@ _ADVICE = {
     606: "Resume the warehouse, or let it resume by itself: ALTER WAREHOUSE … SET AUTO_RESUME = TRUE.",
     3001: "`etl targets test` tells which privileges are missing, with the GRANT statements that give them.",
     3003: "`etl targets test` tells which privileges are missing, with the GRANT statements that give them.",
+    3041: "`etl targets test` tells which privileges are missing, with the GRANT statements that give them.",
     90105: "Name a database: in connections.toml, or as ?database= of the target.",
     90106: "Name a schema: in connections.toml, or as ?schema= of the target.",
     630: "Raise the time limit (?statement_timeout= of the target, or the warehouse's own), or use a larger warehouse.",

@@ -130,7 +130,7 @@ def test_what_took_long_is_done_again_as_well(monkeypatch: pytest.MonkeyPatch) -
             raise ConnectionLost("no answer", advice="")
         return 1
 
-    assert Pool(lambda tag: Session(Broken(None), tag), "tag").do(work) == 1
+    assert Pool(lambda tag: Session(Broken(None), tag, timeout=60), "tag").do(work) == 1
 
 
 class Broken:
@@ -155,7 +155,7 @@ class Broken:
 def test_what_a_gateway_answers_tells_nothing_of_the_statement(name: str) -> None:
     error = getattr(connector.errors, name)(msg="gateway")
     with pytest.raises(ConnectionLost):
-        Session(Broken(error), "tag").rows("COMMIT")
+        Session(Broken(error), "tag", timeout=60).rows("COMMIT")
 
 
 @pytest.mark.parametrize(
