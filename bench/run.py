@@ -18,63 +18,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from data import lineitem
+from figures import Figure, Options, listed
+from into_snowflake import snowflake
+from passing import WORKERS, up_to_the_gate
 from processes import ETL, Measured, measure, paired
 
-from etl_framework import Column, Format, Source
+from etl_framework import Format, Source
 
 DOCS = Path(__file__).parent.parent / "docs" / "performance.md"
 MARK = "<!-- figures: written by `tox -e bench -- --write` -->"
-WORKERS = 2
-_KINDS = {"bigint": "orderkey partkey suppkey linenumber", "double": "quantity extendedprice discount tax"}
-_KINDS |= {"varchar": "returnflag linestatus shipinstruct shipmode comment", "date": "shipdate commitdate receiptdate"}
-COLUMNS = {f"l_{name}": kind for kind, names in _KINDS.items() for name in names.split()}
-"""The columns as a job that is run again and again declares them."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One measured figure.
-
-    :param name: what was measured.
-    :param value: the figure.
-    :param limit: what it must reach.
-    :param at_least: whether the limit is a floor; else a ceiling.
-    :param unit: of both.
-    :param detail: what it was computed from.
-    """
-
-    name: str
-    value: float
-    limit: float
-    at_least: bool
-    unit: str
-    detail: str
-
-    @property
-    def reached(self) -> bool:
-        """Whether the figure is on the right side of its limit."""
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
-
-    def row(self) -> str:
-        """The figure as a row of a Markdown table."""
-        sign = "≥" if self.at_least else "≤"
-        mark = "reached" if self.reached else "**missed**"
-        figures = f"{self.value:.2f} {self.unit} | {sign} {self.limit:g} {self.unit}"
-        return f"| {self.name} | {figures} | {mark} | {self.detail} |"
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line says."""
-
-    runs: int
-    large: float
-    work: Path
 
 
 def startup(options: Options) -> Iterator[Figure]:
@@ -98,46 +54,20 @@ def one_pass(options: Options) -> Iterator[Figure]:
         path = lineitem(1, form)
         ratios, speeds = [], []
         for number in range(options.runs + 1):
-            seconds, columns, ranges = _up_to_the_gate(path, options.work)
-            serial = parse_alone(path, delimiter, columns, ranges, WORKERS) + compress_alone(path, ranges, WORKERS)
+            passed = up_to_the_gate(path, options.work)
+            parsing = parse_alone(path, delimiter, passed.columns, passed.ranges, WORKERS)
+            serial = parsing + compress_alone(path, passed.ranges, WORKERS)
             if number:  # the first round only warms up
-                ratios.append(serial / seconds)
-                speeds.append(path.stat().st_size / seconds / 1e6)
+                ratios.append(serial / passed.seconds)
+                speeds.append(path.stat().st_size / passed.seconds / 1e6)
         yield Figure(
             f"validate + compress {form} in one pass / one after the other",
             statistics.median(ratios),
             1.0,
             True,
             "×",
-            f"lineitem SF 1, {statistics.median(speeds):.0f} MB/s, runs: {_listed(ratios)}",
+            f"lineitem SF 1, {statistics.median(speeds):.0f} MB/s, runs: {listed(ratios)}",
         )
-
-
-def _up_to_the_gate(path: Path, work: Path) -> tuple[float, tuple[Column, ...], list[tuple[int, int]]]:
-    """Seconds of everything that a load does up to the gate, with zstd parts in the source's format."""
-    from etl_framework import Workspace
-    from etl_framework.reading import Packing, PartReader
-    from etl_framework.sources import find_sources
-    from etl_framework.survey import plan_parts, survey_sources
-    from etl_framework.verdict import judge
-
-    workspace = Workspace.open(state_dir=work / "state")
-    options = {"compress": "zstd", "executor": f"threads:{WORKERS}", "target": "duckdb:unused.duckdb"}
-    job = workspace.job(None, [path], {**options, "columns": COLUMNS})
-    plugins = workspace.plugins()
-    packed = work / "packed"
-    shutil.rmtree(packed, ignore_errors=True)
-    packed.mkdir()
-    began = time.perf_counter()
-    executor = plugins.executor(job.executor)
-    survey = plan_parts(survey_sources(job, find_sources(job), plugins), job, executor.workers)
-    packing = Packing(folder=packed, codec=plugins.codec(job, job.target), content="source")
-    reader = PartReader(run="bench", job=job, survey=survey, packing=packing, rejects=None, plugins=plugins)
-    outcomes = {outcome.part: outcome for outcome in executor.run(reader, survey.parts, lambda _: None)}
-    verdict = judge(job, survey, outcomes, plugins)
-    seconds = time.perf_counter() - began
-    assert not verdict.bad, verdict.findings
-    return seconds, survey.columns, [(part.start, part.end) for part in survey.parts]
 
 
 def counting(options: Options) -> Iterator[Figure]:
@@ -173,7 +103,7 @@ def counting(options: Options) -> Iterator[Figure]:
 
         ours, theirs, ratios = paired(exact, newlines, options.runs)
         quoting = "unquoted" if form == "plain" else "quoted"
-        detail = f"{size / ours / 1e9:.1f} against {size / theirs / 1e9:.1f} GB/s, runs: {_listed(ratios)}"
+        detail = f"{size / ours / 1e9:.1f} against {size / theirs / 1e9:.1f} GB/s, runs: {listed(ratios)}"
         yield Figure(
             f"exact row count, {quoting} / numpy newlines", statistics.median(ratios), limit, True, "×", detail
         )
@@ -189,7 +119,7 @@ def loading(options: Options) -> Iterator[Figure]:
             options.runs,
         )
         inverse = [1 / ratio for ratio in ratios]
-        detail = f"SF 1: {ours:.1f} s against {theirs:.1f} s, runs: {_listed(inverse)}"
+        detail = f"SF 1: {ours:.1f} s against {theirs:.1f} s, runs: {listed(inverse)}"
         yield Figure(f"`etl load` of {form} / bare DuckDB", statistics.median(inverse), 1.25, False, "×", detail)
 
 
@@ -208,7 +138,7 @@ def growing(options: Options) -> Iterator[Figure]:
     growth = large.stat().st_size / small.stat().st_size
     ratios = [growth * one.seconds / other.seconds for one, other in pairs]
     speed = large.stat().st_size / statistics.median(run.seconds for run in second) / 1e6
-    detail = f"{speed:.0f} MB/s, runs: {_listed(ratios)}"
+    detail = f"{speed:.0f} MB/s, runs: {listed(ratios)}"
     yield Figure(f"throughput, {name} / SF 1", statistics.median(ratios), 0.95, True, "×", detail)
 
 
@@ -238,7 +168,7 @@ def peers(options: Options) -> Iterator[Figure]:
 
 
 def _compress(path: Path, work: Path) -> float:
-    return statistics.median(_up_to_the_gate(path, work)[0] for _ in range(3))
+    return statistics.median(up_to_the_gate(path, work).seconds for _ in range(3))
 
 
 def _load(path: Path, work: Path) -> Measured:
@@ -280,10 +210,6 @@ def _sling(path: Path, work: Path) -> list[str] | None:
     return [str(sling), "run", "--src-stream", f"file://{path}", "--tgt-object", f"file://{work}/peer.csv.zst"]
 
 
-def _listed(ratios: list[float]) -> str:
-    return " ".join(f"{ratio:.2f}" for ratio in ratios)
-
-
 SECTIONS: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "startup": startup,
     "one-pass": one_pass,
@@ -291,6 +217,7 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "loading": loading,
     "growing": growing,
     "peers": peers,
+    "snowflake": snowflake,
 }
 
 

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from etl_framework.jsonable import report_from_json as report_from_json
     from etl_framework.jsonable import to_jsonable as to_jsonable
     from etl_framework.ledger import LedgerRow as LedgerRow
+    from etl_framework.ledger import deletion_record as deletion_record
     from etl_framework.ledger import load_record as load_record
     from etl_framework.ledger import refuse_repeat as refuse_repeat
     from etl_framework.ledger import still_there as still_there
@@ -95,6 +96,18 @@ if TYPE_CHECKING:
     from etl_framework.sql import insert_from as insert_from
     from etl_framework.sql import no as no
     from etl_framework.sql import without_key as without_key
+    from etl_framework.state import new_run_id as new_run_id
+    from etl_framework.tables import MOST_ROWS as MOST_ROWS
+    from etl_framework.tables import Bound as Bound
+    from etl_framework.tables import Deletion as Deletion
+    from etl_framework.tables import PeriodCount as PeriodCount
+    from etl_framework.tables import QueryResult as QueryResult
+    from etl_framework.tables import RangeFilter as RangeFilter
+    from etl_framework.tables import RowFilter as RowFilter
+    from etl_framework.tables import TableSummary as TableSummary
+    from etl_framework.tables import Unit as Unit
+    from etl_framework.tables import comparisons as comparisons
+    from etl_framework.tables import refuse_unexpected as refuse_unexpected
     from etl_framework.terminal import bytes_in_words as bytes_in_words
     from etl_framework.terminal import counted as counted
     from etl_framework.terminal import printable as printable
@@ -145,7 +158,7 @@ _MODULES = {
     "jsonable": "dumps report_from_json to_jsonable",
     "terminal": "bytes_in_words counted printable seconds_in_words valid_text",
     "columns": "Column ColumnType Kind TableName quote INTEGERS FLOATS NUMBERS",
-    "ledger": "LedgerRow load_record refuse_repeat still_there totals_from_json totals_to_json",
+    "ledger": "LedgerRow deletion_record load_record refuse_repeat still_there totals_from_json totals_to_json",
     "fitting": (
         "TableColumn holds_no_days merge_keys misfits no_such_column no_such_table period_column "
         "refuse_shared_keys refuse_strays refuse_without_key same_names"
@@ -154,6 +167,11 @@ _MODULES = {
         "EVERY_ROW Condition Statement any_row both count_rows definitions delete_matches delete_rows duplicates "
         "insert_from no without_key"
     ),
+    "tables": (
+        "Bound Deletion MOST_ROWS PeriodCount QueryResult RangeFilter RowFilter TableSummary Unit comparisons "
+        "refuse_unexpected"
+    ),
+    "state": "new_run_id",
     "periods": "Period",
     "totals": "ColumnTotals Difference Totals TotalsAccumulator compare reconcile",
     "values": (

@@ -18,7 +18,8 @@ _REFERENCE = re.compile(r"[_-](env|environment|variable|file|path)$", re.IGNOREC
 _VALUE = re.compile(
     r"://[^/\s:@]*:[^/\s@]+@"  # scheme://user:password@host
     r"|^[a-z][a-z0-9+.-]*:[^/\s:@]+:[^/\s@]+@"  # scheme:user:password@host
-    r"|[?&;]\w*(password|passwd|pwd|passphrase|passcode|secret|token|private_?key|api_?key)\w*=[^&;\s]"
+    r"|[?&;]\w*(pas{1,2}w|passphrase|passcode|pwd|secret|token|credential|private_?key|api_?key)\w*=[^&;\s]"
+    r"|[?&;](pass|pat|pin|otp|jwt|sig|signature|auth|key)=[^&;\s]"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY",
     re.IGNORECASE,
 )

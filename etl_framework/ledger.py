@@ -11,13 +11,18 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from etl_framework.errors import Refused
+from etl_framework.tables import deleted_bounds, filter_in_words, within_bounds
 from etl_framework.terminal import valid_text
-from etl_framework.values import Mode
+from etl_framework.values import Mode, PeriodFilter
 
 if TYPE_CHECKING:
     from etl_framework.protocols import Run
+    from etl_framework.tables import Deletion, RowFilter
     from etl_framework.totals import Totals
     from etl_framework.values import Job, LedgerEntry, Receipt, Source
+
+DELETION = "delete"
+"""What stands in a ledger in the place of a mode where rows were deleted."""
 
 _SHOWN = 3
 
@@ -60,32 +65,38 @@ def refuse_repeat(job: Job, sources: Iterable[Source], entries: Iterable[LedgerE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
-    """One load of one table, as a warehouse's ledger holds it.
+    """One change of one table, a load or a deletion, as a warehouse's ledger holds it.
 
-    :param mode: of the load.
+    :param mode: of the load, or :data:`DELETION`.
     :param created: whether it made the table.
     :param first_day: of the job's period, None without one.
     :param last_day: of the job's period.
     :param entry: what the core is told of it.
+    :param totals: as :func:`totals_to_json` wrote them: the load's control totals, or the deletion's bounds.
     """
 
-    mode: Mode
+    mode: str
     created: bool
     first_day: date | None
     last_day: date | None
     entry: LedgerEntry
+    totals: str
 
 
 def still_there(rows: Iterable[LedgerRow]) -> tuple[LedgerEntry, ...]:
-    """The loads of a table that no later load replaced.
+    """The loads of a table that no later load replaced and no later deletion took away as a whole.
 
-    :param rows: every load of the table, oldest first.
+    :param rows: every change of the table, oldest first.
     """
     kept: list[LedgerRow] = []
     for row in rows:
-        if row.mode is Mode.REPLACE or row.created:
+        if row.mode == DELETION:
+            deleted = totals_from_json(row.totals)
+            kept = [load for load in kept if not within_bounds(totals_from_json(load.totals), deleted)]
+            continue
+        if row.mode == Mode.REPLACE or row.created:
             kept = []
-        elif row.mode is Mode.REPLACE_PERIOD:
+        elif row.mode == Mode.REPLACE_PERIOD:
             kept = [load for load in kept if not _within(load, row)]
         kept.append(row)
     return tuple(load.entry for load in kept)
@@ -122,6 +133,32 @@ def load_record(run: Run, table: str, receipt: Receipt, parts: int) -> dict[str,
         "created": receipt.created,
         "query_id": receipt.query_id,
         "totals": totals_to_json(receipt.totals),
+        "loaded_at": datetime.now(UTC).replace(tzinfo=None),
+        "etl_version": version("etl-framework"),
+    }
+
+
+def deletion_record(table: str, deletion: Deletion, where: RowFilter | None) -> dict[str, Any]:
+    """What a ledger holds of a deletion: every value by the name of its field, as of a load.
+
+    :param table: by the name that the ledger knows it by.
+    """
+    period = where if isinstance(where, PeriodFilter) else None
+    return {
+        "run": deletion.id,
+        "job": valid_text(f"delete {filter_in_words(where)}"),
+        "table_name": table,
+        "mode": DELETION,
+        "first_day": period.first if period else None,
+        "last_day": period.last if period else None,
+        "sources": [],
+        "files": [],
+        "parts": 0,
+        "rows_loaded": 0,
+        "rows_deleted": deletion.rows,
+        "created": False,
+        "query_id": deletion.query_id,
+        "totals": totals_to_json(deleted_bounds(where, deletion.rows)),
         "loaded_at": datetime.now(UTC).replace(tzinfo=None),
         "etl_version": version("etl-framework"),
     }

@@ -29,6 +29,8 @@ from etl_framework.values import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from etl_framework.sql import Statement
+    from etl_framework.tables import Deletion, PeriodCount, QueryResult, RowFilter, TableSummary, Unit
     from etl_framework.totals import Totals
 
 T = TypeVar("T")
@@ -228,8 +230,54 @@ class Warehouse(Protocol):
     def describe(self, table: TableName) -> tuple[Column, ...] | None:
         """The table's columns in order, or None when there is no such table."""
 
-    def measure(self, table: TableName, columns: Sequence[Column], where: PeriodFilter | None = None) -> Totals:
-        """Control totals of a table's rows, by SQL."""
+    def tables(self) -> tuple[TableSummary, ...]:
+        """Every table and view of the database that the connection may see, by name.
+
+        The plugin's own, such as the load ledger and landing tables, are not among them.
+        """
+
+    def reference(self, table: TableName) -> str:
+        """The whole name of a table or view, quoted, for SQL that others write.
+
+        :raises UsageError: there is no such table.
+        """
+
+    def query(self, statement: Statement, *, limit: int = ...) -> QueryResult:
+        """Run one SELECT, which cannot change anything.
+
+        :param limit: the most rows of the answer, so that a mistake fills no memory; 100,000 when it is left out.
+        :raises UsageError: it is no query, or more than one statement.
+        :raises RunFailed: the warehouse cannot run it; the message says why, and names it.
+        """
+
+    def measure(self, table: TableName, columns: Sequence[Column], where: RowFilter | None = None) -> Totals:
+        """Control totals of a table's rows, by SQL, of each column as the type that is asked for.
+
+        :param columns: which; without any, only the rows are counted.
+        :param where: which rows; None for all.
+        :raises UsageError: there is no such table or column, or the filter does not suit it.
+        """
+
+    def count_by(
+        self, table: TableName, column: str, unit: Unit, where: RowFilter | None = None
+    ) -> tuple[PeriodCount, ...]:
+        """How many rows lie in each day, week, month or year that has any, in order; first those without a date.
+
+        :param column: of dates or timestamps; days are days in UTC.
+        :raises UsageError: there is no such table or column, it tells no day, or the filter does not suit it.
+        """
+
+    def delete(self, table: TableName, where: RowFilter | None, *, expect: int | None = None) -> Deletion:
+        """Delete rows, in one transaction that also writes the load ledger; it takes turns with loads.
+
+        Loads whose rows are all within the filter then count as gone: see :meth:`ledger`.
+
+        :param where: which rows; None for all.
+        :param expect: how many rows the caller has seen there; None deletes however many there are.
+        :raises UsageError: there is no such table, it is no table of the user's, or the filter does not suit it.
+        :raises Refused: there are more or fewer rows than expected; nothing was deleted.
+        :raises RunFailed: anything else went wrong; nothing was deleted.
+        """
 
     def differences(self, run: Run) -> tuple[str, ...]:
         """Why the run's columns do not fit the table as it is, a sentence each; empty when they do or it is missing."""

@@ -112,5 +112,5 @@ def _unusable(folder: Path, error: OSError) -> RunFailed:
 
 
 def new_run_id() -> str:
-    """A sortable, unique name for a run, such as ``20240131t235959-3f9a1c``."""
+    """A sortable, unique name, of a run or of whatever else a ledger tells apart: ``20240131t235959-3f9a1c``."""
     return f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(3)}"

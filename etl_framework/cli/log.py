@@ -14,7 +14,7 @@ from etl_framework.terminal import printable
 
 
 def configure(log_format: str, level: str) -> None:
-    """Send the library's log to standard error.
+    """Send the log of the library, and of libraries that it uses, to standard error.
 
     :param log_format: ``console`` or ``json``.
     :param level: least severity that is shown.
@@ -39,6 +39,12 @@ def configure(log_format: str, level: str) -> None:
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(level.upper())
+    # Libraries that log by structlog would write to standard output, which is the results'.
+    structlog.configure(
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=lambda *_: logger,
+        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    )
 
 
 class _StandardError(logging.StreamHandler[TextIO]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -273,6 +274,9 @@ class Parser:
         self, text: Buffer, delimiter: bytes, options: csv.ConvertOptions, skip: InvalidRows | None = None
     ) -> pa.Table:
         quote, escape = self.dialect.quote, self.dialect.escape
+        if bytes(text[:3]) == codecs.BOM_UTF8:
+            # Arrow passes over one; the source's own is none of the records.
+            text = codecs.BOM_UTF8 + bytes(text)
         try:
             return csv.read_csv(
                 pa.py_buffer(text),

@@ -158,6 +158,13 @@ def test_a_byte_order_mark_is_no_data(file):
     assert read.rows() == [(1, "a")]
 
 
+def test_a_text_that_begins_like_a_byte_order_mark_is_data_wherever_a_block_begins(file):
+    content = "\ufeffa,1\nb,2\n\ufeffc,3\n"
+    read = file(content, columns("varchar", "bigint"))
+    expected = [("\ufeffa", 1), ("b", 2), ("\ufeffc", 3)]
+    assert [row for block in read.blocks(block_bytes=8) for row in rows_of(block)] == read.rows() == expected
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "latin-1", "cp1252"])
 def test_other_encodings_become_utf8_and_positions_stay_those_of_the_source(file, encoding):
     astral = "\U0001f600" if encoding.startswith("utf-16") else "é"

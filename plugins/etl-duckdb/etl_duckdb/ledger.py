@@ -12,7 +12,6 @@ from etl_duckdb.table import Place, find, fold
 from etl_framework import (
     LedgerEntry,
     LedgerRow,
-    Mode,
     Receipt,
     Statement,
     any_row,
@@ -56,9 +55,9 @@ def create(place: Place) -> Statement:
 
 
 def insert(place: Place, record: Mapping[str, Any] | None = None) -> Statement:
-    """Add a load; one run is never added twice.
+    """Add a load or a deletion; one run is never added twice.
 
-    :param record: what :func:`~etl_framework.load_record` gave; None for people.
+    :param record: what :func:`~etl_framework.load_record` or ``deletion_record`` gave; None for people.
     """
     names = ", ".join(map(quote, _FIELDS))
     values = () if record is None else tuple(record[name] for name in _FIELDS)
@@ -89,17 +88,18 @@ def standing(connection: duckdb.DuckDBPyConnection, place: Place, table: Place) 
 def entries(connection: duckdb.DuckDBPyConnection, place: Place, table: Place) -> tuple[LedgerEntry, ...]:
     """The loads of a table that no later load replaced, oldest first."""
     found = connection.execute(
-        "SELECT table_name, mode, created, first_day, last_day, run, sources, rows_loaded, loaded_at "
+        "SELECT table_name, mode, created, first_day, last_day, run, sources, rows_loaded, loaded_at, totals "
         f"FROM {place.sql} ORDER BY rowid"
     ).fetchall()
     return still_there(
         LedgerRow(
-            mode=Mode(mode),
+            mode=mode,
             created=created,
             first_day=first,
             last_day=last,
             entry=LedgerEntry(run=run, sources=tuple(sources), rows=rows, loaded_at=loaded_at.replace(tzinfo=UTC)),
+            totals=totals,
         )
-        for name, mode, created, first, last, run, sources, rows, loaded_at in found
+        for name, mode, created, first, last, run, sources, rows, loaded_at, totals in found
         if fold(name) == fold(str(table))
     )

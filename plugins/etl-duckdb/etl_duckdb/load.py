@@ -47,20 +47,24 @@ _LOADING: defaultdict[str, Lock] = defaultdict(Lock)
 
 
 @contextmanager
-def one_at_a_time(database: Database, run: Run) -> Iterator[None]:
-    """Be the only load of this process into the database.
+def one_at_a_time(database: Database, run: Run | None = None) -> Iterator[None]:
+    """Be the only one of this process that changes the database.
 
     DuckDB keeps other processes from an open file, but transactions of one process overlap without seeing each other:
     the ledger could not tell them of one another.
+
+    :param run: whose waiting is told.
     """
     # One file may have several names.
     loading = _LOADING[os.path.realpath(database.address.path)]
     if not loading.acquire(blocking=False):
         message = "another load of this process into the database goes first"
-        run.emit(Event(name="load_waits", run=run.id, step="load", message=message))
+        if run is not None:
+            run.emit(Event(name="load_waits", run=run.id, step="load", message=message))
         while not loading.acquire(timeout=0.1):
             database.go_on()
-        run.emit(Event(name="load_proceeds", run=run.id, step="load", message="the other load has ended"))
+        if run is not None:
+            run.emit(Event(name="load_proceeds", run=run.id, step="load", message="the other load has ended"))
     try:
         yield
     finally:

@@ -4,12 +4,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, timedelta
+from functools import reduce
+from typing import TYPE_CHECKING, Any
 
-from etl_framework import Condition, Kind, Statement, holds_no_days
+from etl_framework import (
+    Condition,
+    Kind,
+    PeriodFilter,
+    Statement,
+    both,
+    comparisons,
+    holds_no_days,
+    quote,
+)
 
 if TYPE_CHECKING:
-    from etl_framework import ColumnType, PeriodFilter
+    from etl_framework import Bound, Column, ColumnType, RowFilter
 
 STAGED = 'temp.main."_etl_staged"'
 """The staged rows, as a stream that can be read once; its columns are named by :func:`stream_name`."""
@@ -17,6 +28,7 @@ STAGED = 'temp.main."_etl_staged"'
 LANDING = 'temp.main."_etl_landing"'
 """The staged rows in a temporary table, for loads that must look at them before they change the table."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TYPES = {
     Kind.BOOLEAN: "BOOLEAN",
     Kind.SMALLINT: "SMALLINT",
@@ -77,3 +89,48 @@ def covers(period: PeriodFilter, expression: str, type_: str) -> Condition:
     elif not type_.startswith("TIMESTAMP"):
         raise holds_no_days(period.column, type_)
     return Condition(f"{expression} >= {start} AND {expression} < {end}", days)
+
+
+def within(where: RowFilter, column: Column, type_: str) -> Condition:
+    """The rows that a filter means.
+
+    :param column: the filter's column, by its name in the table and the type that comes nearest.
+    :param type_: its DuckDB type.
+    :raises UsageError: the filter does not suit the column.
+    """
+    name = quote(column.name)
+    if isinstance(where, PeriodFilter):
+        return covers(where, name, type_)
+    kind, conditions = column.type.kind, []
+    for operator, value in comparisons(where, column):
+        bound, sent = _bound(value, kind, type_)
+        conditions.append(Condition(f"{name} {operator} {bound}", (sent,)))
+    return reduce(both, conditions)
+
+
+def _bound(bound: Bound, kind: Kind, type_: str) -> tuple[str, Any]:
+    """SQL for a bound, and the value that it is sent with."""
+    match kind:
+        case Kind.DATE:
+            return "CAST(? AS DATE)", str(bound)
+        case Kind.TIMESTAMP | Kind.TIMESTAMPTZ if isinstance(bound, date):
+            micros = _micros(bound)
+            return (
+                "make_timestamptz(?)" if kind is Kind.TIMESTAMPTZ else f"CAST(make_timestamp(?) AS {type_})"
+            ), micros
+    return "?", bound
+
+
+def _micros(moment: date) -> int:
+    """Microseconds since 1970, in UTC where there is a time zone."""
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def days(expression: str, type_: str) -> str | None:
+    """SQL for the day of a date or timestamp in UTC, None where the type has no day."""
+    if type_ == "TIMESTAMP WITH TIME ZONE":
+        return f"CAST(make_timestamp(epoch_us({expression})) AS DATE)"
+    return f"CAST({expression} AS DATE)" if type_ == "DATE" or type_.startswith("TIMESTAMP") else None

@@ -11,25 +11,37 @@ from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 import duckdb
 
-from etl_duckdb import ledger, sql, staging
+from etl_duckdb import asking, ledger, sql, staging
 from etl_duckdb.address import Address
 from etl_duckdb.database import Database
+from etl_duckdb.deleting import delete
 from etl_duckdb.load import load, one_at_a_time
 from etl_duckdb.measure import Measured, measure
 from etl_duckdb.plan import Plan, plan
-from etl_duckdb.table import Place, Table, as_column, differences, find
+from etl_duckdb.table import Place, Table, as_column, differences, find, fold
 from etl_framework import (
     EVERY_ROW,
+    MOST_ROWS,
     Column,
+    Condition,
+    Deletion,
     Fact,
     Job,
     LedgerEntry,
-    PeriodFilter,
+    PeriodCount,
+    QueryResult,
     Receipt,
+    RowFilter,
     Run,
     StagedPart,
+    Statement,
+    TableColumn,
     TableName,
+    TableSummary,
     Totals,
+    Unit,
+    UsageError,
+    holds_no_days,
     no_such_column,
     no_such_table,
     quote,
@@ -75,25 +87,81 @@ class DuckDBWarehouse:
         return None if found is None else tuple(map(as_column, found.columns.values()))
 
     @_interruptible
-    def measure(self, table: TableName, columns: Sequence[Column], where: PeriodFilter | None = None) -> Totals:
+    def tables(self) -> tuple[TableSummary, ...]:
+        """Every table and view of the file but the load ledger; rows are counted, of views they are unknown."""
+        connection, name = self._database.existing(), self._database.name
+        if connection is None or name is None:
+            return ()
+        with self._database.errors("list the tables"):
+            return asking.tables(connection, name, self._database.address.schema)
+
+    @_interruptible
+    def reference(self, table: TableName) -> str:
+        """The whole name of a table or view, quoted.
+
+        :raises UsageError: there is no such table.
+        """
+        return self._existing(table).place.sql
+
+    @_interruptible
+    def query(self, statement: Statement, *, limit: int = MOST_ROWS) -> QueryResult:
+        """Run one SELECT in a transaction that can only read; it may read files where DuckDB can.
+
+        :raises UsageError: it is no query, or more than one statement; or there is no database yet.
+        :raises RunFailed: DuckDB cannot run it.
+        """
+        if self._database.existing() is None:
+            raise UsageError(f"there is no database {self.url} yet", advice="Load something first.")
+        return asking.query(self._database, statement, limit)
+
+    @_interruptible
+    def measure(self, table: TableName, columns: Sequence[Column], where: RowFilter | None = None) -> Totals:
         """Control totals of a table's rows, of each column as the type that is asked for.
 
         :raises UsageError: there is no such table or column.
         :raises RunFailed: a value cannot be read as that type.
         """
-        found = self._find(table)
-        if found is None:
-            raise no_such_table(table, self.url)
+        found = self._existing(table)
         measured = [
-            Measured(expression=quote(column.name), type=_type_of(found, column.name), column=column)
+            Measured(expression=quote(column.name), type=_column_of(found, column.name).type, column=column)
             for column in columns
         ]
-        condition = EVERY_ROW
-        if where is not None:
-            condition = sql.covers(where, quote(where.column), _type_of(found, where.column))
-        database = self._database
+        database, condition = self._database, _condition(found, where)
         with database.errors(f"measure table {table}"):
             return measure(database.open(), found.place.sql, measured, condition)
+
+    @_interruptible
+    def count_by(
+        self, table: TableName, column: str, unit: Unit, where: RowFilter | None = None
+    ) -> tuple[PeriodCount, ...]:
+        """How many rows lie in each day, week, month or year that has any.
+
+        :raises UsageError: there is no such table or column, it tells no day, or the filter does not suit it.
+        """
+        found = self._existing(table)
+        counted = _column_of(found, column)
+        days = sql.days(quote(counted.name), counted.type)
+        if days is None:
+            raise holds_no_days(column, counted.type)
+        database, condition = self._database, _condition(found, where)
+        with database.errors(f"count the rows of table {table}"):
+            return asking.count_by(database.open(), found.place.sql, days, unit, condition)
+
+    @_interruptible
+    def delete(self, table: TableName, where: RowFilter | None, *, expect: int | None = None) -> Deletion:
+        """Delete rows, in one transaction that also writes the load ledger; DuckDB keeps no rows to undo it with.
+
+        :raises UsageError: there is no such table, it is the ledger or a view, or the filter does not suit it.
+        :raises Refused: there are more or fewer rows than expected; nothing was deleted.
+        :raises RunFailed: DuckDB refused it; nothing was deleted.
+        """
+        with one_at_a_time(self._database):
+            found, place = self._existing(table), self._ledger_place()
+            if fold(found.place.name) == ledger.NAME:
+                raise UsageError(f"table {found.place} is the load ledger", advice="Choose another table.")
+            condition = _condition(found, where)
+            with self._database.errors(f"delete rows of table {table}"):
+                return delete(self._database, found, place, where, condition, expect)
 
     @_interruptible
     def differences(self, run: Run) -> tuple[str, ...]:
@@ -183,6 +251,12 @@ class DuckDBWarehouse:
         with self._database.errors(f"look for table {table}"):
             return None if connection is None else find(connection, self._place(table))
 
+    def _existing(self, table: TableName) -> Table:
+        found = self._find(table)
+        if found is None:
+            raise no_such_table(table, self.url)
+        return found
+
     def _plan(self, run: Run) -> Plan:
         connection = self._database.existing()
         with self._database.errors(f"look for table {run.job.table}"):
@@ -195,8 +269,15 @@ def _writable(path: Path) -> Fact:
     return Fact(label="may write", value="no", ok=False, advice=f"Allow writing to {path}, or name another file.")
 
 
-def _type_of(table: Table, name: str) -> str:
+def _column_of(table: Table, name: str) -> TableColumn:
     column = table.column(name)
     if column is None:
         raise no_such_column(table.place, name)
-    return column.type
+    return column
+
+
+def _condition(table: Table, where: RowFilter | None) -> Condition:
+    if where is None:
+        return EVERY_ROW
+    column = _column_of(table, where.column)
+    return sql.within(where, as_column(column), column.type)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from etl_framework import RunFailed, counted, quote
@@ -16,7 +15,7 @@ from etl_snowflake.session import StatementFailed
 from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
-    from etl_framework import Run, StagedPart
+    from etl_framework import Run, StagedPart, TextLayout
     from etl_snowflake.stage import Stage
 
 MOST_FILES = 1000
@@ -37,6 +36,23 @@ class Copy:
         """Size of the staged parts."""
         return sum(part.size for part in self.parts)
 
+    def marked(self, mark: str) -> MarkedCopy:
+        """The statement as it is sent once, to be told from the same one of an earlier attempt.
+
+        :param mark: of letters and digits, never used before.
+        """
+        # Snowflake's history drops a comment before a statement, and what is beyond 100,000 characters.
+        beginning = f"COPY INTO /* {mark} */ "
+        return MarkedCopy(beginning, beginning + self.sql.removeprefix("COPY INTO "))
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedCopy:
+    """One sending of a COPY: by its beginning Snowflake's query history knows it."""
+
+    beginning: str
+    sql: str
+
 
 def copies(table: str, names: Sequence[str], parts: Sequence[StagedPart], stage: Stage, run: Run) -> Iterator[Copy]:
     """The statements that bring staged parts into a table: for each layout, as many as the number of parts asks for.
@@ -44,10 +60,7 @@ def copies(table: str, names: Sequence[str], parts: Sequence[StagedPart], stage:
     :param table: quoted.
     :param names: of the run's columns, in the table.
     """
-    for layout, alike in groupby(parts, key=lambda part: run.layout(part.part)):
-        if layout is None:
-            raise RunFailed("a source is no text that Snowflake could read", advice="Please report this as a defect.")
-        several = list(alike)
+    for layout, several in _by_layout(parts, run).items():
         columns = ", ".join(map(quote, names))
         values = ", ".join(expressions(run.columns, layout))
         for at in range(0, len(several), MOST_FILES):
@@ -59,6 +72,17 @@ def copies(table: str, names: Sequence[str], parts: Sequence[StagedPart], stage:
                 "ON_ERROR = ABORT_STATEMENT PURGE = FALSE FORCE = FALSE",
                 chosen,
             )
+
+
+def _by_layout(parts: Sequence[StagedPart], run: Run) -> Mapping[TextLayout, Sequence[StagedPart]]:
+    """The parts that are read alike, in order."""
+    found: dict[TextLayout, list[StagedPart]] = {}
+    for part in parts:
+        layout = run.layout(part.part)
+        if layout is None:
+            raise RunFailed("a source is no text that Snowflake could read", advice="Please report this as a defect.")
+        found.setdefault(layout, []).append(part)
+    return found
 
 
 def check_answer(copy: Copy, answer: Sequence[Mapping[str, Any]]) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from etl_framework import Kind, RunFailed
 from etl_snowflake.sql import literal, type_name
 
 if TYPE_CHECKING:
-    from etl_framework import Column, TextLayout
+    from etl_framework import Column, Run, TextLayout
 
 _COMPRESSIONS = {"zstd": "ZSTD", "gzip": "GZIP", "bz2": "BZ2", "none": "NONE"}
 # Elements of strptime patterns and Snowflake's own:
@@ -32,6 +32,16 @@ _ELEMENTS = {
     "%": "%",
 }
 _FUNCTIONS = {Kind.DATE: "TO_DATE", Kind.TIMESTAMP: "TO_TIMESTAMP_NTZ", Kind.TIMESTAMPTZ: "TO_TIMESTAMP_TZ"}
+
+
+def misread(run: Run) -> Iterator[str]:
+    """Every reason why Snowflake would read other values from the records than the run did, a sentence each."""
+    layouts = {run.layout(part.number) for part in run.parts}
+    for escape in sorted({layout.escape for layout in layouts if layout is not None and layout.escape is not None}):
+        yield (
+            f"Characters are escaped with {escape!r} in the sources, after which Snowflake takes letters such as n and "
+            "t for line ends and tabs; control totals cannot tell. Double the quotes within values instead."
+        )
 
 
 def file_format(layout: TextLayout, codec: str) -> str:
@@ -59,6 +69,8 @@ def file_format(layout: TextLayout, codec: str) -> str:
         "ERROR_ON_COLUMN_COUNT_MISMATCH": "TRUE",
         "REPLACE_INVALID_CHARACTERS": "FALSE",
         "ENCODING": "'UTF8'",
+        # A part's first record may begin with U+FEFF, which then is data.
+        "SKIP_BYTE_ORDER_MARK": "FALSE",
     }
     return f"({' '.join(f'{name} = {value}' for name, value in options.items())})"
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from etl_framework import (
     LedgerEntry,
     LedgerRow,
-    Mode,
     Receipt,
     Statement,
     quote,
@@ -71,10 +71,22 @@ def take_turn(place: Place, run: str) -> Statement:
     return Statement(f'UPDATE {place.sql} SET "JOB" = ? WHERE "RUN" = ?', (run, _GUARD))
 
 
-def insert(place: Place, record: Mapping[str, Any] | None = None) -> Statement:
-    """Add a load.
+def abort_abandoned(session: Session, transaction: str) -> None:
+    """End transactions that an earlier attempt left open: their locks would outlive its session.
 
-    :param record: what :func:`~etl_framework.load_record` gave; None for people.
+    :param transaction: the name that it gave them.
+    """
+    for row in session.table("SHOW TRANSACTIONS"):
+        if str(row["name"]).upper() == transaction:
+            # One that has ended meanwhile holds no lock either.
+            with suppress(StatementFailed):
+                session.rows(f"SELECT SYSTEM$ABORT_TRANSACTION({int(row['id'])})")
+
+
+def insert(place: Place, record: Mapping[str, Any] | None = None) -> Statement:
+    """Add a load or a deletion.
+
+    :param record: what :func:`~etl_framework.load_record` or ``deletion_record`` gave; None for people.
     """
     names = ", ".join(map(quote, _FIELDS))
     values = () if record is None else tuple(_stored(record[name.lower()]) for name in _FIELDS)
@@ -108,22 +120,30 @@ def receipt_of(session: Session, place: Place, run: str) -> Receipt | None:
 def entries(session: Session, place: Place, table: Place) -> tuple[LedgerEntry, ...]:
     """The loads of a table that no later load replaced, oldest first."""
     statement = Statement(
-        'SELECT "MODE", "CREATED", "FIRST_DAY", "LAST_DAY", "RUN", "SOURCES", "ROWS_LOADED", "LOADED_AT" '
+        'SELECT "MODE", "CREATED", "FIRST_DAY", "LAST_DAY", "RUN", "SOURCES", "ROWS_LOADED", "LOADED_AT", "TOTALS" '
         f'FROM {place.sql} WHERE "TABLE_NAME" = ? ORDER BY "LOADED_AT", "RUN"',
         (table.name,),
     )
     return still_there(
         LedgerRow(
-            mode=Mode(mode),
+            mode=mode,
             created=bool(created),
             first_day=first,
             last_day=last,
             entry=LedgerEntry(
                 run=run, sources=tuple(json.loads(sources)), rows=int(rows), loaded_at=loaded_at.replace(tzinfo=UTC)
             ),
+            totals=totals,
         )
-        for mode, created, first, last, run, sources, rows, loaded_at in _rows(session, statement)
+        for mode, created, first, last, run, sources, rows, loaded_at, totals in _rows(session, statement)
     )
+
+
+def deletion_of(session: Session, place: Place, id_: str) -> tuple[int, str] | None:
+    """How many rows a committed deletion took away, and its query; None when the ledger does not know it."""
+    statement = Statement(f'SELECT "ROWS_DELETED", "QUERY_ID" FROM {place.sql} WHERE "RUN" = ?', (id_,))
+    found = _rows(session, statement)
+    return (int(found[0][0]), str(found[0][1])) if found else None
 
 
 def _rows(session: Session, statement: Statement) -> list[tuple[Any, ...]]:

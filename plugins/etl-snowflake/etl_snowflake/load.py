@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from etl_framework import (
     Event,
@@ -11,10 +13,12 @@ from etl_framework import (
     Mode,
     Receipt,
     ReconciliationError,
+    RunFailed,
     count_rows,
     counted,
     duplicates,
     no,
+    quote,
     reconcile,
     refuse_shared_keys,
     refuse_strays,
@@ -30,7 +34,7 @@ from etl_snowflake.stage import verify
 
 if TYPE_CHECKING:
     from etl_framework import StagedPart, Totals
-    from etl_snowflake.copying import Copy
+    from etl_snowflake.copying import Copy, MarkedCopy
     from etl_snowflake.plan import Plan
     from etl_snowflake.session import Pool, Session
     from etl_snowflake.stage import Stage
@@ -53,7 +57,8 @@ class Load:
     def carry_out(self) -> Receipt:
         """Everything from the landing table to the commit; the table is as it was when anything fails.
 
-        :raises Refused: the table holds the sources already, or the rows break what the mode needs.
+        :raises Refused: the table holds the sources already, the columns do not fit it, or the rows break what the
+            mode needs.
         :raises ReconciliationError: the landed rows are not those of the sources.
         :raises RunFailed: anything else went wrong.
         """
@@ -62,7 +67,9 @@ class Load:
         totals = self._pool.do(lambda session: self._audit(session, rows))
         self._pool.do(self._check_rows)
         published = publish(self._pool, self._plan, len(self._parts), lambda session: self._changed(session, totals))
-        self._pool.do(lambda session: session.rows(self._plan.drop_landing()))
+        # The load is done, whatever becomes of the landing table; removing what the run staged tries again.
+        with suppress(RunFailed):
+            self._pool.do(lambda session: session.rows(self._plan.drop_landing()))
         return published
 
     def _prepare(self, session: Session) -> None:
@@ -78,16 +85,33 @@ class Load:
         return sum(self._copied(copy) for copy in copies(landing, names, self._parts, self._stage, self._run))
 
     def _copied(self, copy: Copy) -> int:
+        """Send a COPY, and when its answer does not come ask what became of it: by its query, or by its text.
+
+        It is never sent again blindly: the landing table's load metadata would skip what is there already, and what
+        is still under way would be doubled.
+        """
+        marked = copy.marked(uuid4().hex)
+        sent, query = False, None
+
+        def once(session: Session) -> int:
+            nonlocal sent, query
+            if sent and query is None:
+                query = self._query_of(session, marked)
+            if query is None:
+                sent = True
+                try:
+                    if copy.bytes < self._plan.settings.async_above_mb * 1e6:
+                        return check_answer(copy, session.table(marked.sql))
+                    query = session.submit(marked.sql)
+                except ConnectionLost as error:
+                    query = error.query
+                    raise
+            return self._waited(session, query, copy)
+
         try:
-            with self._pool.session() as session:
-                if copy.bytes < self._plan.settings.async_above_mb * 1e6:
-                    return check_answer(copy, session.table(copy.sql))
-                query = session.submit(copy.sql)
-                return self._waited(session, query, copy)
+            return self._pool.do(once)
         except StatementFailed as error:
             raise located(error, self._parts, self._run) from error
-        except ConnectionLost as error:
-            return self._settled(copy, error.query)
 
     def _waited(self, session: Session, query: str, copy: Copy) -> int:
         def between(seconds: float) -> None:
@@ -101,24 +125,12 @@ class Load:
             session.cancel(query)
             raise
 
-    def _settled(self, copy: Copy, query: str | None) -> int:
-        """What became of a COPY whose answer did not come: asked by its query, then by what was loaded.
-
-        It is never sent again blindly: the landing table's load metadata would skip what is there already, and what
-        is still under way would be waited for.
-        """
-        known = query or self._pool.do(lambda session: self._query_of(session, copy))
-        if known is None:
-            # Snowflake never saw it.
-            return self._pool.do(lambda session: check_answer(copy, session.table(copy.sql)))
-        return self._pool.do(lambda session: self._waited(session, known, copy))
-
-    def _query_of(self, session: Session, copy: Copy) -> str | None:
-        """The query of a COPY by its text, which names a landing table of its own."""
+    def _query_of(self, session: Session, copy: MarkedCopy) -> str | None:
+        """The query that a COPY became, None when Snowflake never saw it."""
         found = session.rows(
-            "SELECT QUERY_ID FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY(RESULT_LIMIT => 1000)) "
-            "WHERE QUERY_TEXT = ? ORDER BY START_TIME DESC LIMIT 1",
-            copy.sql,
+            f"SELECT QUERY_ID FROM TABLE({quote(self._plan.place.database)}.INFORMATION_SCHEMA."  # noqa: S608
+            "QUERY_HISTORY_BY_USER(RESULT_LIMIT => 10000)) WHERE STARTSWITH(QUERY_TEXT, ?)",
+            copy.beginning,
         )
         return str(found[0][0]) if found else None
 

@@ -105,11 +105,14 @@ def _finite(value: str) -> str:
 def _figures(column: Column, name: str) -> str:
     """SQL for rows with a value, minimum, maximum, total, and the total's low half where it is given in two."""
     value, kind = quote(name), column.type.kind
-    low = high = value
+    low, high = f"MIN({value})", f"MAX({value})"
     total, rest = "NULL", "NULL"
     match kind:
+        case Kind.BOOLEAN:
+            # Documented for booleans, as MIN and MAX are not.
+            low, high = f"BOOLAND_AGG({value})", f"BOOLOR_AGG({value})"
         case Kind.REAL | Kind.DOUBLE:
-            low = high = _finite(value)
+            low, high = f"MIN({_finite(value)})", f"MAX({_finite(value)})"
         case Kind.VARCHAR:
             total = f"SUM(OCTET_LENGTH({value}))"
         case Kind.DECIMAL if (column.type.precision or 38) > _SURE_DIGITS:
@@ -119,8 +122,9 @@ def _figures(column: Column, name: str) -> str:
         case Kind.SMALLINT | Kind.INTEGER | Kind.BIGINT | Kind.DECIMAL:
             total = f"SUM({value})"
         case Kind.TIMESTAMPTZ:
-            low = high = f"CONVERT_TIMEZONE('UTC', {value})::TIMESTAMP_NTZ"
-    return f"COUNT({value}), MIN({low}), MAX({high}), {total}, {rest}"
+            moment = f"CONVERT_TIMEZONE('UTC', {value})::TIMESTAMP_NTZ"
+            low, high = f"MIN({moment})", f"MAX({moment})"
+    return f"COUNT({value}), {low}, {high}, {total}, {rest}"
 
 
 def _totals(column: Column, rows: int, found: Sequence[Any]) -> ColumnTotals:

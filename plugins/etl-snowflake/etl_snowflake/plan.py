@@ -113,7 +113,7 @@ class Plan:
             return
         for column, name in self.measured():
             if self.table.column(column.name) is None:
-                added = f"ADD COLUMN {quote(name)} {sql.type_name(column.type)}"
+                added = f"ADD COLUMN IF NOT EXISTS {quote(name)} {sql.type_name(column.type)}"
                 yield Statement(f"ALTER TABLE {self.place.sql} {added}"), ""
 
     def create_landing(self) -> Statement:

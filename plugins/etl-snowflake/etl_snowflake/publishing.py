@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from etl_framework import Receipt, any_row, load_record, refuse_repeat
+from etl_framework import Receipt, Refused, any_row, load_record, refuse_repeat
 from etl_snowflake import ledger
-from etl_snowflake.session import ConnectionLost, StatementFailed
+from etl_snowflake.formats import misread
+from etl_snowflake.session import ConnectionLost
+from etl_snowflake.table import differences, find
 
 if TYPE_CHECKING:
     from etl_framework import Totals
@@ -24,13 +25,13 @@ def publish(pool: Pool, plan: Plan, parts: int, change: Callable[[Session], Rece
 
     :param parts: how many staged parts are loaded.
     :param change: what is done to the table, within the transaction.
-    :raises Refused: the table holds the sources already.
+    :raises Refused: the table holds the sources already, or the columns do not fit it.
     """
     return pool.do(lambda session: _publish(session, plan, parts, change))
 
 
 def _publish(session: Session, plan: Plan, parts: int, change: Callable[[Session], Receipt]) -> Receipt:
-    _abort_abandoned(session, plan)
+    ledger.abort_abandoned(session, plan.transaction)
     session.rows(f"BEGIN NAME {plan.transaction}")
     try:
         session.rows(ledger.take_turn(plan.ledger, plan.run.id))
@@ -39,6 +40,8 @@ def _publish(session: Session, plan: Plan, parts: int, change: Callable[[Session
             return published
         entries = ledger.entries(session, plan.ledger, plan.place)
         refuse_repeat(plan.run.job, plan.run.sources, entries if holds_rows(session, plan) else ())
+        # Again, since INSERT would round what a table that was changed meanwhile cannot hold.
+        refuse_misfit(session, plan, evolving=False)
         published = change(session)
         session.rows(ledger.insert(plan.ledger, load_record(plan.run, plan.place.name, published, parts)))
         session.rows("COMMIT")
@@ -50,13 +53,18 @@ def _publish(session: Session, plan: Plan, parts: int, change: Callable[[Session
     return published
 
 
-def _abort_abandoned(session: Session, plan: Plan) -> None:
-    """End transactions that an earlier attempt of this run left open: their locks would outlive its process."""
-    for row in session.table("SHOW TRANSACTIONS"):
-        if str(row["name"]).upper() == plan.transaction:
-            # One that has ended meanwhile holds no lock either.
-            with suppress(StatementFailed):
-                session.rows(f"SELECT SYSTEM$ABORT_TRANSACTION({int(row['id'])})")
+def refuse_misfit(session: Session, plan: Plan, *, evolving: bool) -> None:
+    """Insist that the table as it is now holds every value of the sources.
+
+    :param evolving: whether columns that the table lacks are added to it.
+    :raises Refused: it does not.
+    """
+    unfit = differences(plan.run.columns, find(session, plan.place), plan.run.totals, evolving=evolving)
+    if reasons := (*misread(plan.run), *unfit):
+        raise Refused(
+            f"the sources do not fit table {plan.place}: {' '.join(reasons)}",
+            advice="Declare the columns as the table has them, change the table, or load into another one.",
+        )
 
 
 def holds_rows(session: Session, plan: Plan) -> bool:

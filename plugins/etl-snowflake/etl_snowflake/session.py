@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +15,7 @@ from snowflake.connector import errors as driver
 
 from etl_framework import ConnectError, Interrupted, RunFailed, Statement, UsageError, interruptible
 from etl_snowflake.connections import name_of, refuse_shared_files
-from etl_snowflake.secrets import redacted
+from etl_snowflake.secrets import redact_log_of_driver, redacted
 from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
@@ -26,21 +27,50 @@ T = TypeVar("T")
 
 _ATTEMPTS = 4
 MISSING = (2003, 2043)
-_LOST = (driver.OperationalError, driver.InterfaceError)
+# Line 4 raises what the last of its attempts met; line 5 has these names for old programs only, and warns of them.
+_GATEWAYS = (
+    "InternalServerError",
+    "ServiceUnavailableError",
+    "GatewayTimeoutError",
+    "BadGatewayError",
+    "RequestTimeoutError",
+    "TooManyRequests",
+    "OtherHTTPRetryableError",
+)
+_IS_NEW_LINE = not snowflake.connector.__version__.startswith("4.")
+_LOST = (
+    driver.OperationalError,
+    driver.InterfaceError,
+    *(() if _IS_NEW_LINE else (getattr(driver, name) for name in _GATEWAYS)),
+)
 # The session has ended, or its tokens have.
 _SESSION_GONE = (390104, 390111, 390112, 390113, 390114, 390115, 390195)
 _LOGIN_SECONDS = 20
+_LONGEST_SILENCE = 60
+"""Seconds: Snowflake says after 45 that a statement is still running."""
+_SLOWEST_UPLOAD = 10_000
+"""Bytes per second. The driver's storage requests have no time limit in line 5, and one of 600 s in line 4."""
 _PATIENCE = 30
 """Seconds until work that was interrupted is left alone: Snowflake may not be reached any more."""
-
 _POLL_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2)
 _NO_CONNECTION = ("connection_name", "connections.toml", "default connection", "not found in config files")
 """What either line of the driver says when there is no such connection."""
 
 _SETTINGS = {
     "client_session_keep_alive": True,
-    "login_timeout": _LOGIN_SECONDS,
     "paramstyle": "qmark",
+}
+# What an account or a user may have set otherwise, and what a load's statements rely on.
+_PARAMETERS: dict[str, str | int] = {
+    "TIMEZONE": "UTC",
+    "AUTOCOMMIT": True,
+    "DATE_INPUT_FORMAT": "AUTO",
+    "TIME_INPUT_FORMAT": "AUTO",
+    "TIMESTAMP_INPUT_FORMAT": "AUTO",
+    # As strptime reads %y.
+    "TWO_DIGIT_CENTURY_START": 1969,
+    "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
+    "ROWS_PER_RESULTSET": 0,
 }
 # 5.x gives up a PUT after 2.6 s by default.
 _NEW_LINE = {
@@ -84,24 +114,36 @@ def connect(address: Address, *, tag: str) -> Session:
         for name in ("database", "schema", "warehouse", "role")
         if (value := getattr(address, name)) is not None
     }
-    parameters: dict[str, str | int] = {"QUERY_TAG": tag, "TIMEZONE": "UTC"}
+    parameters: dict[str, str | int] = {**_PARAMETERS, "QUERY_TAG": tag}
     if address.statement_timeout is not None:
         parameters["STATEMENT_TIMEOUT_IN_SECONDS"] = address.statement_timeout
-    line = {**_NEW_LINE, "request_timeout": address.timeout} if is_new_line() else {"network_timeout": address.timeout}
+    seconds = address.timeout
+    # One request, then all tries together; line 5 has no limit for the tries of a statement but their number.
+    line = (
+        {**_NEW_LINE, "retry_timeout": seconds, "request_timeout": seconds}
+        if is_new_line()
+        else {"socket_timeout": min(seconds, _LONGEST_SILENCE), "network_timeout": seconds}
+    )
+    redact_log_of_driver()
     refuse_shared_files()
     try:
         connection = snowflake.connector.connect(
-            connection_name=name_of(address), **_SETTINGS, **line, **overrides, session_parameters=parameters
+            connection_name=name_of(address),
+            **_SETTINGS,
+            **line,
+            **overrides,
+            login_timeout=min(seconds, _LOGIN_SECONDS),
+            session_parameters=parameters,
         )
     except (driver.Error, ValueError, KeyError, TypeError, OSError) as error:
         # A passphrase that is missing is a TypeError of the library that reads keys.
         raise _not_connected(address, error) from None
-    return Session(connection, tag)
+    return Session(connection, tag, timeout=address.timeout)
 
 
 def is_new_line() -> bool:
     """Whether the driver is of the line 5, which is written in Rust."""
-    return not snowflake.connector.__version__.startswith("4.")
+    return _IS_NEW_LINE
 
 
 def _not_connected(address: Address, error: Exception) -> UsageError | ConnectError:
@@ -131,11 +173,13 @@ class Session:
 
     :param connection: of the driver, open.
     :param tag: its ``QUERY_TAG``.
+    :param timeout: seconds after which an upload that does not get on is given up.
     """
 
-    def __init__(self, connection: Any, tag: str) -> None:
+    def __init__(self, connection: Any, tag: str, *, timeout: float) -> None:
         self._connection = connection
         self._tag = tag
+        self._timeout = timeout
 
     def rows(self, sql: str | Statement, *values: object) -> list[tuple[Any, ...]]:
         """Run a statement and fetch all of its answer.
@@ -159,6 +203,26 @@ class Session:
         with self._connection.cursor() as cursor, _errors(cursor):
             cursor.execute(sql)
             return _named(cursor)
+
+    def describe(self, statement: Statement) -> None:
+        """Have a statement compiled, but not run.
+
+        :raises StatementFailed: Snowflake refused it.
+        """
+        with self._connection.cursor() as cursor, _errors(cursor):
+            cursor.describe(statement.sql, statement.values or None)
+
+    def first(self, statement: Statement, limit: int) -> tuple[list[Any], list[tuple[Any, ...]]]:
+        """Run a query and fetch no more than some rows.
+
+        :returns: the columns as PEP 249 describes them, and the rows.
+        :raises StatementFailed: Snowflake refused it.
+        :raises ConnectionLost: no answer came.
+        """
+        with self._connection.cursor() as cursor, _errors(cursor):
+            cursor.execute(statement.sql, statement.values or None)
+            rows = list(cursor.fetchmany(limit))
+            return list(cursor.description or ()), rows
 
     def each(self, sql: str) -> Iterator[dict[str, Any]]:
         """The same, row by row as they arrive: for answers that may be long. Nothing else may run in between."""
@@ -221,17 +285,43 @@ class Session:
         :param path: of the file, whose name holds nothing that PUT takes for a pattern.
         :param location: folder in a stage, as a quoted literal.
         :returns: Snowflake's answer: ``source``, ``target``, ``source_size``, ``target_size``, ``status``, …
+        :raises StatementFailed: Snowflake or its storage refused it.
+        :raises ConnectionLost: no answer came in time.
         """
         source = literal(f"file://{path}")
-        with self._connection.cursor() as cursor, _errors(cursor):
-            cursor.execute(f"PUT {source} {location} AUTO_COMPRESS=FALSE SOURCE_COMPRESSION=NONE OVERWRITE=FALSE")
-            [answer] = _named(cursor)
-            return answer
+
+        def upload() -> dict[str, Any]:
+            with self._connection.cursor() as cursor, _errors(cursor):
+                cursor.execute(f"PUT {source} {location} AUTO_COMPRESS=FALSE SOURCE_COMPRESSION=NONE OVERWRITE=FALSE")
+                [answer] = _named(cursor)
+                return answer
+
+        try:
+            return _within(self._timeout + path.stat().st_size / _SLOWEST_UPLOAD, upload)
+        except TimeoutError:
+            raise ConnectionLost("an upload does not get on", advice="Check the network.") from None
 
     def close(self) -> None:
         """End the session; twice, or without an answer, is no error."""
         with suppress(driver.Error, OSError):
             self._connection.close()
+
+
+def _within(seconds: float, work: Callable[[], T]) -> T:
+    """What the work gives; when it takes longer, it is left to itself in its thread.
+
+    :raises TimeoutError: it takes longer.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name="etl-put").start()
+    return done.result(seconds)
 
 
 def _named(cursor: Any) -> list[dict[str, Any]]:
@@ -325,7 +415,11 @@ class Pool:
         :raises ConnectionLost: it is lost again and again.
         :raises Interrupted: no work is to be begun any more.
         """
-        for attempt in stamina.retry_context(on=ConnectionLost, attempts=_ATTEMPTS, wait_initial=0.2, wait_max=10):
+        # By default nothing is tried again after 45 s, which a statement alone may take.
+        trying = stamina.retry_context(
+            on=ConnectionLost, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=10
+        )
+        for attempt in trying:
             with attempt, self.session() as session:
                 return work(session)
         raise AssertionError("the last attempt returns or raises")

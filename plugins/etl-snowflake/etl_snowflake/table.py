@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _NUMBER = re.compile(r"NUMBER\((\d+),(\d+)\)")
+_SECONDS = re.compile(r"TIME\w*\((\d+)\)")
 _WIDER = {
     Kind.BOOLEAN: {"BOOLEAN"},
     Kind.REAL: {"FLOAT"},
@@ -93,7 +94,7 @@ def as_column(column: TableColumn) -> Column:
         digits, scale = int(number[1]), int(number[2])
         text = "bigint" if scale == 0 and digits <= 19 else f"decimal({digits},{scale})"
     else:
-        text = _DESCRIBED.get(column.type, "varchar")
+        text = _DESCRIBED.get(column.type.partition("(")[0], "varchar")
     return Column(name=column.name, type=ColumnType.parse(text), required=column.required, declared=True)
 
 
@@ -101,12 +102,12 @@ def as_column(column: TableColumn) -> Column:
 class Table:
     """A table or view as it is.
 
-    :param columns: by name, in order; their types without length and precision of seconds.
+    :param columns: by name, in order; their types without the length of texts, and without the digits of seconds when
+        they are six or more, which is all that a source's values have.
     """
 
     place: Place
     columns: Mapping[str, TableColumn]
-    view: bool = False
 
     def column(self, name: str) -> TableColumn | None:
         """The column that a source's column goes into: of its very name, or of its name in capitals."""
@@ -138,7 +139,8 @@ def find(session: Session, place: Place) -> Table | None:
 
 def _spelt(type_: str) -> str:
     name = type_.upper().replace(", ", ",")
-    return name if name.startswith("NUMBER") else name.partition("(")[0]
+    coarse = (seconds := _SECONDS.fullmatch(name)) is not None and int(seconds[1]) < 6
+    return name if coarse or name.startswith("NUMBER") else name.partition("(")[0]
 
 
 def stored_names(columns: Sequence[Column], table: Table | None) -> tuple[str, ...]:
@@ -161,6 +163,9 @@ def differences(
     :param evolving: whether columns that the table lacks are added to it.
     """
     yield from same_names(columns, lambda name: _stored(name, table), "Snowflake")
+    for column in columns:
+        if column.type.kind is Kind.REAL:
+            yield f"Column {column.name!r} is real, but Snowflake has floats of double precision only: declare double."
     if table is None:
         return
     yield from misfits(columns, table.column, holds, totals, evolving=evolving)
@@ -179,4 +184,6 @@ def holds(target: str, type_: ColumnType) -> bool:
         return type_.fits_decimal(int(number[1]), int(number[2]))
     if target == "FLOAT" and type_.kind in {Kind.SMALLINT, Kind.INTEGER}:
         return True
+    if type_.kind is Kind.DATE:
+        target = target.partition("(")[0]
     return target in _WIDER.get(type_.kind, ())

@@ -7,33 +7,43 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from etl_framework import (
-    EVERY_ROW,
+    MOST_ROWS,
     Column,
+    Deletion,
     Fact,
     Job,
     LedgerEntry,
     Leftover,
     PackedPart,
-    PeriodFilter,
+    PeriodCount,
+    QueryResult,
     Receipt,
-    Refused,
+    RowFilter,
     Run,
     StagedPart,
+    Statement,
     TableName,
+    TableSummary,
     Totals,
+    Unit,
     UsageError,
     any_row,
-    no_such_column,
+    holds_no_days,
+    new_run_id,
     no_such_table,
     quote,
 )
-from etl_snowflake import compute, ledger, leftovers, sql, stage
+from etl_snowflake import asking, compute, ledger, leftovers, stage
 from etl_snowflake.address import Address
 from etl_snowflake.checking import check
+from etl_snowflake.deleting import Removal
 from etl_snowflake.direct import DirectLoad
+from etl_snowflake.filters import column_of, days, within
+from etl_snowflake.formats import misread
 from etl_snowflake.load import Load
 from etl_snowflake.measure import measure
 from etl_snowflake.plan import Plan
+from etl_snowflake.publishing import refuse_misfit
 from etl_snowflake.session import Pool, Session, connect
 from etl_snowflake.settings import load_settings
 from etl_snowflake.stage import Stage, own_stage
@@ -66,27 +76,73 @@ class SnowflakeWarehouse:
         found = self._find(table)
         return None if found is None else tuple(map(as_column, found.columns.values()))
 
-    def measure(self, table: TableName, columns: Sequence[Column], where: PeriodFilter | None = None) -> Totals:
+    def tables(self) -> tuple[TableSummary, ...]:
+        """Every table and view of the database that the role may see, but the ledger and landing tables.
+
+        :raises UsageError: the connection has no database.
+        """
+        database, schema = self._database, self._schema
+        if database is None:
+            raise UsageError(f"{self.url} is in no database", advice="Name it: in connections.toml, or as ?database=.")
+        return self._pool.do(lambda session: asking.tables(session, database, schema))
+
+    def reference(self, table: TableName) -> str:
+        """The whole name of a table or view, quoted.
+
+        :raises UsageError: there is no such table.
+        """
+        return self._existing(table).place.sql
+
+    def query(self, statement: Statement, *, limit: int = MOST_ROWS) -> QueryResult:
+        """Run one SELECT: what Snowflake can take as a subquery.
+
+        :raises UsageError: it is no query, or more than one statement.
+        :raises RunFailed: Snowflake cannot run it.
+        """
+        return self._pool.do(lambda session: asking.query(session, statement, limit))
+
+    def count_by(
+        self, table: TableName, column: str, unit: Unit, where: RowFilter | None = None
+    ) -> tuple[PeriodCount, ...]:
+        """How many rows lie in each day, week, month or year that has any.
+
+        :raises UsageError: there is no such table or column, it tells no day, or the filter does not suit it.
+        """
+        found = self._existing(table)
+        counted, condition = column_of(found, column), within(found, where)
+        day = days(counted)
+        if day is None:
+            raise holds_no_days(column, counted.type)
+        return self._pool.do(lambda session: asking.count_by(session, found.place.sql, day, unit, condition))
+
+    def delete(self, table: TableName, where: RowFilter | None, *, expect: int | None = None) -> Deletion:
+        """Delete rows, in one transaction that also writes the load ledger, and tell what brings them back.
+
+        :raises UsageError: there is no such table, it is this plugin's own, or the filter does not suit it.
+        :raises Refused: there are more or fewer rows than expected; nothing was deleted.
+        :raises RunFailed: anything else went wrong; nothing was deleted.
+        """
+        found = self._existing(table)
+        if asking.is_own(found.place.name):
+            raise UsageError(f"table {found.place} is the load ledger's or a load's", advice="Choose another table.")
+        condition, id_ = within(found, where), f"delete-{new_run_id()}"
+        return Removal(id=id_, place=found.place, where=where, condition=condition, expect=expect).carry_out(self._pool)
+
+    def measure(self, table: TableName, columns: Sequence[Column], where: RowFilter | None = None) -> Totals:
         """Control totals of a table's rows, of each column as the type that is asked for.
 
         :raises UsageError: there is no such table or column.
         """
-        found = self._find(table)
-        if found is None:
-            raise no_such_table(table, self.url)
-        named = [(column, _column_of(found, column.name)) for column in columns]
-        condition = EVERY_ROW
-        if where is not None:
-            name = _column_of(found, where.column)
-            condition = sql.covers(where, quote(name), found.columns[name].type)
-        place = found.place.sql
+        found = self._existing(table)
+        named = [(column, column_of(found, column.name).name) for column in columns]
+        condition, place = within(found, where), found.place.sql
         return self._pool.do(lambda session: measure(session, place, named, condition))
 
     def differences(self, run: Run) -> tuple[str, ...]:
-        """Why the run's columns do not fit the table as it is."""
+        """Why the run's columns do not fit the table as it is, or its records are not for Snowflake to read."""
         plan = self._plan(run)
         evolving = plan.settings.evolve == "add-columns"
-        return tuple(differences(run.columns, plan.table, run.totals, evolving=evolving))
+        return (*misread(run), *differences(run.columns, plan.table, run.totals, evolving=evolving))
 
     def statements(self, run: Run) -> tuple[str, ...]:
         """The SQL that a load of the run would send; values that only the load knows stand as ``?``."""
@@ -116,11 +172,7 @@ class SnowflakeWarehouse:
         if (receipt := self.find_load(run)) is not None:
             return receipt
         plan = self._plan(run)
-        if reasons := self.differences(run):
-            raise Refused(
-                f"the sources do not fit table {plan.place}: {' '.join(reasons)}",
-                advice="Declare the columns as the table has them, change the table, or load into another one.",
-            )
+        self._pool.do(lambda session: refuse_misfit(session, plan, evolving=plan.settings.evolve == "add-columns"))
         kind = DirectLoad if plan.settings.publish == "direct" else Load
         return self._pool.interruptible(kind(self._pool, self._made_stage(run), plan, parts).carry_out)
 
@@ -207,6 +259,12 @@ class SnowflakeWarehouse:
         place = self._place(table)
         return self._pool.do(lambda session: find(session, place))
 
+    def _existing(self, table: TableName) -> Table:
+        found = self._find(table)
+        if found is None:
+            raise no_such_table(table, self.url)
+        return found
+
     def _place(self, table: TableName) -> Place:
         return Place.of(table, self._database, self._schema)
 
@@ -242,10 +300,3 @@ class SnowflakeWarehouse:
                 self._pool.do(found.make)
                 self._ready[found.name] = self._pool.do(found.located)
             return self._ready[found.name]
-
-
-def _column_of(table: Table, name: str) -> str:
-    column = table.column(name)
-    if column is None:
-        raise no_such_column(table.place, name)
-    return column.name

@@ -1,8 +1,17 @@
-"""An emulator in a process of its own, one for the test session, emptied for each test."""
+"""An emulator in a process of its own, one for the test session, emptied for each test; or a live account.
 
+With ``ETL_LIVE`` set, as ``tox -e live`` does, tests that need nothing of the emulator's own run on the account that
+``SNOWFLAKE_ACCOUNT``, ``SNOWFLAKE_USER``, ``SNOWFLAKE_PRIVATE_KEY_FILE`` and so on tell of, or the connection that
+``SNOWFLAKE_DEFAULT_CONNECTION_NAME`` names; each in a schema of its own, which is dropped after it.
+"""
+
+import atexit
 import json
 import os
+import shutil
 import tempfile
+import tomllib
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,9 +20,53 @@ from typing import Any
 import pytest
 from etl_snowflake.emulator.control import EmulatorControl, running_emulator
 
+LIVE = bool(os.environ.get("ETL_LIVE"))
+_SETTINGS = [
+    "account",
+    "user",
+    "password",
+    "authenticator",
+    "token",
+    "private_key_file",
+    "private_key_file_pwd",
+    "role",
+    "warehouse",
+    "database",
+    "host",
+    "port",
+    "protocol",
+]
+
+
+def _live_settings() -> dict[str, Any]:
+    """The settings of the live account's connection, empty when none is told."""
+    if name := os.environ.get("SNOWFLAKE_DEFAULT_CONNECTION_NAME"):
+        home = Path(os.environ.get("SNOWFLAKE_HOME") or "~/.snowflake").expanduser()
+        return dict(tomllib.loads((home / "connections.toml").read_text())[name])
+    told = {name: os.environ.get(f"SNOWFLAKE_{name.upper()}") for name in _SETTINGS}
+    return {name: value for name, value in told.items() if value} if told["account"] else {}
+
+
+LIVE_ACCOUNT = _live_settings() if LIVE else {}
+if LIVE:
+    # The driver would take it for the one that the tests write.
+    os.environ.pop("SNOWFLAKE_DEFAULT_CONNECTION_NAME", None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say that nothing is run where a live account is asked for and none is told of."""
+    if LIVE and not LIVE_ACCOUNT:
+        pytest.exit(
+            "nothing was run: set SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_DATABASE, SNOWFLAKE_WAREHOUSE and how "
+            "to authenticate (SNOWFLAKE_PRIVATE_KEY_FILE, SNOWFLAKE_TOKEN, …), or SNOWFLAKE_DEFAULT_CONNECTION_NAME",
+            returncode=0,
+        )
+
+
 # The driver looks for its folder when it is imported.
 HOME = Path(tempfile.mkdtemp(prefix="etl-snowflake-home-"))
 os.environ["SNOWFLAKE_HOME"] = str(HOME)
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
 connector = pytest.importorskip("snowflake.connector")
 
@@ -32,15 +85,45 @@ def emulator(emulator_process: EmulatorControl) -> EmulatorControl:
     return emulator_process
 
 
+class LiveSchema:
+    """A schema of one test in the live account."""
+
+    def __init__(self) -> None:
+        self.name = f"ETL_TEST_{uuid.uuid4().hex[:12].upper()}"
+
+    def connection(self, **more: Any) -> dict[str, Any]:
+        """Arguments for `snowflake.connector.connect`, as far as `more` does not override them."""
+        return {**LIVE_ACCOUNT, "schema": self.name, **more}
+
+    def change(self, verb: str) -> None:
+        """CREATE or DROP it."""
+        with closing(connector.connect(**LIVE_ACCOUNT)) as connection:
+            connection.cursor().execute(f"{verb} SCHEMA {self.name}")
+
+
 @pytest.fixture
-def connect(emulator: EmulatorControl) -> Iterator[Callable[..., Any]]:
-    """Opens connections of the real driver to the emulator, and closes them."""
+def account(request: pytest.FixtureRequest) -> Iterator[EmulatorControl | LiveSchema]:
+    """What tests run on that need nothing of the emulator's own."""
+    if not LIVE:
+        yield request.getfixturevalue("emulator")
+        return
+    schema = LiveSchema()
+    schema.change("CREATE")
+    try:
+        yield schema
+    finally:
+        schema.change("DROP")
+
+
+@pytest.fixture
+def connect(account: EmulatorControl | LiveSchema) -> Iterator[Callable[..., Any]]:
+    """Opens connections of the real driver, and closes them."""
     opened: list[Any] = []
 
     def open_connection(**more: Any) -> Any:
         if not connector.__version__.startswith("4."):
             more.setdefault("enable_server_session_keep_alive_auto_detection", False)
-        connection = connector.connect(**emulator.connection(**more))
+        connection = connector.connect(**account.connection(**more))
         opened.append(connection)
         return connection
 
@@ -70,14 +153,19 @@ def raises_snowflake() -> Callable[[int], Any]:
 
 
 @pytest.fixture
-def target(emulator: EmulatorControl) -> str:
-    """The URL of a target: a connection of Snowflake's own connections.toml that leads to the emulator."""
-    write_connections(test=emulator.connection())
+def target(account: EmulatorControl | LiveSchema, write_connections: Callable[..., None]) -> str:
+    """The URL of a target: a connection of Snowflake's own connections.toml."""
+    write_connections(test=account.connection())
     return "snowflake:test"
 
 
-def write_connections(**connections: dict[str, object]) -> None:
-    """Write the file that the driver reads connections from."""
+@pytest.fixture
+def write_connections() -> Callable[..., None]:
+    """Writes the file that the driver reads connections from, each given by its settings."""
+    return _write_connections
+
+
+def _write_connections(**connections: dict[str, object]) -> None:
     path = HOME / "connections.toml"
     path.touch(0o600)
     path.write_text(

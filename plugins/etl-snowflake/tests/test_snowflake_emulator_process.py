@@ -1,6 +1,7 @@
 """The emulator as a process: what it keeps, what it prints, what it takes."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -108,3 +109,11 @@ def test_an_emulator_ends_when_the_process_that_started_it_is_killed(tmp_path):
         starter.kill()
     with pytest.raises(ConnectionError):
         ask_for_ever(emulator)
+
+
+def test_a_taken_port_is_told_with_what_to_do():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = click_testing.CliRunner().invoke(snowflake_emulator, ["--port", str(port)])
+    assert result.exit_code == 1
+    assert f"port {port} is taken" in result.output

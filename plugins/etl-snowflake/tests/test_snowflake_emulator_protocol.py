@@ -1,6 +1,7 @@
 """The emulator speaks the protocol of the real drivers: sessions, statements, transactions, asynchronous queries."""
 
 import time
+from decimal import Decimal
 
 
 def test_a_session_knows_its_role_warehouse_database_and_schema(cursor):
@@ -145,3 +146,32 @@ def test_a_text_longer_than_its_column_is_refused(cursor, raises_snowflake):
         cursor.execute("INSERT INTO t VALUES (3, 'abcd')")
     assert cursor.execute("SELECT count(*) FROM t").fetchone() == (2,)
     assert [row[1] for row in cursor.execute("DESC TABLE t").fetchall()] == ["NUMBER(38,0)", "VARCHAR(3)"]
+
+
+def test_sums_of_numbers_are_exact(cursor):
+    """https://docs.snowflake.com/en/sql-reference/functions/sum: the sum of numbers is a number."""
+    cursor.execute("CREATE TABLE T (A NUMBER(10,2), B NUMBER(38,0))")
+    cursor.execute("INSERT INTO T VALUES (0.10, 9007199254740993), (0.20, 0), (1410177.68, 0)")
+    assert cursor.execute("SELECT SUM(A), SUM(B) FROM T").fetchall() == [(Decimal("1410177.98"), 9007199254740993)]
+
+
+def test_a_null_timestamp_comes_as_null(cursor):
+    cursor.execute("CREATE TABLE T (N NUMBER, S TIMESTAMP_NTZ, Z TIMESTAMP_TZ)")
+    cursor.execute("INSERT INTO T VALUES (1, NULL, NULL), (2, '2024-01-02 03:04:05', '2024-01-02 03:04:05+00:00')")
+    rows = cursor.execute("SELECT S, Z FROM T ORDER BY N").fetchall()
+    assert rows[0] == (None, None)
+    assert [str(moment)[:19] for moment in rows[1]] == ["2024-01-02 03:04:05"] * 2
+
+
+def test_a_stage_needs_its_schema(cursor, raises_snowflake):
+    with raises_snowflake(2003):
+        cursor.execute("CREATE STAGE IF NOT EXISTS NOWHERE.S")
+
+
+def test_a_schema_that_is_there_needs_the_privilege_to_make_it_all_the_same(connect, raises_snowflake):
+    """https://docs.snowflake.com/en/sql-reference/sql/create-schema: access control requirements."""
+    cursor = connect().cursor()
+    cursor.execute("CREATE ROLE LOADER")
+    cursor.execute("GRANT USAGE ON DATABASE DB TO ROLE LOADER")
+    with raises_snowflake(3001):
+        connect(role="LOADER").cursor().execute("CREATE SCHEMA IF NOT EXISTS PUBLIC")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+import snowflake.connector as connector
 from etl_snowflake.emulator.control import EmulatorControl
+from etl_snowflake.session import ConnectionLost, Pool, Session, is_new_line
 
-from etl_framework import ConnectError, EtlError, ExitCode, RunFailed, Status, load, resume
+from etl_framework import ConnectError, EtlError, Event, ExitCode, Refused, RunFailed, Status, load, resume
+from etl_framework.cli import run
 
 ROWS = 4000
 SETTINGS = {"part_size": "16KiB", "block_size": "8KiB", "table": "t"}
@@ -57,6 +63,16 @@ def test_an_upload_that_goes_wrong_is_done_again(target: str, emulator: Emulator
     assert_exact(ask)
 
 
+def test_what_is_told_of_a_repeated_upload_stays_out_of_the_results(
+    target: str, emulator: EmulatorControl, capfd: pytest.CaptureFixture[str]
+) -> None:
+    emulator.faults({"endpoint": "put", "action": "store_nothing", "count": 1})
+    assert run(["load", "sales.csv", "--target", target, "--json"]) == ExitCode.DONE
+    out, err = capfd.readouterr()
+    assert json.loads(out)["status"] == "done"
+    assert "retry" in err
+
+
 @pytest.mark.parametrize("async_above_mb", [0, 1000], ids=["asked for", "waited for"])
 @pytest.mark.parametrize("action", ["lose_answer", "kill_session"])
 def test_a_copy_whose_answer_is_lost_counts_once(
@@ -67,6 +83,79 @@ def test_a_copy_whose_answer_is_lost_counts_once(
     report = finished(target)
     assert report.status is Status.DONE
     assert_exact(ask)
+
+
+def test_a_copy_that_is_lost_twice_is_sent_twice_at_most(target: str, emulator: EmulatorControl, ask: Ask) -> None:
+    copy = {"endpoint": "query", "sql": "^COPY INTO", "action": "kill_session"}
+    # Snowflake never saw the first one, and ran the second.
+    emulator.faults({**copy, "nth": 1, "after": False}, {**copy, "nth": 2, "after": True})
+    assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
+    assert_exact(ask)
+    sent = ask("SELECT COUNT(*) FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) WHERE QUERY_TEXT LIKE 'COPY INTO %'")
+    assert sent[0][0] <= 2
+
+
+def test_a_load_is_done_though_its_landing_table_stays(target: str, emulator: EmulatorControl, ask: Ask) -> None:
+    emulator.faults({"endpoint": "query", "sql": "^DROP TABLE", "action": "fail", "errno": 1234, "count": 1})
+    assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
+    assert_exact(ask)
+
+
+def test_a_table_that_is_changed_while_the_load_copies_is_not_rounded_into(
+    target: str, emulator: EmulatorControl, ask: Ask
+) -> None:
+    Path("etl.toml").write_text("[defaults]\nsnowflake = { async_above_mb = 0 }\n")
+    Path("sales.csv").write_text("price\n1.25\n")
+    emulator.faults({"endpoint": "query", "sql": "^COPY INTO", "action": "slow"})
+
+    def change(event: Event) -> None:
+        if event.name == "load_progress":
+            ask("CREATE OR REPLACE TABLE T (PRICE NUMBER(5,0))")
+            emulator.release()
+
+    with pytest.raises(Refused, match="which cannot hold every"):
+        load("sales.csv", target=target, table="t", columns={"price": "decimal(5,2)"}, observers=(change,))
+    assert ask("SELECT COUNT(*) FROM T") == [(0,)]
+
+
+def test_what_took_long_is_done_again_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, passed = time.monotonic, [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock() + passed[0])
+    attempts = []
+
+    def work(session: Session) -> int:
+        attempts.append(session)
+        if len(attempts) == 1:
+            passed[0] += 3600
+            raise ConnectionLost("no answer", advice="")
+        return 1
+
+    assert Pool(lambda tag: Session(Broken(None), tag), "tag").do(work) == 1
+
+
+class Broken:
+    """A connection on which every statement fails with the same error."""
+
+    def __init__(self, error: Exception | None) -> None:
+        self.error = error
+
+    def cursor(self) -> nullcontext[Broken]:
+        return nullcontext(self)
+
+    def execute(self, sql: str, values: object) -> None:
+        assert self.error is not None
+        raise self.error
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.skipif(is_new_line(), reason="line 5 of the driver raises one error for all of them")
+@pytest.mark.parametrize("name", ["ServiceUnavailableError", "BadGatewayError", "GatewayTimeoutError"])
+def test_what_a_gateway_answers_tells_nothing_of_the_statement(name: str) -> None:
+    error = getattr(connector.errors, name)(msg="gateway")
+    with pytest.raises(ConnectionLost):
+        Session(Broken(error), "tag").rows("COMMIT")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,9 @@ def month(*days: int, amount: str = "1.5") -> list[str]:
 
 def left_behind(ask: Ask) -> tuple[list[tuple[Any, ...]], list[str]]:
     """Staged files, and tables other than the loaded one."""
-    tables = [row[0] for row in ask("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'PUBLIC'")]
+    tables = [
+        row[0] for row in ask("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = CURRENT_SCHEMA()")
+    ]
     return ask("LIST @_ETL_STAGE"), [name for name in tables if name.startswith("_ETL_LANDING")]
 
 
@@ -193,8 +195,8 @@ def test_files_may_have_any_name(target: str, ask: Ask, name: str) -> None:
 
 def test_a_wrong_option_of_the_target_is_named(target: str) -> None:
     write("a.csv", *month(1))
-    with pytest.raises(UsageError, match="no option 'pasword'"):
-        load("a.csv", target="snowflake:test?pasword=x")
+    with pytest.raises(UsageError, match="no option 'warehous'"):
+        load("a.csv", target="snowflake:test?warehous=x")
 
 
 def test_validating_needs_no_account() -> None:
@@ -208,3 +210,50 @@ def test_the_statements_of_a_run_are_tagged_with_its_id(target: str, ask: Ask) -
     )
     assert {"PUT", "COPY", "COMMIT"} <= {text.split()[0] for (text,) in tagged}
     assert resume() is None
+
+
+def test_files_of_alternating_layouts_need_a_copy_for_each_layout_only(target: str, ask: Ask) -> None:
+    for number in range(6):
+        end = "\r" if number % 2 else "\n"
+        Path(f"f{number}.csv").write_bytes(f"id,name{end}{number},n{number}{end}".encode())
+    load("f*.csv", target=target, table="t")
+    assert ask("SELECT ID, NAME FROM T ORDER BY ID") == [(number, f"n{number}") for number in range(6)]
+    sent = ask("SELECT COUNT(*) FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) WHERE QUERY_TEXT LIKE 'COPY INTO %'")
+    assert sent == [(2,)]
+
+
+def test_moments_in_the_form_of_iso_8601_come_through(target: str, ask: Ask) -> None:
+    write("t.csv", "2024-01-01T10:00:00.25,2024-01-01T10:00:00+02:00", header="a,b\n")
+    load("t.csv", target=target, columns={"a": "timestamp", "b": "timestamptz"})
+    [(a, b)] = ask("SELECT A, B FROM T")
+    assert a.isoformat() == "2024-01-01T10:00:00.250000"
+    assert b == datetime(2024, 1, 1, 8, tzinfo=UTC)
+
+
+def test_files_of_any_names_are_loaded_together(target: str, ask: Ask) -> None:
+    names = [
+        "a b.csv",
+        "it's.csv",
+        "[x]*?.csv",
+        "line\nbreak.csv",
+        "über.csv",
+        ";--.csv",
+        "$1 {x} %s ${y}.csv",
+        '".csv',
+    ]
+    for number, name in enumerate(names):
+        write(f"in {name}", f"{number},2024-01-01,1,x")
+    load("in *.csv", target=target, table="t")
+    assert ask("SELECT ID FROM T ORDER BY ID") == [(number,) for number in range(len(names))]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"mode": "merge", "keys": ['k"ey']}, {"mode": "replace-period", "date_column": "or.der", "period": "2024-01"}],
+)
+def test_keys_and_date_columns_may_have_any_name(target: str, ask: Ask, settings: dict[str, Any]) -> None:
+    header = '"k""ey",or.der,"x;--"\n'
+    columns = {'k"ey': "varchar", "or.der": "date", "x;--": "varchar"}
+    for rows in (["1,2024-01-01,a", "2,2024-01-02,b"], ["1,2024-01-01,c", "2,2024-01-02,d"]):
+        load(write("t.csv", *rows, header=header), target=target, table='"select"', columns=columns, **settings)
+    assert ask('SELECT "k""ey", "x;--" FROM "select" ORDER BY 1') == [("1", "c"), ("2", "d")]

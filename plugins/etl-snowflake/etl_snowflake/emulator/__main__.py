@@ -33,11 +33,7 @@ def serve(
     """
     # fakesnow fetches results in a way that DuckDB advises against
     warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
-    # asyncio switches Nagle's delay off only for sockets that say TCP themselves
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(128)
+    listener = _listener(host, port)
     url = f"http://{host}:{listener.getsockname()[1]}"
     app = create_app(data)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_keep_alive=120, lifespan="off"))
@@ -52,6 +48,19 @@ def serve(
         server.run(sockets=[listener])
     finally:
         app.state.account.close()
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    # asyncio switches Nagle's delay off only for sockets that say TCP themselves
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def end_with_parent() -> None:

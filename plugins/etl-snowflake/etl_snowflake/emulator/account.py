@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fakesnow.instance import FakeSnow
 
+from etl_snowflake.emulator import catalog
 from etl_snowflake.emulator.faults import Faults
 from etl_snowflake.emulator.load_metadata import LoadMetadata
 from etl_snowflake.emulator.privileges import Privileges
@@ -68,6 +69,7 @@ class Account:
         databases = None if self.folder is None else root / "databases"
         if databases is not None:
             databases.mkdir(parents=True, exist_ok=True)
+        catalog.list_views()
         self.fakesnow = FakeSnow(db_path=databases)
         for path in sorted(databases.glob("*.db")) if databases is not None else ():
             self.fakesnow.connect(path.stem).close()

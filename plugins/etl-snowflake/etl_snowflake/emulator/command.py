@@ -1,5 +1,6 @@
 """`etl snowflake-emulator`: rehearse a load without an account."""
 
+import errno
 from pathlib import Path
 
 import click
@@ -29,7 +30,12 @@ def snowflake_emulator(port: int, data: Path | None) -> None:
         raise click.ClickException(
             f"the emulator cannot start here: {error}. Install it with: pip install 'etl-snowflake[emulator]'"
         ) from error
-    serve("127.0.0.1", port, data, None, announce=lambda url: click.echo(connection_section(url)))
+    try:
+        serve("127.0.0.1", port, data, None, announce=lambda url: click.echo(connection_section(url)))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise click.ClickException(f"port {port} is taken. Choose another one, or --port 0 for any.") from error
 
 
 def connection_section(url: str, name: str = "rehearsal") -> str:

@@ -78,6 +78,8 @@ def _parse(account: "Account", job: CopyJob, staged: StagedFile) -> ParsedFile:
     except ValueError as error:
         raise SnowflakeError(f"Failed to decrypt the file '{name}': {error}", 100096, "22000") from error
     with account.fakesnow.duck_conn.cursor() as scratch:
+        # A SELECT may call what fakesnow puts into each database, such as its cast to a timestamp.
+        scratch.execute(f"USE {quoted(job.table[0])}.main")
         try:
             return parse(data, name, staged.modified, job.fmt, job.target, scratch)
         except duckdb.ConversionException as error:

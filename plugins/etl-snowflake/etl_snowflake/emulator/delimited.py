@@ -13,6 +13,7 @@ from etl_snowflake.emulator.errors import SnowflakeError
 from etl_snowflake.emulator.file_formats import FileFormat
 
 _MAGIC = ((b"\x1f\x8b", "GZIP"), (b"\x28\xb5\x2f\xfd", "ZSTD"), (b"BZh", "BZ2"))
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SUFFIXES = {"gz": "GZIP", "gzip": "GZIP", "zst": "ZSTD", "bz2": "BZ2", "deflate": "DEFLATE"}
 
 
@@ -39,7 +40,7 @@ def plain_text(data: bytes, name: str, fmt: FileFormat) -> bytes:
     if fmt.encoding != "utf-8":
         data = data.decode(fmt.encoding, "replace" if fmt.replace_invalid_characters else "strict").encode()
     if fmt.skip_byte_order_mark:
-        data = data.removeprefix(b"\xef\xbb\xbf")
+        data = data.removeprefix(_BYTE_ORDER_MARK)
     if fmt.replace_invalid_characters and fmt.encoding == "utf-8":
         data = data.decode("utf-8", "replace").encode()
     return data
@@ -116,7 +117,7 @@ def _is_simple(data: bytes, fmt: FileFormat) -> bool:
         delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii())
     ):
         return False
-    if fmt.trim_space or (delimiter is None and b"\x00" in data):
+    if fmt.trim_space or (delimiter is None and b"\x00" in data) or data.startswith(_BYTE_ORDER_MARK):
         return False
     if any(e is not None and e.encode() in data for e in (fmt.escape, fmt.escape_unenclosed_field)):
         return False

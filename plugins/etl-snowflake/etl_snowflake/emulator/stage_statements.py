@@ -70,6 +70,14 @@ def find_stage(account: "Account", session: "Session", reference: StageReference
     return stage
 
 
+def _require_schema(session: "Session", name: tuple[str, str]) -> None:
+    known = "SELECT 1 FROM duckdb_schemas() WHERE database_name = ? AND schema_name = ?"
+    if session.duck.execute(known, list(name)).fetchone() is None:
+        raise SnowflakeError(
+            f"SQL compilation error:\nSchema '{'.'.join(name)}' does not exist or not authorized.", 2003, "02000"
+        )
+
+
 def files_below(stage: Stage, path: str) -> list[StagedFile]:
     """The stage's files whose path starts with a prefix, by path."""
     return [stage.files[p] for p in sorted(stage.files) if p.startswith(path)]
@@ -80,6 +88,7 @@ def _create(account: "Account", session: "Session", statement: Statement, *, rep
         pass
     if_not_exists = statement.accept("IF", "NOT", "EXISTS")
     name = session.qualify(statement.name())
+    _require_schema(session, name[:2])
     nested = dict.fromkeys(("ENCRYPTION", "DIRECTORY", "COPY_OPTIONS", "CREDENTIALS"), _nested)
     options = statement.options({"FILE_FORMAT": format_options, **nested})
     known = {"FILE_FORMAT", "ENCRYPTION", "DIRECTORY", "COMMENT", "URL", "STORAGE_INTEGRATION", "CREDENTIALS"}

@@ -1,0 +1,214 @@
+"""What a load survives of the network and of the account: silence, expired tokens, killed sessions, missing rights."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from etl_snowflake.emulator.control import EmulatorControl
+
+from etl_framework import ConnectError, EtlError, Event, ExitCode, RunFailed, Status, Workspace, load, resume
+
+ROWS = 3000
+SETTINGS: dict[str, Any] = {"part_size": "16KiB", "block_size": "8KiB", "table": "t"}
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture(autouse=True)
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of several parts, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    path = Path("sales.csv")
+    path.write_text("id,name\n" + "".join(f"{number},n{number}\n" for number in range(ROWS)))
+    return path
+
+
+@pytest.fixture
+def quick(emulator: EmulatorControl) -> EmulatorControl:
+    """An emulator that soon says of a statement that it is still running."""
+    emulator.reset(in_progress_after=0.1)
+    return emulator
+
+
+@pytest.fixture
+def ask(connect: Callable[..., Any]) -> Ask:
+    cursor = connect().cursor()
+    return lambda sql: [tuple(row) for row in cursor.execute(sql).fetchall()]
+
+
+def assert_exact(ask: Ask, table: str = "T") -> None:
+    """The table holds the file, once, and nothing else is left in the account."""
+    assert ask(f"SELECT COUNT(*), COUNT(DISTINCT ID), SUM(ID) FROM {table}") == [(ROWS, ROWS, sum(range(ROWS)))]
+    assert left_behind(ask) == ([], [])
+
+
+def left_behind(ask: Ask) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Staged files, and landing tables."""
+    landing = ask("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE STARTSWITH(TABLE_NAME, '_ETL_LANDING')")
+    return ask("LIST @_ETL_STAGE"), landing
+
+
+def loaded(target: str) -> Any:
+    """Load, and resume as long as that is advised: what an operator does."""
+    try:
+        return load("sales.csv", target=target, **SETTINGS)
+    except EtlError as error:
+        if "etl resume" not in error.advice:
+            raise
+        return resume()
+
+
+# Silence
+
+
+@pytest.mark.parametrize("action", ["stall", "stall_body"])
+def test_an_upload_that_is_never_answered_is_done_again(
+    target: str, emulator: EmulatorControl, ask: Ask, action: str
+) -> None:
+    emulator.faults({"endpoint": "put", "nth": 2, "action": action})
+    assert load("sales.csv", target=f"{target}?timeout=1", **SETTINGS).status is Status.DONE
+    assert_exact(ask)
+
+
+@pytest.mark.parametrize("sql", ["^COPY", "^COMMIT", "^LIST"])
+def test_a_statement_that_is_never_answered_is_asked_for_again(
+    target: str, emulator: EmulatorControl, ask: Ask, sql: str
+) -> None:
+    emulator.faults({"endpoint": "query", "sql": sql, "action": "stall"})
+    assert loaded(f"{target}?timeout=2").status is Status.DONE
+    assert_exact(ask)
+
+
+def test_a_login_that_is_never_answered_ends_in_exit_code_5(target: str, emulator: EmulatorControl) -> None:
+    emulator.faults({"endpoint": "login", "action": "stall", "count": None})
+    assert_cannot_connect(f"{target}?timeout=2")
+    assert len(emulator.log("login")) < 10
+
+
+def assert_cannot_connect(target: str) -> None:
+    with pytest.raises(ConnectError) as caught:
+        load("sales.csv", target=target, **SETTINGS)
+    assert caught.value.exit_code is ExitCode.CONNECT
+    assert "connections.toml" in caught.value.advice
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_wrong_account_is_told_after_few_requests(target: str, emulator: EmulatorControl, status: int) -> None:
+    emulator.reset(accounts=["OTHER"], unknown_account_status=status)
+    assert_cannot_connect(target)
+    assert len(emulator.log("login")) < 10
+
+
+@pytest.mark.parametrize("place", ["no such host", "nobody listens"])
+def test_an_account_that_is_not_there_is_told(
+    emulator: EmulatorControl, write_connections: Callable[..., None], place: str
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    where = {"host": "nowhere.invalid"} if place == "no such host" else {"port": port}
+    write_connections(test=emulator.connection(**where))
+    assert_cannot_connect("snowflake:test?timeout=2")
+
+
+def test_a_slow_link_loads_as_well(target: str, emulator: EmulatorControl, ask: Ask) -> None:
+    emulator.faults({"endpoint": "put", "action": "throttle", "bytes_per_second": 20_000, "count": None})
+    assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
+    assert_exact(ask)
+
+
+def test_a_part_that_is_uploaded_twice_counts_once(target: str, emulator: EmulatorControl, ask: Ask) -> None:
+    emulator.faults({"endpoint": "put", "action": "lose_answer"})
+    assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
+    paths = [entry["path"] for entry in emulator.log("put")]
+    assert len(paths) == len(set(paths)) + 1
+    assert_exact(ask)
+
+
+# Tokens and sessions
+
+
+@pytest.mark.parametrize("sql", ["^PUT", "^COPY", "^SELECT COUNT", "^DROP"])
+@pytest.mark.parametrize("action", ["session_expired", "master_expired", "kill_session"])
+def test_a_session_that_ends_in_the_middle_of_a_run_is_renewed(
+    target: str, emulator: EmulatorControl, ask: Ask, action: str, sql: str
+) -> None:
+    emulator.faults({"endpoint": "query", "sql": sql, "action": action})
+    assert loaded(target).status is Status.DONE
+    assert_exact(ask)
+
+
+@pytest.mark.parametrize("async_above_mb", [0, 1000], ids=["asked for", "waited for"])
+@pytest.mark.parametrize("action", ["session_expired", "master_expired"])
+def test_a_copy_may_outlast_the_tokens_of_its_session(
+    target: str, quick: EmulatorControl, ask: Ask, action: str, async_above_mb: int
+) -> None:
+    Path("etl.toml").write_text(f"[defaults]\nsnowflake = {{ async_above_mb = {async_above_mb} }}\n")
+    asking = "monitoring" if async_above_mb == 0 else "result"
+    quick.faults(
+        {"endpoint": "query", "sql": "^COPY", "action": "slow", "seconds": 0.5},
+        {"endpoint": asking, "action": action},
+    )
+    assert loaded(target).status is Status.DONE
+    assert any(action in entry.get("faults", ()) for entry in quick.log(asking))
+    assert_exact(ask)
+
+
+def test_a_warehouse_that_is_suspended_in_the_middle_of_a_run_is_told_and_the_run_goes_on_later(
+    target: str, emulator: EmulatorControl, ask: Ask
+) -> None:
+    def suspend(event: Event) -> None:
+        if (event.name, event.step) == ("step_started", "load"):
+            emulator.warehouse(state="SUSPENDED", auto_resume=False)
+
+    with pytest.raises(RunFailed) as caught:
+        load("sales.csv", target=target, observers=(suspend,), **SETTINGS)
+    assert "AUTO_RESUME" in caught.value.advice
+    emulator.warehouse(state="STARTED")
+    report = resume()
+    assert report is not None
+    assert report.status is Status.DONE
+    assert_exact(ask)
+
+
+# Rights
+
+
+RIGHTS = {
+    "stage": "CREATE STAGE ON SCHEMA db.public",
+    "tables": "CREATE TABLE ON SCHEMA db.public",
+    "target": "INSERT ON TABLE db.public.t",
+}
+
+
+@pytest.mark.parametrize("lacking", RIGHTS)
+def test_a_missing_right_is_told_and_nothing_is_left_half_done(
+    emulator: EmulatorControl, ask: Ask, write_connections: Callable[..., None], lacking: str
+) -> None:
+    write_connections(test=emulator.connection(), poor=emulator.connection(role="LOADER"))
+    Path("first.csv").write_text("id,name\n-1,first\n")
+    load("first.csv", target="snowflake:test", table="t")
+    ask("CREATE ROLE loader")
+    for right in ("USAGE ON DATABASE db", "USAGE ON SCHEMA db.public", "CREATE SCHEMA ON DATABASE db"):
+        ask(f"GRANT {right} TO ROLE loader")
+    ask("GRANT READ, WRITE ON STAGE db.public._etl_stage TO ROLE loader")
+    ask("GRANT INSERT, UPDATE, SELECT ON TABLE db.public._etl_loads TO ROLE loader")
+    ask("GRANT SELECT, DELETE ON TABLE db.public.t TO ROLE loader")
+    for name, right in RIGHTS.items():
+        if name != lacking:
+            ask(f"GRANT {right} TO ROLE loader")
+    with pytest.raises(RunFailed) as caught:
+        load("sales.csv", target="snowflake:poor", **SETTINGS)
+    assert "GRANT" in caught.value.advice, str(caught.value)
+    assert ask("SELECT ID FROM T") == [(-1,)]
+    ask(f"GRANT {RIGHTS[lacking]} TO ROLE loader")
+    report = resume()
+    assert report is not None
+    assert report.status is Status.DONE
+    assert ask("SELECT COUNT(*) FROM T") == [(ROWS + 1,)]
+    assert left_behind(ask) == ([], [])
+    assert not Workspace.open().runs()[0].resumable

@@ -1,0 +1,225 @@
+"""No secret leaves the driver's own configuration: not in an output, a log, a traceback, or a file of the run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from etl_snowflake.emulator.control import EmulatorControl
+from etl_snowflake.secrets import redacted
+
+from etl_framework import EtlError, load
+from etl_framework.cli import run
+
+PASSWORD = "Pa55w0rd;with 'odd\" signs"
+TOKEN = "pat-planted-token-0123456789"
+PASSPHRASE = "planted passphrase, of words"
+IN_ENVIRONMENT = "planted-in-the-environment"
+IN_URL = "planted-in-the-url"
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJwbGFudGVkIjoxfQ.c2lnbmF0dXJlLXBsYW50ZWQ"
+SIGNATURE = "c2lnLXBsYW50ZWQ%2FabcDEF0123456789%3D"
+AMZ = "AKIAPLANTED0123456789"
+SERVER_SAYS = (
+    f"SQL execution error:\nsaid 'Authorization: Bearer {JWT}', Snowflake Token=\"ver:3-hint:1-ETMsDgPLANTED\", token "
+    f"{TOKEN}, https://x.blob.core.windows.net/stage/a?sv=2020&sig={SIGNATURE}&se=1 and "
+    f"https://s3.amazonaws.com/b/a?X-Amz-Credential={AMZ}%2F20240101&X-Amz-Signature={SIGNATURE}, "
+    f'{{"masterToken": "{TOKEN}", "password": "{PASSWORD[:8]}"}}'
+)
+PLANTED = (PASSWORD, PASSWORD[:8], TOKEN, PASSPHRASE, IN_ENVIRONMENT, IN_URL, *JWT.split("."), SIGNATURE, AMZ, "TE KEY")
+# The emulator's tokens hold this, and its signed URLs end so.
+GIVEN_BY_THE_SERVER = rb"ETMsDg|X-Goog-Signature=\w{8}"
+SECRETS = re.compile(b"|".join([*(re.escape(secret.encode()) for secret in PLANTED), GIVEN_BY_THE_SERVER]))
+
+
+@pytest.fixture
+def folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, emulator: EmulatorControl, write_connections: Callable[..., None]
+) -> Path:
+    """The current folder with a job and a file; secrets stand in connections.toml, in a key file and in variables."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    path = Path(os.environ["SNOWFLAKE_HOME"]) / "key.p8"
+    path.touch(0o600)
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(PASSPHRASE.encode()),
+        )
+    )
+    plain = emulator.connection(password=PASSWORD)
+    bare = {name: value for name, value in plain.items() if name != "password"}
+    by_key = {**bare, "authenticator": "SNOWFLAKE_JWT", "private_key_file": str(path)}
+    write_connections(
+        password=plain,
+        token={**bare, "authenticator": "PROGRAMMATIC_ACCESS_TOKEN", "token": TOKEN},
+        key={**by_key, "private_key_file_pwd": PASSPHRASE},
+        badkey={**by_key, "private_key_file_pwd": f"{PASSPHRASE}, but wrong"},
+    )
+    for name in ("PASSWORD", "TOKEN", "PRIVATE_KEY_FILE_PWD", "PRIVATE_KEY_PASSPHRASE"):
+        monkeypatch.setenv(f"SNOWFLAKE_{name}", IN_ENVIRONMENT)
+    monkeypatch.chdir(tmp_path)
+    Path("sales.csv").write_text("id,name\n" + "".join(f"{number},n{number}\n" for number in range(2000)))
+    return tmp_path
+
+
+@pytest.fixture
+def etl(folder: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., int]]:
+    """Runs a command at its most talkative; in the end, no secret is in what was printed or left in the folder."""
+    printed = []
+
+    def command(*words: str, target: str) -> int:
+        Path("etl.toml").write_text(
+            f'[jobs.sales]\nsource = "sales.csv"\ntable = "sales"\ntarget = "snowflake:{target}"\n'
+        )
+        code = run(["--log-level", "debug", "--debug", *words])
+        printed.extend(capfd.readouterr())
+        return code
+
+    yield command
+    assert_silent("".join(printed), folder)
+
+
+def assert_silent(text: str, folder: Path) -> None:
+    """No secret stands in a text or in any file."""
+    held = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "etl.toml"}
+    held["what was printed"] = text.encode()
+    found = {
+        place: content[max(secret.start() - 200, 0) : secret.end()]
+        for place, content in held.items()
+        if (secret := SECRETS.search(content))
+    }
+    assert not found
+
+
+TARGETS = ["password", "token", "key"]
+COMMANDS = [
+    ["plan", "sales"],
+    ["load", "sales"],
+    ["load", "sales", "--json"],
+    ["runs", "show"],
+    ["runs", "export"],
+    ["doctor"],
+    ["resume"],
+]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_command_that_succeeds_shows_a_secret(etl: Callable[..., int], target: str) -> None:
+    codes = [etl(*words, target=target) for words in COMMANDS]
+    assert codes[:2] == [0, 0]
+
+
+FAILURES: dict[str, dict[str, Any]] = {
+    "login": {"endpoint": "login", "action": "status", "status": 403, "count": None},
+    "copy": {"endpoint": "query", "sql": "^COPY", "action": "fail", "message": SERVER_SAYS},
+    "put": {"endpoint": "query", "sql": "^PUT", "action": "fail", "message": SERVER_SAYS, "count": None},
+    "commit": {"endpoint": "query", "sql": "^COMMIT", "action": "fail", "message": SERVER_SAYS},
+}
+
+
+@pytest.mark.parametrize("fault", FAILURES)
+def test_no_command_that_fails_shows_a_secret(
+    etl: Callable[..., int], emulator: EmulatorControl, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl_snowflake.stage._ATTEMPTS", 2)
+    emulator.faults(FAILURES[fault])
+    assert etl("load", "sales", target="password") != 0
+    emulator.faults({**FAILURES[fault], "count": None})
+    for words in (["runs", "show"], ["runs", "export"], ["resume"], ["plan", "sales"], ["doctor"]):
+        etl(*words, target="password")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "badkey",
+        f"password?password={IN_URL}",
+        f"password?token={IN_URL}&role=x",
+        f"password?pat={IN_URL}",
+        f"password?pasword={IN_URL}",
+        f"user:{IN_URL}@account",
+        f"{IN_URL}:{IN_URL}@",
+        f"//user:{IN_URL}@account/db",
+    ],
+)
+def test_no_target_that_is_refused_shows_a_secret(etl: Callable[..., int], target: str) -> None:
+    assert etl("load", "sales", target=target) in (2, 5)
+    assert etl("load", "sales.csv", "--target", f"snowflake:{target}", target="password") in (2, 5)
+    etl("doctor", target=target)
+
+
+@pytest.mark.parametrize("fault", [None, *FAILURES])
+def test_neither_an_error_nor_the_drivers_own_log_holds_a_secret(
+    folder: Path, emulator: EmulatorControl, fault: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that uses the library may log everything that every library says."""
+    monkeypatch.setattr("etl_snowflake.stage._ATTEMPTS", 2)
+    handler = logging.FileHandler(folder / "everything.log")
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [handler])
+    monkeypatch.setattr(root, "level", logging.DEBUG)
+    texts = []
+    for target in TARGETS:
+        emulator.faults(*([FAILURES[fault]] if fault else []))
+        try:
+            load("sales.csv", target=f"snowflake:{target}", table=target)
+        except EtlError as error:
+            texts += [str(error), repr(error), error.advice, *traceback.format_exception(error)]
+    handler.close()
+    assert (folder / "everything.log").stat().st_size
+    assert bool(texts) == (fault is not None)
+    assert_silent("\n".join(texts), folder)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password={secret}",
+        "password = '{secret}'",
+        'password: "{secret}"',
+        '{{"password": "{secret}"}}',
+        "{{'token': '{secret}', 'x': 1}}",
+        'private_key_file_pwd="{secret}"',
+        "Authorization: Bearer {secret}",
+        'Snowflake Token="{secret}"',
+        "https://user:{secret}@host/",
+        "https://h/a?sig={secret}&b=1",
+        "https://h/a?X-Amz-Signature={secret}",
+        "https://h/a?X-Amz-Credential={secret}",
+        "https://h/a?X-Amz-Security-Token={secret}",
+        "AWS_SECRET_KEY={secret}",
+        "AWS_KEY_ID: {secret}",
+        "passcode={secret}",
+        "oauth_client_secret={secret}",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\n{secret}\n-----END ENCRYPTED PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\n{secret}",
+        "a JWT: eyJhbGciOiJSUzI1NiJ9.{secret}.{secret}",
+        '\\"masterToken\\": \\"{secret}\\"',
+        "queryStageMasterKey: '{secret}'",
+        "the token ver:3-hint:1234-{secret} is no more",
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden(text: str) -> None:
+    assert "sEcReT-0123" not in redacted(text.format(secret="sEcReT-0123"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Object 'TOKENS' does not exist or not authorized.",
+        "invalid identifier 'PASSWORD_HINT'",
+        "syntax error line 1 at position 14 unexpected 'token'.",
+        "Numeric value 'abc' is not recognized\n  File 'run/part.csv', line 3, character 1\n  Row 2, column \"T\"",
+        "Statement reached its timeout of 5 second(s) and was canceled.",
+    ],
+)
+def test_an_ordinary_message_is_left_as_it_is(text: str) -> None:
+    assert redacted(text) == text
