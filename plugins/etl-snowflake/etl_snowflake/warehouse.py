@@ -174,7 +174,9 @@ class SnowflakeWarehouse:
         plan = self._plan(run)
         self._pool.do(lambda session: refuse_misfit(session, plan, evolving=plan.settings.evolve == "add-columns"))
         kind = DirectLoad if plan.settings.publish == "direct" else Load
-        return self._pool.interruptible(kind(self._pool, self._made_stage(run), plan, parts).carry_out)
+        # A stage that no part was brought to may not be there.
+        where = self._made_stage(run) if parts else self._stage(run)
+        return self._pool.interruptible(kind(self._pool, where, plan, parts).carry_out)
 
     def has_staged(self, part: StagedPart, run: Run) -> bool:
         """Whether the staged part is there, as large as it should be; its name tells its content."""

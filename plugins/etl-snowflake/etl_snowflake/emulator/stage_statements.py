@@ -72,7 +72,7 @@ def find_stage(account: "Account", session: "Session", reference: StageReference
 
 def _require_schema(session: "Session", name: tuple[str, str]) -> None:
     known = "SELECT 1 FROM duckdb_schemas() WHERE database_name = ? AND schema_name = ?"
-    if session.duck.execute(known, list(name)).fetchone() is None:
+    if not session.duck.execute(known, list(name)).fetchall():
         raise SnowflakeError(
             f"SQL compilation error:\nSchema '{'.'.join(name)}' does not exist or not authorized.", 2003, "02000"
         )
