@@ -162,10 +162,11 @@ def target(account: EmulatorControl | LiveSchema, write_connections: Callable[..
 @pytest.fixture
 def write_connections() -> Callable[..., None]:
     """Writes the file that the driver reads connections from, each given by its settings."""
-    return _write_connections
+    return write_connections_file
 
 
-def _write_connections(**connections: dict[str, object]) -> None:
+def write_connections_file(**connections: dict[str, object]) -> None:
+    """Write the file that the driver reads connections from, each given by its settings."""
     path = HOME / "connections.toml"
     path.touch(0o600)
     path.write_text(

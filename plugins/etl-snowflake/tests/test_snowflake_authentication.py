@@ -17,7 +17,7 @@ from etl_framework import ConnectError, UsageError, Workspace
 from etl_framework.cli import run
 from etl_framework.targets import TargetCheck
 
-from .conftest import HOME, write_connections
+from .conftest import HOME, write_connections_file
 
 serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
 rsa = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.rsa")
@@ -54,13 +54,13 @@ def key_file(folder: Path, passphrase: str | None = None) -> tuple[Path, str]:
 def with_key(emulator: EmulatorControl, path: Path, **more: Any) -> None:
     settings = {**emulator.connection(), "authenticator": "SNOWFLAKE_JWT", "private_key_file": str(path), **more}
     del settings["password"]
-    write_connections(test=settings)
+    write_connections_file(test=settings)
 
 
 def with_token(emulator: EmulatorControl, authenticator: str, **more: Any) -> None:
     settings = {**emulator.connection(), "authenticator": authenticator, **more}
     del settings["password"]
-    write_connections(test=settings)
+    write_connections_file(test=settings)
 
 
 @pytest.mark.parametrize("passphrase", [None, PASSPHRASE])
@@ -135,7 +135,9 @@ def test_a_token_that_does_not_hold_is_no_connection_and_is_not_shown(
 
 def test_a_proxy_is_gone_through(emulator: EmulatorControl) -> None:
     """Nothing listens at the proxy's port: who goes through it does not arrive."""
-    write_connections(test={**emulator.connection(), "proxy_host": "127.0.0.1", "proxy_port": "9", "login_timeout": 2})
+    write_connections_file(
+        test={**emulator.connection(), "proxy_host": "127.0.0.1", "proxy_port": "9", "login_timeout": 2}
+    )
     assert checked().exit_code == 5
     assert emulator.log("login") == []
 
@@ -191,7 +193,7 @@ def test_a_connection_that_does_not_exist_is_a_mistake_of_usage(target: str) -> 
 
 def test_a_wrong_password_is_no_connection(emulator: EmulatorControl) -> None:
     emulator.reset(passwords={"TESTER": "right"})
-    write_connections(test=emulator.connection(password="wrong-password-77"))
+    write_connections_file(test=emulator.connection(password="wrong-password-77"))
     with pytest.raises(ConnectError) as refused:
         raise_for("snowflake:test")
     assert "wrong-password-77" not in str(refused.value)

@@ -16,7 +16,7 @@ from etl_framework import ExitCode, Fact, RunFailed, Status, Workspace, load
 from etl_framework.cli import run
 from etl_framework.targets import TargetCheck
 
-from .conftest import write_connections
+from .conftest import write_connections_file
 
 GRANT = re.compile(r"^GRANT .*;$", re.MULTILINE)
 
@@ -39,7 +39,7 @@ def admin(connect: Callable[..., Any]) -> Any:
 def loader(emulator: EmulatorControl, admin: Any) -> str:
     """A target whose role was granted nothing."""
     admin.execute("CREATE ROLE loader")
-    write_connections(test=emulator.connection(role="LOADER"))
+    write_connections_file(test=emulator.connection(role="LOADER"))
     return "snowflake:test"
 
 
@@ -92,7 +92,7 @@ def test_the_printed_grants_are_all_that_a_load_into_what_others_made_needs(
     loader: str, admin: Any, emulator: EmulatorControl
 ) -> None:
     """Somebody else loaded before: table, ledger and stage are theirs."""
-    write_connections(theirs=emulator.connection(), test=emulator.connection(role="LOADER"))
+    write_connections_file(theirs=emulator.connection(), test=emulator.connection(role="LOADER"))
     load("sales.csv", target="snowflake:theirs")
     Path("etl.toml").write_text(
         '[jobs.sales]\nsource = "sales.csv"\ntable = "sales"\ntarget = "snowflake:test"\nmode = "replace"\n'
@@ -122,7 +122,7 @@ def test_the_role_of_the_documentation_can_load(emulator: EmulatorControl, admin
     [script] = re.findall(r"^```sql\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     for statement in script.split(";")[:-1]:
         admin.execute(statement)
-    write_connections(test=emulator.connection(role="LOADER"))
+    write_connections_file(test=emulator.connection(role="LOADER"))
     assert checked("snowflake:test").exit_code == ExitCode.DONE
     assert load("sales.csv", target="snowflake:test").status is Status.DONE
 
@@ -167,7 +167,7 @@ def test_a_suspended_warehouse_that_does_not_resume_is_wrong(emulator: EmulatorC
 
 
 def test_no_warehouse_is_wrong(emulator: EmulatorControl) -> None:
-    write_connections(test=emulator.connection(warehouse="NOWHERE"))
+    write_connections_file(test=emulator.connection(warehouse="NOWHERE"))
     found = fact(checked("snowflake:test"), "warehouse")
     assert (found.ok, found.value) == (False, "none: NOWHERE is not there, or not for this role")
 
