@@ -52,8 +52,7 @@ def in_stage(session: Session, stage: Stage) -> Iterator[Leftover]:
         for row in session.each(f"LIST {literal(stage.name)}"):
             before, _, file = str(row["name"]).rpartition("/")
             above, _, run = before.rpartition("/")
-            is_own = above == folder or ("://" in above and above.endswith(f"/{folder}"))
-            if file and is_own and _RUN.fullmatch(run):
+            if file and (above.partition("://")[2] or above) == folder and _RUN.fullmatch(run):
                 found[run].files += 1
                 found[run].bytes += int(row["size"])
                 found[run].seen(_moment(row.get("last_modified")))
@@ -101,7 +100,12 @@ def together(found: Iterable[Leftover]) -> tuple[Leftover, ...]:
 
 
 def _folder_in_list(stage: Stage) -> str:
-    """What LIST writes before the run's folder: the stage's name in small letters, unless it is a user's or table's."""
+    """What LIST writes before the run's folder: the stage's name in small letters, unless it is a user's or table's.
+
+    Of an external stage that is its URL, here without the scheme.
+    """
+    if stage.url:
+        return stage.url.partition("://")[2].strip("/")
     if stage.name.startswith("@~") or "%" in stage.name:
         return stage.name.partition("/")[2].strip("/")
     piece = _LAST_PIECE.search(stage.name)

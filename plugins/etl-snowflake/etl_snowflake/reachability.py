@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etl_framework import Fact, RunFailed, quote
-from etl_snowflake.stage import Stage, discard, is_whole, listed
+from etl_framework import EtlError, Fact, RunFailed, quote
+from etl_snowflake.stage import Stage, bring, discard, listed
 
 if TYPE_CHECKING:
     from etl_snowflake.session import Session
@@ -27,10 +27,8 @@ def reach(session: Session, stage: Stage, *, there: bool) -> Fact:
     """
     shown = stage.name.replace('"', "")
     try:
-        if not there:
-            stage = _temporary(session, stage)
-        _stage_and_remove(session, stage)
-    except RunFailed as error:
+        _stage_and_remove(session, stage.located(session) if there else _temporary(session, stage))
+    except EtlError as error:
         return Fact(label="staging", value=f"{shown}: {error.message}", ok=False, advice=error.advice)
     made = "" if there else "; the first load makes it"
     return Fact(label="staging", value=f"{shown}: {len(_CONTENT)} bytes uploaded, listed and removed{made}")
@@ -51,12 +49,12 @@ def _stage_and_remove(session: Session, stage: Stage) -> None:
         path = Path(local, _FILE)
         path.write_bytes(_CONTENT)
         try:
-            session.put(path, stage.folder(folder))
+            bring(session, stage, folder, path, _FILE, len(_CONTENT))
             size = listed(session, stage, folder).get(_FILE)
         finally:
             discard(session, stage, folder)
-    if size is None or not is_whole(size, len(_CONTENT)):
+    if size is None or not stage.is_whole(size, len(_CONTENT)):
         raise RunFailed(
-            "PUT reported success, but LIST does not show the file",
+            "the file was brought, but LIST does not show it",
             advice="Ask whether a network policy or proxy stands between here and the storage of the stage.",
         )

@@ -1,17 +1,18 @@
-"""The staging area: one folder per run in a stage, filled by PUT, believed only after LIST."""
+"""The staging area: one folder per run in a stage, filled by PUT or at its URL, believed only after LIST."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import stamina
 
 from etl_framework import PackedPart, RunFailed, StagedPart, quote
+from etl_snowflake import external
 from etl_snowflake.making import make
 from etl_snowflake.session import MISSING, ConnectionLost, StatementFailed
 from etl_snowflake.sql import literal
@@ -34,18 +35,35 @@ class Stage:
 
     :param name: as in SQL, such as ``@"DB"."SCHEMA"."_ETL_STAGE"`` or ``@~``.
     :param made: whether the plugin makes it when it is missing.
+    :param url: where an external one keeps its files, ending with a slash; empty for an internal one.
     """
 
     name: str
     made: bool
+    url: str = ""
 
     def folder(self, run: str) -> str:
         """The run's own folder, as SQL takes it."""
-        return literal(f"{self.name}/{run}/")
+        return literal(f"{self.name}/{_confined(run)}/")
 
     def file(self, run: str, name: str) -> str:
         """A staged part, as SQL takes it."""
-        return literal(f"{self.name}/{run}/{name}")
+        return literal(f"{self.name}/{_confined(run)}/{_confined(name)}")
+
+    def folder_url(self, run: str) -> str:
+        """The run's own folder in the storage of an external stage, ending with a slash."""
+        return f"{self.url}{_confined(run)}/"
+
+    def is_whole(self, listed_size: int, size: int) -> bool:
+        """Whether a size that LIST tells is that of a whole file, as it is or encrypted by the driver."""
+        return listed_size == size or (not self.url and listed_size == (size // _BLOCK + 1) * _BLOCK)
+
+    def located(self, session: Session) -> Stage:
+        """The same, with its URL when it is an external one.
+
+        :raises UsageError: there is no such stage.
+        """
+        return self if self.made or self.url else replace(self, url=external.url_of(session, self.name))
 
     def make(self, session: Session) -> None:
         """Make it, when it is the plugin's own, and the schema that it is to lie in."""
@@ -62,6 +80,16 @@ class Stage:
             make(session, create, probe)
 
 
+def _confined(name: str) -> str:
+    """A name that leads nowhere else.
+
+    :raises RunFailed: it could.
+    """
+    if name in ("", ".", "..") or "/" in name or "\\" in name:
+        raise RunFailed(f"{name!r} is no name of a folder or file in a stage", advice="Please report this as a defect.")
+    return name
+
+
 def own_stage(database: str, schema: str) -> Stage:
     """The stage that the plugin makes in a schema."""
     return Stage(f"@{quote(database)}.{quote(schema)}.{quote(NAME)}", made=True)
@@ -75,46 +103,53 @@ def upload(pool: Pool, stage: Stage, part: PackedPart, run: Run) -> StagedPart:
     staged = StagedPart(
         part=part.part, piece=part.piece, name=part.name, size=part.size, digest=part.digest, rows=part.rows
     )
-    trying = stamina.retry_context(
-        on=(ConnectionLost, StatementFailed, _NotWhole), attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=20
-    )
+    failures = (ConnectionLost, StatementFailed, external.StorageFailed, _NotWhole)
+    trying = stamina.retry_context(on=failures, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=20)
     try:
         for attempt in trying:
             with attempt, pool.session() as session:
                 _upload_once(session, stage, part, run, again=attempt.num > 1)
     except _NotWhole as error:
-        raise RunFailed(f"part {part.name} did not arrive: {error}", advice="Check the network.") from error
+        advice = "Check that the stage's URL ends with a slash." if stage.url else "Check the network."
+        raise RunFailed(f"part {part.name} did not arrive: {error.message}", advice=advice) from error
     return staged
 
 
-class _NotWhole(Exception):
+class _NotWhole(RunFailed):
     """What PUT reported as uploaded is not there, or only half of it."""
 
 
 def _upload_once(session: Session, stage: Stage, part: PackedPart, run: Run, *, again: bool) -> None:
     found = listed(session, stage, run.id, part.name).get(part.name) if again or not part.path.exists() else None
-    if found is not None and is_whole(found, part.size):
+    if found is not None and stage.is_whole(found, part.size):
         return
-    if found is not None:
+    if found is not None and not stage.url:
         # Half of a file keeps its name, and PUT would skip it.
         session.rows(f"REMOVE {stage.file(run.id, part.name)}")
-    with _plainly_named(part.path) as path:
-        answer = session.put(path, stage.folder(run.id))
+    bring(session, stage, run.id, part.path, part.name, part.size)
+    size = listed(session, stage, run.id, part.name).get(part.name)
+    if size is None or not stage.is_whole(size, part.size):
+        raise _NotWhole(f"it was brought, but LIST shows {'nothing' if size is None else f'{size:,} bytes'}")
+
+
+def bring(session: Session, stage: Stage, run: str, path: Path, name: str, size: int) -> None:
+    """Bring a file into the run's folder: by PUT, or to the URL of an external stage.
+
+    :param name: of the file in the stage, and on the local disk where PUT brings it.
+    :raises RunFailed: it could not be brought.
+    """
+    if stage.url:
+        external.bring(stage.folder_url(run) + _confined(name), path, size)
+        return
+    with _plainly_named(path) as plain:
+        answer = session.put(plain, stage.folder(run))
     if (status := str(answer["status"]).upper()) not in ("UPLOADED", "SKIPPED"):
         raise _NotWhole(f"PUT says {status} {answer.get('message') or ''}".rstrip())
-    size = listed(session, stage, run.id, part.name).get(part.name)
-    if size is None or not is_whole(size, part.size):
-        raise _NotWhole(f"PUT reported it, but the stage holds {'nothing' if size is None else f'{size:,} bytes'}")
-
-
-def is_whole(listed_size: int, size: int) -> bool:
-    """Whether a size that LIST tells is that of a whole file, as it is or encrypted by the driver."""
-    return listed_size in (size, (size // _BLOCK + 1) * _BLOCK)
 
 
 def listed(session: Session, stage: Stage, run: str, name: str = "") -> Mapping[str, int]:
     """Sizes of the staged parts of a run by name, or of one of them."""
-    found = session.table(f"LIST {stage.file(run, name)}")
+    found = session.table(f"LIST {stage.file(run, name) if name else stage.folder(run)}")
     return {str(row["name"]).rpartition("/")[2]: int(row["size"]) for row in found}
 
 
@@ -127,7 +162,7 @@ def verify(session: Session, stage: Stage, parts: Sequence[StagedPart], run: Run
     sizes = listed(session, stage, run.id) if parts else {}
     for part in parts:
         size = sizes.get(part.name)
-        if size is None or not is_whole(size, part.size):
+        if size is None or not stage.is_whole(size, part.size):
             raise RunFailed(
                 f"staged part {part.name} {'is gone' if size is None else f'has {size:,} bytes, not {part.size:,}'}",
                 advice="Somebody else may have cleaned the stage. A resumed run uploads it again.",
@@ -136,7 +171,14 @@ def verify(session: Session, stage: Stage, parts: Sequence[StagedPart], run: Run
 
 def discard(session: Session, stage: Stage, run: str) -> None:
     """Remove the run's folder; nothing there is no error."""
-    session.rows(f"REMOVE {stage.folder(run)}")
+    try:
+        session.rows(f"REMOVE {stage.folder(run)}")
+    except StatementFailed:
+        if not stage.url:
+            raise
+    # Snowflake may be allowed to do no more than to read there.
+    if stage.url and listed(session, stage, run):
+        external.remove(stage.folder_url(run))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -64,7 +65,8 @@ class SnowflakeWarehouse:
         self.url = url
         self._address = Address.parse(url)
         self._pool = Pool(lambda tag: connect(self._address, tag=tag), "etl")
-        self._made: set[str] = set()
+        self._ready: dict[str, Stage] = {}
+        self._making = threading.Lock()
         [(self._database, self._schema)] = self._pool.do(
             lambda session: session.rows("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()")
         )
@@ -172,19 +174,30 @@ class SnowflakeWarehouse:
         plan = self._plan(run)
         self._pool.do(lambda session: refuse_misfit(session, plan, evolving=plan.settings.evolve == "add-columns"))
         kind = DirectLoad if plan.settings.publish == "direct" else Load
-        return self._pool.interruptible(kind(self._pool, self._stage(run), plan, parts).carry_out)
+        # A stage that no part was brought to may not be there.
+        where = self._made_stage(run) if parts else self._stage(run)
+        return self._pool.interruptible(kind(self._pool, where, plan, parts).carry_out)
 
     def has_staged(self, part: StagedPart, run: Run) -> bool:
         """Whether the staged part is there, as large as it should be; its name tells its content."""
         where = self._made_stage(run)
         size = self._pool.do(lambda session: stage.listed(session, where, run.id, part.name).get(part.name))
-        return size is not None and stage.is_whole(size, part.size)
+        return size is not None and where.is_whole(size, part.size)
 
     def discard_staged(self, run: Run) -> None:
         """Remove the run's folder in the stage, and its landing table."""
         where, plan = self._made_stage(run), self._plan(run)
         self._pool.do(lambda session: stage.discard(session, where, run.id))
         self._pool.do(lambda session: session.rows(plan.drop_landing()))
+
+    def staging_url(self, run: Run) -> str:
+        """Where another plugin that answers ``etl_upload`` brings the run's parts when the stage is an external one.
+
+        :returns: the folder in the storage of the stage, ending with a slash; empty for an internal stage.
+        :raises UsageError: there is no such stage.
+        """
+        where = self._made_stage(run)
+        return where.folder_url(run.id) if where.url else ""
 
     def find_load(self, run: Run) -> Receipt | None:
         """What the load returned, when it was committed."""
@@ -222,7 +235,7 @@ class SnowflakeWarehouse:
         def found(session: Session) -> tuple[Leftover, ...]:
             everywhere = [left for schema in schemas for left in leftovers.in_schema(session, *schema)]
             for stage_ in dict.fromkeys(self._stage_in(*schema) for schema in schemas):
-                everywhere += leftovers.in_stage(session, stage_)
+                everywhere += leftovers.in_stage(session, stage_.located(session))
             return leftovers.together(everywhere)
 
         return self._pool.do(found)
@@ -236,7 +249,7 @@ class SnowflakeWarehouse:
             if leftover.files:
                 own = f"@{leftover.place}.{quote(stage.NAME)}"
                 name = leftover.place if leftover.place.startswith("@") else own
-                stage.discard(session, Stage(name, made=False), leftover.run)
+                stage.discard(session, Stage(name, made=name == own).located(session), leftover.run)
 
         self._pool.do(remove)
 
@@ -282,8 +295,10 @@ class SnowflakeWarehouse:
             yield place.database, place.schema
 
     def _made_stage(self, run: Run) -> Stage:
+        """The stage of a run's parts, there for sure, and known where it lies."""
         found = self._stage(run)
-        if found.name not in self._made:
-            self._pool.do(found.make)
-            self._made.add(found.name)
-        return found
+        with self._making:
+            if found.name not in self._ready:
+                self._pool.do(found.make)
+                self._ready[found.name] = self._pool.do(found.located)
+            return self._ready[found.name]

@@ -188,7 +188,7 @@ def test_a_file_that_exists_is_kept_without_overwrite(cursor, tmp_path):
         "SELECT $1 FROM @st",
         "CALL p()",
         "SHOW PIPES",
-        "DESC STAGE st",
+        "DESC PIPE p",
         "SELECT * FROM TABLE(VALIDATE(t, JOB_ID => '_last'))",
         "ALTER STAGE st SET COMMENT = 'x'",
     ],

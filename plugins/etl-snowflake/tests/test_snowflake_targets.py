@@ -119,7 +119,7 @@ def test_each_printed_grant_is_needed(loader: str, admin: Any, number: int) -> N
 
 def test_the_role_of_the_documentation_can_load(emulator: EmulatorControl, admin: Any) -> None:
     page = Path(__file__).parents[3] / "docs" / "snowflake.md"
-    [script] = re.findall(r"^```sql\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    script, *_ = re.findall(r"^```sql\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     for statement in script.split(";")[:-1]:
         admin.execute(statement)
     write_connections_file(test=emulator.connection(role="LOADER"))

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from etl_snowflake.emulator import external
 from etl_snowflake.emulator.account import Account, Settings
 from etl_snowflake.emulator.errors import NOT_EMULATED, LoginRefusedError
 from etl_snowflake.emulator.faults import Rule
@@ -213,7 +214,7 @@ async def monitoring(request: Request) -> Response:
     state: dict[str, Any] = {
         "id": found.query_id,
         "status": found.status,
-        "sqlText": found.sql,
+        "sqlText": external.masked(found.sql),
         "sessionId": found.session.number,
         "startTime": int(found.started * 1000),
         "endTime": int((found.ended or 0) * 1000),

@@ -88,6 +88,8 @@ def _select_files(stage: Stage, parsed: CopyStatement) -> tuple[list[StagedFile]
 
 def not_found(stage: Stage, path: str) -> str:
     """How Snowflake says that a file named in FILES is missing."""
+    if stage.url:
+        return f"Remote file '{stage.prefix}{path}' was not found."
     return f"Remote file '@{stage.prefix or stage.name[2] + '/'}{path}' was not found."
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from etl_snowflake.emulator import external
 from etl_snowflake.emulator.errors import SnowflakeError, not_emulated
 from etl_snowflake.emulator.statements import Statement
 
@@ -221,7 +222,7 @@ def _query_history(account: "Account", arguments: dict[str, Any]) -> pa.Table:
         found.append(
             (
                 q.query_id,
-                q.sql,
+                external.masked(q.sql),
                 q.session.database,
                 q.session.schema,
                 verb,

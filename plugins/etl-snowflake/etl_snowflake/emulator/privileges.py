@@ -119,12 +119,15 @@ class Privileges:
         elif verb in ("DESC", "DESCRIBE") and statement.peek(1).is_word("TABLE", "VIEW"):
             statement.position = 2
             self.require(session, "", "TABLE", session.qualify(statement.name()))
+        elif verb in ("DESC", "DESCRIBE") and statement.peek(1).is_word("STAGE"):
+            statement.position = 2
+            self.require(session, "", "STAGE", session.qualify(statement.name()))
         elif verb in ("GRANT", "REVOKE"):
             raise SnowflakeError(
                 "SQL access control error:\nInsufficient privileges to operate on account", 3001, "42501"
             )
         else:
-            self._check_data(session, statement, verb)
+            self._check_data(account, session, statement, verb)
 
     def _check_definition(self, account: "Account", session: "Session", statement: Statement, verb: str) -> None:
         words = (
@@ -180,17 +183,17 @@ class Privileges:
         else:
             self.require(session, "OWNERSHIP", "SCHEMA", name)
 
-    def _check_data(self, session: "Session", statement: Statement, verb: str) -> None:
+    def _check_data(self, account: "Account", session: "Session", statement: Statement, verb: str) -> None:
         if verb in ("PUT", "REMOVE", "RM", "LIST", "LS", "GET", "COPY"):
             for token in statement.tokens:
                 if token.kind == "stage" or (token.kind == "string" and token.text.startswith("'@")):
                     statement.position = statement.tokens.index(token)
                     reference = statement.stage()
                     if reference.name[0] not in "~%":
+                        whole = session.qualify((*reference.namespace, reference.name))
+                        stage = account.stages.by_name.get((whole, None))
                         privilege = "WRITE" if verb in ("PUT", "REMOVE", "RM") else "READ"
-                        self.require(
-                            session, privilege, "STAGE", session.qualify((*reference.namespace, reference.name))
-                        )
+                        self.require(session, "USAGE" if stage and stage.url else privilege, "STAGE", whole)
                     break
         privilege = "INSERT" if verb == "COPY" else _TABLE_VERBS.get(verb, "")
         previous = None

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from etl_snowflake.emulator import external
 from etl_snowflake.emulator.errors import SnowflakeError, not_emulated
 from etl_snowflake.emulator.results import SHOW, Result, rows
 from etl_snowflake.emulator.statements import Statement
@@ -74,7 +75,7 @@ def run(account: "Account", query: "Query", statement: Statement) -> Result | No
 
     :raises SnowflakeError: 391999, a kind of SHOW that is not emulated.
     """
-    if statement.peek().is_word("DESC", "DESCRIBE") and not statement.peek(1).is_word("TABLE", "VIEW"):
+    if statement.peek().is_word("DESC", "DESCRIBE") and not statement.peek(1).is_word("TABLE", "VIEW", "STAGE"):
         raise not_emulated(f"DESCRIBE {statement.peek(1).text.upper()}")
     if not statement.accept("SHOW"):
         return None
@@ -170,6 +171,7 @@ def _stages(account: "Account", session: "Session", statement: Statement) -> Res
         if stage.session is None and not account.privileges.sees(session, "STAGE", stage.name):
             continue
         kind = "INTERNAL NO CSE" if not stage.is_encrypted else "INTERNAL"
+        kind = "EXTERNAL" if stage.url else kind
         kind = f"{kind} TEMPORARY" if stage.session is not None else kind
         values.append(
             (
@@ -177,16 +179,16 @@ def _stages(account: "Account", session: "Session", statement: Statement) -> Res
                 name,
                 database,
                 schema,
-                "",
-                "N",
+                stage.url,
+                "Y" if stage.has_credentials else "N",
                 "N",
                 stage.owner,
                 stage.comment,
                 None,
                 kind,
+                external.cloud(stage.url),
                 None,
-                None,
-                None,
+                stage.integration,
                 None,
                 "ROLE",
                 "N",

@@ -1,13 +1,15 @@
-"""CREATE, ALTER and DROP STAGE, PUT, GET, LIST, REMOVE."""
+"""CREATE, ALTER, DESCRIBE and DROP STAGE, PUT, GET, LIST, REMOVE."""
 
+import json
 import re
 from base64 import b64encode
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from etl_snowflake.emulator import external
 from etl_snowflake.emulator.errors import SnowflakeError, not_emulated
 from etl_snowflake.emulator.file_formats import format_options
-from etl_snowflake.emulator.results import SELECT, Result, rows, status
+from etl_snowflake.emulator.results import SELECT, SHOW, Result, rows, status
 from etl_snowflake.emulator.stages import Stage, StagedFile
 from etl_snowflake.emulator.statements import StageReference, Statement
 from etl_snowflake.emulator.storage import signed_url
@@ -28,6 +30,8 @@ def run(account: "Account", query: "Query", statement: Statement) -> Result | No
         return _create(account, session, statement, replace=bool(match[1]), temporary=bool(match[2]))
     if statement.accept("DROP", "STAGE"):
         return _drop(account, session, statement)
+    if statement.accept("DESC", "STAGE") or statement.accept("DESCRIBE", "STAGE"):
+        return _describe(account.stages.get(session.qualify(statement.name()), session.number))
     if statement.starts_with("ALTER", "STAGE"):
         raise not_emulated("ALTER STAGE")
     if statement.accept("PUT"):
@@ -60,12 +64,15 @@ def find_stage(account: "Account", session: "Session", reference: StageReference
                 f"SQL compilation error:\nStage '{'.'.join(name)}' does not exist or not authorized.", 2003, "02000"
             )
         return account.stages.implicit(name, encrypted=encrypted)
-    return account.stages.get(name, session.number)
+    stage = account.stages.get(name, session.number)
+    if stage.url:
+        stage.files = external.files_of(stage.url)
+    return stage
 
 
 def _require_schema(session: "Session", name: tuple[str, str]) -> None:
     known = "SELECT 1 FROM duckdb_schemas() WHERE database_name = ? AND schema_name = ?"
-    if session.duck.execute(known, list(name)).fetchone() is None:
+    if not session.duck.execute(known, list(name)).fetchall():
         raise SnowflakeError(
             f"SQL compilation error:\nSchema '{'.'.join(name)}' does not exist or not authorized.", 2003, "02000"
         )
@@ -82,13 +89,12 @@ def _create(account: "Account", session: "Session", statement: Statement, *, rep
     if_not_exists = statement.accept("IF", "NOT", "EXISTS")
     name = session.qualify(statement.name())
     _require_schema(session, name[:2])
-    options = statement.options(
-        {"FILE_FORMAT": format_options, "ENCRYPTION": _nested, "DIRECTORY": _nested, "COPY_OPTIONS": _nested}
-    )
-    if unknown := set(options) - {"FILE_FORMAT", "ENCRYPTION", "DIRECTORY", "COMMENT", "URL"}:
+    nested = dict.fromkeys(("ENCRYPTION", "DIRECTORY", "COPY_OPTIONS", "CREDENTIALS"), _nested)
+    options = statement.options({"FILE_FORMAT": format_options, **nested})
+    known = {"FILE_FORMAT", "ENCRYPTION", "DIRECTORY", "COMMENT", "URL", "STORAGE_INTEGRATION", "CREDENTIALS"}
+    if unknown := set(options) - known:
         raise not_emulated(f"the stage option {', '.join(sorted(unknown))}")
-    if "URL" in options:
-        raise not_emulated("external stages")
+    url, integration = external.checked(options)
     encryption = options.get("ENCRYPTION")
     kind = str(encryption.get("TYPE", "")) if isinstance(encryption, dict) else ""
     encrypted = account.settings.client_side_encryption if not kind else kind == "SNOWFLAKE_FULL"
@@ -98,6 +104,9 @@ def _create(account: "Account", session: "Session", statement: Statement, *, rep
         name,
         encrypted,
         session.number if temporary else None,
+        url=url,
+        integration=integration,
+        has_credentials="CREDENTIALS" in options,
         comment=str(options.get("COMMENT", "")),
         options=dict(file_format) if isinstance(file_format, dict) else {},
         owner=session.role,
@@ -105,6 +114,17 @@ def _create(account: "Account", session: "Session", statement: Statement, *, rep
     if account.stages.create(stage, replace=replace, if_not_exists=if_not_exists):
         return status(f"Stage area {name[2]} successfully created.")
     return status(f"{name[2]} already exists, statement succeeded.")
+
+
+def _describe(stage: Stage) -> Result:
+    """https://docs.snowflake.com/en/sql-reference/sql/desc-stage; file formats and copy options are left out."""
+    values = [("STAGE_LOCATION", "URL", "String", json.dumps([stage.url]) if stage.url else "", "")]
+    if stage.integration is not None:
+        values.append(("STAGE_INTEGRATION", "STORAGE_INTEGRATION", "String", stage.integration, ""))
+    elif stage.url:
+        values.append(("STAGE_CREDENTIALS", "AWS_KEY_ID", "String", "", ""))
+    values.append(("DIRECTORY", "ENABLE", "Boolean", "false", "false"))
+    return rows(["parent_property", "property", "property_type", "property_value", "property_default"], values, SHOW)
 
 
 def _nested(statement: Statement) -> dict[str, object]:
@@ -133,7 +153,7 @@ def _put(account: "Account", query: "Query", statement: Statement) -> Result:
         raise SnowflakeError(f"SQL compilation error:\nsyntax error: '{source}' is no file URL.", 1003, "42000")
     reference = statement.stage()
     options = statement.options()
-    stage = find_stage(account, query.session, reference)
+    stage = external.internal(find_stage(account, query.session, reference))
     compression = str(options.get("SOURCE_COMPRESSION", "AUTO_DETECT")).upper()
     if compression not in _COMPRESSIONS:
         raise SnowflakeError(
@@ -163,7 +183,7 @@ def _get(account: "Account", query: "Query", statement: Statement) -> Result:
     token = statement.peek()
     target = statement.string() if token.kind == "string" else statement.take().text
     options = statement.options()
-    stage = find_stage(account, query.session, reference)
+    stage = external.internal(find_stage(account, query.session, reference))
     found = files_below(stage, reference.path)
     if pattern := options.get("PATTERN"):
         found = [f for f in found if re.fullmatch(str(pattern), f.path)]
@@ -218,7 +238,10 @@ def _list(account: "Account", session: "Session", statement: Statement) -> Resul
 def _remove(account: "Account", session: "Session", statement: Statement) -> Result:
     stage, found = _selected(account, session, statement)
     for staged in found:
-        account.stages.remove(stage, staged.path)
+        if stage.url:
+            external.remove(staged)
+        else:
+            account.stages.remove(stage, staged.path)
     return rows(["name", "result"], [(stage.prefix + f.path, "removed") for f in found], SELECT)
 
 

@@ -42,13 +42,20 @@ class StagedFile:
 
 @dataclass(eq=False)
 class Stage:
-    """A named, user's or table's stage."""
+    """A named, user's or table's stage.
+
+    :param url: where an external one keeps its files; `files` holds them as they were when the stage was last found.
+    :param integration: name of the storage integration of an external one.
+    :param has_credentials: whether an external one was given credentials, which are not kept.
+    """
 
     key: str
     name: Name
     is_encrypted: bool
     session: int | None = None
     url: str = ""
+    integration: str | None = None
+    has_credentials: bool = False
     comment: str = ""
     options: dict[str, object] = field(default_factory=dict)
     owner: str = "ACCOUNTADMIN"
@@ -59,6 +66,8 @@ class Stage:
     @property
     def prefix(self) -> str:
         """What LIST puts before a file's path: nothing for the user's and a table's stage."""
+        if self.url:
+            return f"{self.url.rstrip('/')}/"
         return "" if self.name[2].startswith(("~", "%")) else f"{self.name[2].lower()}/"
 
 
@@ -131,7 +140,7 @@ class Stages:
                 self._remove_stage(stage)
 
     def _remove_stage(self, stage: Stage) -> None:
-        for staged in stage.files.values():
+        for staged in () if stage.url else stage.files.values():
             staged.blob.unlink(missing_ok=True)
         self.by_name.pop((stage.name, stage.session), None)
         self.by_key.pop(stage.key, None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
+from etl_snowflake.emulator import external
 from etl_snowflake.emulator.errors import SnowflakeError
 from etl_snowflake.emulator.faults import Faults, Rule
 
@@ -110,7 +111,7 @@ class _Exchange:
             sql = self._sql(body) if self.endpoint == "query" else ""
             receive = _replay(body)
         if sql:
-            self.entry["sql"] = sql
+            self.entry["sql"] = external.masked(sql)
         rules = self.faults.matching(self.endpoint, sql, path)
         if rules:
             self.entry["faults"] = [r.action for r in rules]
