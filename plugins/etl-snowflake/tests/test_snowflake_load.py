@@ -193,6 +193,13 @@ def test_files_may_have_any_name(target: str, ask: Ask, name: str) -> None:
     assert ask("SELECT ID FROM T") == [(1,)]
 
 
+def test_a_stage_without_its_sign_is_refused_with_what_to_write(target: str) -> None:
+    write("a.csv", *month(1))
+    with pytest.raises(UsageError, match="is no stage") as caught:
+        load("a.csv", target=f"{target}?stage=db.public.parts")
+    assert "?stage=@db.public.parts" in caught.value.advice
+
+
 def test_a_wrong_option_of_the_target_is_named(target: str) -> None:
     write("a.csv", *month(1))
     with pytest.raises(UsageError, match="no option 'warehous'"):

@@ -186,6 +186,37 @@ RIGHTS = {
 }
 
 
+def test_without_a_right_on_the_warehouse_both_reasons_are_told(
+    emulator: EmulatorControl, ask: Ask, write_connections: Callable[..., None]
+) -> None:
+    write_connections(poor=emulator.connection(role="LOADER"))
+    ask("CREATE ROLE loader")
+    for right in (
+        "USAGE ON DATABASE db",
+        "USAGE ON SCHEMA db.public",
+        "CREATE TABLE, CREATE STAGE ON SCHEMA db.public",
+    ):
+        ask(f"GRANT {right} TO ROLE loader")
+    with pytest.raises(RunFailed, match="No active warehouse") as caught:
+        load("sales.csv", target="snowflake:poor", **SETTINGS)
+    assert "?warehouse=" in caught.value.advice
+    assert "USAGE" in caught.value.advice
+
+
+def test_an_upload_that_is_not_allowed_is_tried_once(
+    emulator: EmulatorControl, ask: Ask, write_connections: Callable[..., None]
+) -> None:
+    write_connections(poor=emulator.connection(role="LOADER"))
+    ask("CREATE ROLE loader")
+    ask("CREATE STAGE _etl_stage")
+    for right in ("USAGE ON DATABASE db", "USAGE ON SCHEMA db.public", "READ ON STAGE _etl_stage"):
+        ask(f"GRANT {right} TO ROLE loader")
+    with pytest.raises(RunFailed) as caught:
+        load("sales.csv", target="snowflake:poor", table="t")
+    assert "GRANT" in caught.value.advice
+    assert [sql.split()[0] for sql in emulator.statements()].count("PUT") == 1
+
+
 @pytest.mark.parametrize("lacking", RIGHTS)
 def test_a_missing_right_is_told_and_nothing_is_left_half_done(
     emulator: EmulatorControl, ask: Ask, write_connections: Callable[..., None], lacking: str
