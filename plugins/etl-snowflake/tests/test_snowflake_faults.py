@@ -101,6 +101,22 @@ def test_a_load_is_done_though_its_landing_table_stays(target: str, emulator: Em
     assert_exact(ask)
 
 
+def test_a_table_that_an_attempt_left_empty_holds_no_older_load(
+    target: str, emulator: EmulatorControl, ask: Ask
+) -> None:
+    Path("older.csv").write_text("id,name\n-1,older\n")
+    load("older.csv", target=target, table="t")
+    ask("DROP TABLE T")
+    emulator.faults({"endpoint": "query", "sql": "^COPY INTO", "action": "fail", "errno": 1234})
+    with pytest.raises(RunFailed):
+        load("sales.csv", target=target, **SETTINGS)
+    report = resume()
+    assert report is not None
+    assert report.status is Status.DONE
+    assert load("older.csv", target=target, table="t").rows_loaded == 1
+    assert ask("SELECT COUNT(*) FROM T") == [(ROWS + 1,)]
+
+
 def test_a_table_that_is_changed_while_the_load_copies_is_not_rounded_into(
     target: str, emulator: EmulatorControl, ask: Ask
 ) -> None:
