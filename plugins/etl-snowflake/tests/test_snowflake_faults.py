@@ -187,6 +187,22 @@ def test_a_publication_that_is_cut_off_counts_once_or_not_at_all(
     assert_exact(ask)
 
 
+@pytest.mark.parametrize("publish", ["landing", "direct"])
+def test_a_commit_whose_answer_is_lost_with_its_session_is_found_in_the_ledger(
+    target: str, emulator: EmulatorControl, ask: Ask, publish: str
+) -> None:
+    Path("etl.toml").write_text(f'[defaults]\nsnowflake = {{ publish = "{publish}" }}\n')
+    # The driver asks again, by the same request: then its session is gone.
+    emulator.faults(
+        {"endpoint": "query", "sql": "^COMMIT", "action": "lose_answer"},
+        {"endpoint": "query", "sql": "^COMMIT", "action": "kill_session", "nth": 2},
+    )
+    # Without the ledger, nothing would keep the rows from coming once more.
+    assert load("sales.csv", target=target, again=True, **SETTINGS).rows_loaded == ROWS
+    assert [sql.split()[0] for sql in emulator.statements()].count("BEGIN") == 2
+    assert_exact(ask)
+
+
 def finished(target: str) -> Any:
     """Load, and resume as long as that is advised: what an operator does."""
     try:
