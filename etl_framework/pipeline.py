@@ -195,6 +195,7 @@ class _Attempt:
         self._steps: list[tuple[str, float]] = [tuple(step) for step in json.loads(journal.steps(run))]
         self._verdict: Verdict | None = None
         self._rejects: tuple[str, ...] = ()
+        self._problems: list[str] = []
 
     def carry_out(self) -> RunReport:
         try:
@@ -322,7 +323,11 @@ class _Attempt:
                 committed_wrongly(differences),
                 advice="Look into the table before anything else; please report this defect of the warehouse's plugin.",
             )
-        warehouse.discard_staged(run)
+        try:
+            warehouse.discard_staged(run)
+        except EtlError as error:
+            # The rows are committed: what is left beside them fails nothing.
+            self._left_behind(error)
         return receipt
 
     # What the steps need
@@ -558,9 +563,13 @@ class _Attempt:
                     warehouse.discard_staged(self._run(survey, codec))
             except EtlError as error:
                 # Why the run ended matters more than what is left of it, which pruning removes.
-                log.warning("staged_parts_left", run=self._id, error=error.message)
-                self._journal.note(self._id, STAGED_PARTS_LEFT)
+                self._left_behind(error)
         self._clean()
+
+    def _left_behind(self, error: EtlError) -> None:
+        log.warning("staged_parts_left", run=self._id, error=error.message)
+        self._journal.note(self._id, STAGED_PARTS_LEFT)
+        self._problems.append(f"staged parts are left behind: {error.message}; `etl runs prune` removes them")
 
     def _discard_unknown(self) -> None:
         """Remove packed parts that ended too late for the journal: a resumed run reads them again."""
@@ -604,7 +613,7 @@ class _Attempt:
             console=self._console,
         )
         problems = self._plugins.report(report)
-        report = dataclasses.replace(report, problems=(*problems, *self._plugins.problems))
+        report = dataclasses.replace(report, problems=(*self._problems, *problems, *self._plugins.problems))
         self._journal.set_report(self._id, dumps("run_report", report))
         self._emit("run_finished", message=str(status))
         log.info("run_finished", run=self._id, status=status, rows=report.rows_loaded)

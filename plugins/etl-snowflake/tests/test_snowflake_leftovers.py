@@ -11,7 +11,7 @@ import pytest
 from etl_snowflake.emulator.control import EmulatorControl
 from etl_snowflake.warehouse import SnowflakeWarehouse
 
-from etl_framework import ExitCode, RunFailed, TableName, Workspace, load
+from etl_framework import ExitCode, RunFailed, Status, TableName, Workspace, load
 from etl_framework.cli import run
 
 OLD = "20240131t235959-3f9a1c"
@@ -157,3 +157,16 @@ def test_a_folder_in_a_stage_of_ones_own_is_looked_at(target: str, admin_cursor:
         assert warehouse.leftovers() == ()
         warehouse.close()
     assert [row[0] for row in admin_cursor.execute('LIST @"Own"').fetchall()] == [f"own/{OLD}/part"]
+
+
+def test_parts_that_cannot_be_removed_after_the_commit_fail_nothing_and_are_told_of(
+    target: str, emulator: EmulatorControl, connect: Callable[..., Any]
+) -> None:
+    emulator.faults({"endpoint": "query", "sql": "^REMOVE", "action": "fail", "count": None})
+    report = load("sales.csv", target=target)
+    assert (report.status, report.rows_loaded) == (Status.DONE, 2)
+    assert any("staged parts are left behind" in problem for problem in report.problems)
+    emulator.faults()
+    workspace = Workspace.open()
+    workspace.prune(workspace.runs())
+    assert connect().cursor().execute("LIST @_ETL_STAGE").fetchall() == []
