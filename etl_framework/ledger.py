@@ -68,7 +68,7 @@ class LedgerRow:
     """One change of one table, a load or a deletion, as a warehouse's ledger holds it.
 
     :param mode: of the load, or :data:`DELETION`.
-    :param created: whether it made the table.
+    :param created: whether it made the table, or found it empty.
     :param first_day: of the job's period, None without one.
     :param last_day: of the job's period.
     :param entry: what the core is told of it.

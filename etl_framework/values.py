@@ -406,7 +406,8 @@ class Receipt:
     :param deleted: rows that the load removed or replaced.
     :param query_id: the warehouse's name for the statement or transaction.
     :param totals: control totals of the loaded rows, measured by SQL in the warehouse before the commit.
-    :param created: whether the load created the table.
+    :param created: whether nothing older is in the table: the load created it, or found it empty where making a table
+        is no part of its transaction.
     """
 
     rows: int

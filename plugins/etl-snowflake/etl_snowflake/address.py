@@ -58,6 +58,11 @@ class Address:
         name = unquote(name)
         if any(sign in name for sign in "/@:"):
             raise UsageError("a snowflake: target names a connection, nothing else", advice=_EXAMPLE)
+        if (stage := options.get("stage", "@")) and not stage.startswith("@"):
+            raise UsageError(
+                f"stage {stage!r} of the snowflake: target is no stage",
+                advice=f"Write it with its sign: ?stage=@{stage}",
+            )
         timeout = _seconds("timeout", options.get("timeout", "300"))
         limit = options.get("statement_timeout")
         return cls(

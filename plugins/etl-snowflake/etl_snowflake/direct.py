@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etl_framework import EVERY_ROW, Mode, Receipt, Totals, count_rows, reconcile, refuse_strays
@@ -52,7 +53,7 @@ class DirectLoad:
         beside_others = plan.run.job.mode is Mode.APPEND and holds_rows(session, plan)
         statements = copies(plan.place.sql, plan.names, self._parts, self._stage, plan.run)
         rows = sum(self._copied(session, copy) for copy in statements)
-        made = receipt(session, plan, Totals(rows=rows, columns=(), counted_only=True), deleted)
+        made = receipt(session, Totals(rows=rows, columns=(), counted_only=True), deleted)
         if beside_others:
             # The new rows cannot be told from the old ones: what COPY says of each part is all there is.
             return made
@@ -77,4 +78,4 @@ class DirectLoad:
         found = measure(session, table, self._plan.measured(), where)
         if run.totals is not None:
             reconcile(run.totals, found)
-        return Receipt(rows=made.rows, deleted=made.deleted, query_id=made.query_id, totals=found, created=made.created)
+        return replace(made, totals=found)

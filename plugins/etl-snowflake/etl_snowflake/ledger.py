@@ -30,9 +30,9 @@ _GUARD = "guard"
 """The run of the one row that every publishing transaction updates, so that they come one after the other."""
 
 _FIELDS = {
-    "RUN": "VARCHAR NOT NULL",
+    "RUN": "VARCHAR COLLATE 'utf8' NOT NULL",
     "JOB": "VARCHAR",
-    "TABLE_NAME": "VARCHAR",
+    "TABLE_NAME": "VARCHAR COLLATE 'utf8'",
     "MODE": "VARCHAR",
     "FIRST_DAY": "DATE",
     "LAST_DAY": "DATE",

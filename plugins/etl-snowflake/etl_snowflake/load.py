@@ -172,4 +172,4 @@ class Load:
                 f"{totals.rows:,} rows were landed, but {rows:,} were inserted into {self._plan.place}",
                 advice="Nothing was published. If it happens again, please report this as a defect.",
             )
-        return receipt(session, self._plan, totals, deleted)
+        return receipt(session, totals, deleted)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from etl_framework import EVERY_ROW, Column, ColumnTotals, Condition, Kind, Statement, Totals, quote
+from etl_snowflake.sql import by_bytes
 
 if TYPE_CHECKING:
     from etl_snowflake.session import Session
@@ -114,6 +115,7 @@ def _figures(column: Column, name: str) -> str:
         case Kind.REAL | Kind.DOUBLE:
             low, high = f"MIN({_finite(value)})", f"MAX({_finite(value)})"
         case Kind.VARCHAR:
+            low, high = f"MIN({by_bytes(value)})", f"MAX({by_bytes(value)})"
             total = f"SUM(OCTET_LENGTH({value}))"
         case Kind.DECIMAL if (column.type.precision or 38) > _SURE_DIGITS:
             # In two halves, neither of which can overflow.

@@ -14,7 +14,6 @@ from etl_framework import (
     Mode,
     Statement,
     definitions,
-    delete_matches,
     delete_rows,
     insert_from,
     merge_keys,
@@ -81,7 +80,12 @@ class Plan:
 
         :raises UsageError: there are none, or one is no column.
         """
-        return [self.names[index] for index in merge_keys(self.run, fold)]
+        return [name for name, _ in self._keys()]
+
+    def _keys(self) -> list[tuple[str, bool]]:
+        """Each with whether it holds text."""
+        columns = self.run.columns
+        return [(self.names[at], columns[at].type.kind is Kind.VARCHAR) for at in merge_keys(self.run, fold)]
 
     def period(self, *, landing: bool = False) -> Condition:
         """The rows that the run's period covers.
@@ -108,7 +112,7 @@ class Plan:
         yield create, f"DESCRIBE TABLE {self.ledger.sql}"
         yield guard, ""
         if self.table is None:
-            create = Statement(f"CREATE TABLE IF NOT EXISTS {self.place.sql} ({self._defined(required=True)})")
+            create = Statement(f"CREATE TABLE IF NOT EXISTS {self.place.sql} ({self._defined()})")
             yield create, ""
             return
         for column, name in self.measured():
@@ -118,7 +122,8 @@ class Plan:
 
     def create_landing(self) -> Statement:
         """Make the landing table, empty, whatever was there."""
-        return Statement(f"CREATE OR REPLACE TRANSIENT TABLE {self.landing.sql} ({self._defined(required=False)})")
+        columns = definitions((name, sql.landing_type(column.type), False) for column, name in self.measured())
+        return Statement(f"CREATE OR REPLACE TRANSIENT TABLE {self.landing.sql} ({columns})")
 
     def drop_landing(self) -> Statement:
         """Remove the landing table."""
@@ -132,8 +137,7 @@ class Plan:
             case Mode.REPLACE_PERIOD:
                 return delete_rows(self.place.sql, self.period())
             case Mode.MERGE:
-                keys = self.keys()
-                return delete_matches(self.place.sql, self.landing.sql, zip(keys, keys, strict=True))
+                return sql.delete_matches(self.place.sql, self.landing.sql, self._keys())
         return None
 
     def put(self) -> Statement:
@@ -173,7 +177,5 @@ class Plan:
         floats = [name for column, name in self.measured() if column.type.kind in {Kind.REAL, Kind.DOUBLE}]
         yield from float_sums(table.sql, [(name, None) for name in floats], where)
 
-    def _defined(self, *, required: bool) -> str:
-        return definitions(
-            (name, sql.type_name(column.type), required and column.required) for column, name in self.measured()
-        )
+    def _defined(self) -> str:
+        return definitions((name, sql.type_name(column.type), column.required) for column, name in self.measured())

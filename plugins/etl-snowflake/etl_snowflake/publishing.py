@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etl_framework import Receipt, Refused, any_row, load_record, refuse_repeat
@@ -37,11 +38,13 @@ def _publish(session: Session, plan: Plan, parts: int, change: Callable[[Session
         if (published := ledger.receipt_of(session, plan.ledger, plan.run.id)) is not None:
             session.rows("ROLLBACK")
             return published
-        entries = ledger.entries(session, plan.ledger, plan.place)
-        refuse_repeat(plan.run.job, plan.run.sources, entries if holds_rows(session, plan) else ())
+        older = holds_rows(session, plan)
+        entries = ledger.entries(session, plan.ledger, plan.place) if older else ()
+        refuse_repeat(plan.run.job, plan.run.sources, entries)
         # Again, since INSERT would round what a table that was changed meanwhile cannot hold.
         refuse_misfit(session, plan, evolving=False)
-        published = change(session)
+        # Making the table commits by itself, so that a resumed run finds the one that its first attempt made.
+        published = replace(change(session), created=not older)
         session.rows(ledger.insert(plan.ledger, load_record(plan.run, plan.place.name, published, parts)))
         session.rows("COMMIT")
     except ConnectionLost:
@@ -77,10 +80,10 @@ def removed(session: Session, plan: Plan) -> int:
     return 0 if removal is None else number(session.rows(removal))
 
 
-def receipt(session: Session, plan: Plan, totals: Totals, deleted: int) -> Receipt:
+def receipt(session: Session, totals: Totals, deleted: int) -> Receipt:
     """What the load returns; the statement before is the one that brought the rows."""
     [(query,)] = session.rows("SELECT LAST_QUERY_ID()")
-    return Receipt(rows=totals.rows, deleted=deleted, query_id=str(query), totals=totals, created=plan.created)
+    return Receipt(rows=totals.rows, deleted=deleted, query_id=str(query), totals=totals)
 
 
 def number(answer: Sequence[tuple[object, ...]]) -> int:

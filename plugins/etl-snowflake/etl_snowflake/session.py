@@ -84,12 +84,17 @@ class StatementFailed(RunFailed):
     """Snowflake refused a statement.
 
     :ivar number: Snowflake's number of the error.
+    :ivar is_lasting: whether the same statement would be refused again: its SQLSTATE is of class 42, "syntax error or
+        access rule violation".
     :ivar query: id of the query, when there is one.
     """
 
-    def __init__(self, message: str, *, advice: str, number: int | None, query: str | None) -> None:
+    def __init__(
+        self, message: str, *, advice: str, number: int | None, sqlstate: str | None, query: str | None
+    ) -> None:
         super().__init__(message, advice=advice)
         self.number = number
+        self.is_lasting = (sqlstate or "").startswith("42")
         self.query = query
 
 
@@ -361,13 +366,16 @@ def _failed(error: driver.Error, query: str | None) -> StatementFailed:
     number = getattr(error, "errno", None)
     about = f" (query {query})" if query else ""
     advice = "" if number is None else _ADVICE.get(number, "")
-    return StatementFailed(f"{_first_line(error)}{about}", advice=advice, number=number, query=query)
+    sqlstate = getattr(error, "sqlstate", None)
+    return StatementFailed(f"{_first_line(error)}{about}", advice=advice, number=number, sqlstate=sqlstate, query=query)
 
 
 _ADVICE = {
-    606: "Resume the warehouse, or let it resume by itself: ALTER WAREHOUSE … SET AUTO_RESUME = TRUE.",
+    606: "Name a warehouse, in connections.toml or as ?warehouse= of the target; the role needs USAGE on it, which "
+    "`etl targets test` looks for. Have a suspended one resume by itself: ALTER WAREHOUSE … SET AUTO_RESUME = TRUE.",
     3001: "`etl targets test` tells which privileges are missing, with the GRANT statements that give them.",
     3003: "`etl targets test` tells which privileges are missing, with the GRANT statements that give them.",
+    3041: "`etl targets test` tells which privileges are missing, with the GRANT statements that give them.",
     90105: "Name a database: in connections.toml, or as ?database= of the target.",
     90106: "Name a schema: in connections.toml, or as ?schema= of the target.",
     630: "Raise the time limit (?statement_timeout= of the target, or the warehouse's own), or use a larger warehouse.",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from etl_framework import Condition, Kind, holds_no_days
+from etl_framework import Condition, Kind, Statement, holds_no_days, quote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from etl_framework import ColumnType, PeriodFilter
 
 _TYPES = {
@@ -34,6 +36,34 @@ def type_name(type_: ColumnType) -> str:
     if type_.kind is Kind.DECIMAL:
         return f"NUMBER({type_.precision},{type_.scale})"
     return _TYPES[type_.kind]
+
+
+def landing_type(type_: ColumnType) -> str:
+    """The type of a column of a landing table, whose texts compare as their bytes do."""
+    name = type_name(type_)
+    return f"{name} COLLATE 'utf8'" if type_.kind is Kind.VARCHAR else name
+
+
+def by_bytes(text: str) -> str:
+    """A text that compares as its bytes do, whatever collation its column, schema or account has.
+
+    :param text: SQL for it.
+    """
+    return f"COLLATE({text}, 'utf8')"
+
+
+def delete_matches(table: str, source: str, keys: Iterable[tuple[str, bool]]) -> Statement:
+    """Delete the rows whose keys are among those of another table.
+
+    :param keys: names of the key columns, which both have, each with whether it holds text.
+    """
+    same = " AND ".join(
+        f"{by_bytes(f'target.{quote(key)}')} = {by_bytes(f'landed.{quote(key)}')}"
+        if is_text
+        else f"target.{quote(key)} = landed.{quote(key)}"
+        for key, is_text in keys
+    )
+    return Statement(f"DELETE FROM {table} AS target USING {source} AS landed WHERE {same}")  # noqa: S608
 
 
 def covers(period: PeriodFilter, expression: str, type_: str) -> Condition:

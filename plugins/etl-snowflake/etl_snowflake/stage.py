@@ -98,13 +98,12 @@ def own_stage(database: str, schema: str) -> Stage:
 def upload(pool: Pool, stage: Stage, part: PackedPart, run: Run) -> StagedPart:
     """Bring a packed part into the run's folder, again and again if need be, and look whether it is there, whole.
 
-    :raises RunFailed: it did not arrive whole, and trying again did not help.
+    :raises RunFailed: it did not arrive whole, and trying again did not or would not help.
     """
     staged = StagedPart(
         part=part.part, piece=part.piece, name=part.name, size=part.size, digest=part.digest, rows=part.rows
     )
-    failures = (ConnectionLost, StatementFailed, external.StorageFailed, _NotWhole)
-    trying = stamina.retry_context(on=failures, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=20)
+    trying = stamina.retry_context(on=_may_go_away, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=20)
     try:
         for attempt in trying:
             with attempt, pool.session() as session:
@@ -117,6 +116,12 @@ def upload(pool: Pool, stage: Stage, part: PackedPart, run: Run) -> StagedPart:
 
 class _NotWhole(RunFailed):
     """What PUT reported as uploaded is not there, or only half of it."""
+
+
+def _may_go_away(error: Exception) -> bool:
+    if isinstance(error, StatementFailed):
+        return not error.is_lasting
+    return isinstance(error, ConnectionLost | external.StorageFailed | _NotWhole)
 
 
 def _upload_once(session: Session, stage: Stage, part: PackedPart, run: Run, *, again: bool) -> None:

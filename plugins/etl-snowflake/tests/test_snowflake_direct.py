@@ -23,6 +23,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def quick(emulator: EmulatorControl) -> EmulatorControl:
+    """An emulator that soon says of a statement that it is still running."""
+    emulator.reset(in_progress_after=0.1)
+    return emulator
+
+
+@pytest.fixture
 def ask(connect: Callable[..., Any]) -> Ask:
     cursor = connect().cursor()
     return lambda sql: [tuple(row) for row in cursor.execute(sql).fetchall()]
@@ -97,3 +104,30 @@ def test_an_answer_that_is_lost_counts_once(
     report = load(write("b.csv", 3, 4, 5), target=target, table="t", mode="replace")
     assert report.status is Status.DONE
     assert ask("SELECT ID FROM T ORDER BY ID") == [(3,), (4,), (5,)]
+
+
+@pytest.mark.parametrize("settings", [{}, {"mode": "replace"}], ids=["append", "replace"])
+def test_a_session_that_ends_while_its_copy_runs_neither_doubles_nor_loses_rows(
+    target: str, quick: EmulatorControl, ask: Ask, settings: dict[str, Any]
+) -> None:
+    load(write("a.csv", 1, 2), target=target, table="t")
+    quick.faults(
+        {"endpoint": "query", "sql": "^COPY INTO", "action": "slow", "seconds": 1},
+        {"endpoint": "result", "action": "kill_session"},
+    )
+    assert load(write("b.csv", 3, 4, 5), target=target, table="t", **settings).rows_loaded == 3
+    assert [sql.split()[0] for sql in quick.statements()].count("COPY") == 3
+    older = [] if settings else [(1,), (2,)]
+    assert ask("SELECT ID FROM T ORDER BY ID") == [*older, (3,), (4,), (5,)]
+
+
+def test_a_copy_whose_answer_is_lost_with_its_session_is_rolled_back_and_done_again(
+    target: str, emulator: EmulatorControl, ask: Ask
+) -> None:
+    load(write("a.csv", 1, 2), target=target, table="t")
+    emulator.faults(
+        {"endpoint": "query", "sql": "^COPY INTO", "action": "lose_answer"},
+        {"endpoint": "query", "sql": "^COPY INTO", "action": "kill_session", "nth": 2},
+    )
+    assert load(write("b.csv", 3, 4, 5), target=target, table="t").rows_loaded == 3
+    assert ask("SELECT ID FROM T ORDER BY ID") == [(1,), (2,), (3,), (4,), (5,)]

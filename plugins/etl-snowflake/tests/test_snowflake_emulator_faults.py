@@ -169,9 +169,13 @@ def test_a_statement_over_its_timeout_is_cancelled(emulator, cursor, raises_snow
 
 def test_a_stalled_statement_goes_on_when_released(emulator, connect):
     connection = connect()
-    emulator.faults({"endpoint": "query", "sql": "SELECT 5", "action": "slow", "seconds": 600})
+    emulator.faults({"endpoint": "query", "sql": "SELECT 5", "action": "slow"})
     cursor = connection.cursor()
     cursor.execute_async("SELECT 5")
+    # Whatever is asked meanwhile takes longer than an undisturbed statement.
+    for _ in range(20):
+        assert connection.cursor().execute("SELECT 1").fetchone() == (1,)
+    assert connection.is_still_running(connection.get_query_status(cursor.sfqid))
     emulator.release()
     query_id = cursor.sfqid
     while connection.is_still_running(connection.get_query_status(query_id)):

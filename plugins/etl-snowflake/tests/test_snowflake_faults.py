@@ -101,6 +101,22 @@ def test_a_load_is_done_though_its_landing_table_stays(target: str, emulator: Em
     assert_exact(ask)
 
 
+def test_a_table_that_an_attempt_left_empty_holds_no_older_load(
+    target: str, emulator: EmulatorControl, ask: Ask
+) -> None:
+    Path("older.csv").write_text("id,name\n-1,older\n")
+    load("older.csv", target=target, table="t")
+    ask("DROP TABLE T")
+    emulator.faults({"endpoint": "query", "sql": "^COPY INTO", "action": "fail", "errno": 1234})
+    with pytest.raises(RunFailed):
+        load("sales.csv", target=target, **SETTINGS)
+    report = resume()
+    assert report is not None
+    assert report.status is Status.DONE
+    assert load("older.csv", target=target, table="t").rows_loaded == 1
+    assert ask("SELECT COUNT(*) FROM T") == [(ROWS + 1,)]
+
+
 def test_a_table_that_is_changed_while_the_load_copies_is_not_rounded_into(
     target: str, emulator: EmulatorControl, ask: Ask
 ) -> None:
@@ -130,7 +146,7 @@ def test_what_took_long_is_done_again_as_well(monkeypatch: pytest.MonkeyPatch) -
             raise ConnectionLost("no answer", advice="")
         return 1
 
-    assert Pool(lambda tag: Session(Broken(None), tag), "tag").do(work) == 1
+    assert Pool(lambda tag: Session(Broken(None), tag, timeout=60), "tag").do(work) == 1
 
 
 class Broken:
@@ -155,7 +171,7 @@ class Broken:
 def test_what_a_gateway_answers_tells_nothing_of_the_statement(name: str) -> None:
     error = getattr(connector.errors, name)(msg="gateway")
     with pytest.raises(ConnectionLost):
-        Session(Broken(error), "tag").rows("COMMIT")
+        Session(Broken(error), "tag", timeout=60).rows("COMMIT")
 
 
 @pytest.mark.parametrize(
@@ -168,6 +184,22 @@ def test_a_publication_that_is_cut_off_counts_once_or_not_at_all(
     emulator.faults({"endpoint": "query", "sql": sql, "action": action, "after": True})
     report = finished(target)
     assert report.status is Status.DONE
+    assert_exact(ask)
+
+
+@pytest.mark.parametrize("publish", ["landing", "direct"])
+def test_a_commit_whose_answer_is_lost_with_its_session_is_found_in_the_ledger(
+    target: str, emulator: EmulatorControl, ask: Ask, publish: str
+) -> None:
+    Path("etl.toml").write_text(f'[defaults]\nsnowflake = {{ publish = "{publish}" }}\n')
+    # The driver asks again, by the same request: then its session is gone.
+    emulator.faults(
+        {"endpoint": "query", "sql": "^COMMIT", "action": "lose_answer"},
+        {"endpoint": "query", "sql": "^COMMIT", "action": "kill_session", "nth": 2},
+    )
+    # Without the ledger, nothing would keep the rows from coming once more.
+    assert load("sales.csv", target=target, again=True, **SETTINGS).rows_loaded == ROWS
+    assert [sql.split()[0] for sql in emulator.statements()].count("BEGIN") == 2
     assert_exact(ask)
 
 

@@ -104,10 +104,12 @@ def test_killed_at_any_instant_a_resumed_load_is_exactly_the_file_once(
         folder.mkdir()
         monkeypatch.chdir(folder)
         write_source()
+        how = choose.choice(["landing", "landing", "direct"])
+        Path("etl.toml").write_text(f'[defaults]\nsnowflake = {{ publish = "{how}" }}\n')
         if killed("load", target, instant()):
-            hit[state()] += 1
+            hit[f"{state()}, {how}"] += 1
         if choose.random() < 0.4 and killed("resume", target, instant()):
-            hit[f"{state()}, resumed"] += 1
+            hit[f"{state()}, {how}, resumed"] += 1
         resume(state_dir="state")
         [record] = Workspace.open(state_dir="state").runs()
         assert record.status is Status.DONE, f"seed {seed}, trial {trial}"

@@ -193,6 +193,27 @@ def test_files_may_have_any_name(target: str, ask: Ask, name: str) -> None:
     assert ask("SELECT ID FROM T") == [(1,)]
 
 
+@pytest.mark.parametrize("publish", ["landing", "direct"])
+def test_texts_are_audited_by_their_bytes_whatever_the_collation(target: str, ask: Ask, publish: str) -> None:
+    Path("etl.toml").write_text(f'[defaults]\nsnowflake = {{ publish = "{publish}" }}\n')
+    ask("CREATE TABLE T (ID NUMBER(19,0), NAME VARCHAR COLLATE 'en-ci')")
+    assert load(write("a.csv", "1,b", "2,a", "3,B", "4,A", header="id,name\n"), target=target, table="t").reconciled
+
+
+def test_a_merge_tells_keys_apart_by_their_bytes_whatever_the_collation(target: str, ask: Ask) -> None:
+    ask("CREATE TABLE T (NAME VARCHAR COLLATE 'en-ci', N NUMBER(19,0))")
+    ask("INSERT INTO T VALUES ('a', 1), ('A', 2), ('b', 3)")
+    load(write("a.csv", "A,20", "B,30", header="name,n\n"), target=target, table="t", mode="merge", keys=["name"])
+    assert ask("SELECT N FROM T ORDER BY N") == [(1,), (3,), (20,), (30,)]
+
+
+def test_a_stage_without_its_sign_is_refused_with_what_to_write(target: str) -> None:
+    write("a.csv", *month(1))
+    with pytest.raises(UsageError, match="is no stage") as caught:
+        load("a.csv", target=f"{target}?stage=db.public.parts")
+    assert "?stage=@db.public.parts" in caught.value.advice
+
+
 def test_a_wrong_option_of_the_target_is_named(target: str) -> None:
     write("a.csv", *month(1))
     with pytest.raises(UsageError, match="no option 'warehous'"):

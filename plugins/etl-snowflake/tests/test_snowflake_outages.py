@@ -179,10 +179,42 @@ def test_a_warehouse_that_is_suspended_in_the_middle_of_a_run_is_told_and_the_ru
 
 
 RIGHTS = {
-    "stage": "CREATE STAGE ON SCHEMA db.public",
+    "stage": "READ, WRITE ON STAGE db.public._etl_stage",
     "tables": "CREATE TABLE ON SCHEMA db.public",
     "target": "INSERT ON TABLE db.public.t",
+    "ledger": "INSERT, UPDATE, SELECT ON TABLE db.public._etl_loads",
 }
+
+
+def test_without_a_right_on_the_warehouse_both_reasons_are_told(
+    emulator: EmulatorControl, ask: Ask, write_connections: Callable[..., None]
+) -> None:
+    write_connections(poor=emulator.connection(role="LOADER"))
+    ask("CREATE ROLE loader")
+    for right in (
+        "USAGE ON DATABASE db",
+        "USAGE ON SCHEMA db.public",
+        "CREATE TABLE, CREATE STAGE ON SCHEMA db.public",
+    ):
+        ask(f"GRANT {right} TO ROLE loader")
+    with pytest.raises(RunFailed, match="No active warehouse") as caught:
+        load("sales.csv", target="snowflake:poor", **SETTINGS)
+    assert "?warehouse=" in caught.value.advice
+    assert "USAGE" in caught.value.advice
+
+
+def test_an_upload_that_is_not_allowed_is_tried_once(
+    emulator: EmulatorControl, ask: Ask, write_connections: Callable[..., None]
+) -> None:
+    write_connections(poor=emulator.connection(role="LOADER"))
+    ask("CREATE ROLE loader")
+    ask("CREATE STAGE _etl_stage")
+    for right in ("USAGE ON DATABASE db", "USAGE ON SCHEMA db.public", "READ ON STAGE _etl_stage"):
+        ask(f"GRANT {right} TO ROLE loader")
+    with pytest.raises(RunFailed) as caught:
+        load("sales.csv", target="snowflake:poor", table="t")
+    assert "GRANT" in caught.value.advice
+    assert [sql.split()[0] for sql in emulator.statements()].count("PUT") == 1
 
 
 @pytest.mark.parametrize("lacking", RIGHTS)
@@ -193,10 +225,9 @@ def test_a_missing_right_is_told_and_nothing_is_left_half_done(
     Path("first.csv").write_text("id,name\n-1,first\n")
     load("first.csv", target="snowflake:test", table="t")
     ask("CREATE ROLE loader")
-    for right in ("USAGE ON DATABASE db", "USAGE ON SCHEMA db.public", "CREATE SCHEMA ON DATABASE db"):
-        ask(f"GRANT {right} TO ROLE loader")
-    ask("GRANT READ, WRITE ON STAGE db.public._etl_stage TO ROLE loader")
-    ask("GRANT INSERT, UPDATE, SELECT ON TABLE db.public._etl_loads TO ROLE loader")
+    for thing in ("WAREHOUSE compute_wh", "DATABASE db", "SCHEMA db.public"):
+        ask(f"GRANT USAGE ON {thing} TO ROLE loader")
+    ask("GRANT CREATE SCHEMA ON DATABASE db TO ROLE loader")
     ask("GRANT SELECT, DELETE ON TABLE db.public.t TO ROLE loader")
     for name, right in RIGHTS.items():
         if name != lacking:

@@ -6,7 +6,9 @@ import logging
 import os
 import re
 import traceback
+from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,11 @@ SECRETS = re.compile(b"|".join([*(re.escape(secret.encode()) for secret in PLANT
 
 @pytest.fixture
 def folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, emulator: EmulatorControl, write_connections: Callable[..., None]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    emulator: EmulatorControl,
+    connect: Callable[..., Any],
+    write_connections: Callable[..., None],
 ) -> Path:
     """The current folder with a job and a file; secrets stand in connections.toml, in a key file and in variables."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -54,9 +60,12 @@ def folder(
             serialization.BestAvailableEncryption(PASSPHRASE.encode()),
         )
     )
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    with closing(connect()) as connection:
+        connection.cursor().execute(f"ALTER USER keeper SET RSA_PUBLIC_KEY = '{b64encode(public).decode()}'")
     plain = emulator.connection(password=PASSWORD)
     bare = {name: value for name, value in plain.items() if name != "password"}
-    by_key = {**bare, "authenticator": "SNOWFLAKE_JWT", "private_key_file": str(path)}
+    by_key = {**bare, "user": "KEEPER", "authenticator": "SNOWFLAKE_JWT", "private_key_file": str(path)}
     write_connections(
         password=plain,
         token={**bare, "authenticator": "PROGRAMMATIC_ACCESS_TOKEN", "token": TOKEN},
@@ -173,6 +182,8 @@ def test_neither_an_error_nor_the_drivers_own_log_holds_a_secret(
             load("sales.csv", target=f"snowflake:{target}", table=target)
         except EtlError as error:
             texts += [str(error), repr(error), error.advice, *traceback.format_exception(error)]
+    # Closed for good: a handler in use opens its file again for whatever is logged later.
+    root.removeHandler(handler)
     handler.close()
     assert (folder / "everything.log").stat().st_size
     assert bool(texts) == (fault is not None)

@@ -15,6 +15,8 @@ from etl_snowflake.emulator.errors import not_emulated
 
 _CREATE_TABLE = re.compile(r"\s*CREATE\s+(\w+\s+){0,5}?TABLE\b", re.IGNORECASE)
 _KEY_CONSTRAINTS = (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint, exp.Reference)
+_COLLATE = re.compile(r"\bCOLLATE\b", re.IGNORECASE)
+_COLLATIONS = {"utf8": "C", "en-ci": "NOCASE"}
 _TO_TEXT = re.compile(r"\bTO_(VAR)?CHAR\b", re.IGNORECASE)
 
 
@@ -30,8 +32,10 @@ def as_meant(sql: str) -> str:
     """The statement with what DuckDB would understand otherwise written another way.
 
     TO_CHAR of a date in a format becomes DuckDB's strftime; keys, which Snowflake does not enforce, are left out; the
-    length of a VARCHAR, which Snowflake does enforce, becomes a CHECK.
+    length of a VARCHAR, which Snowflake does enforce, becomes a CHECK; collations get DuckDB's names.
     """
+    if _COLLATE.search(sql):
+        sql = parse_one(sql).transform(_collated).sql(dialect="snowflake")
     if _TO_TEXT.search(sql):
         sql = parse_one(sql).transform(_format).sql(dialect="snowflake")
     if _CREATE_TABLE.match(sql):
@@ -79,6 +83,21 @@ def _format(node: Expr) -> Expr:
         pattern = exp.Literal.string(strptime_format(node.args["format"].name))
         return exp.Anonymous(this="STRFTIME", expressions=[node.this, pattern])
     return node
+
+
+def _collated(node: Expr) -> Expr:
+    if isinstance(node, exp.Collate):
+        return exp.Collate(this=node.this, expression=exp.var(_collation(node.expression)))
+    if isinstance(node, exp.CollateColumnConstraint):
+        return exp.CollateColumnConstraint(this=exp.var(_collation(node.this)))
+    return node
+
+
+def _collation(said: Expr) -> str:
+    name = said.name.lower()
+    if name not in _COLLATIONS:
+        raise not_emulated(f"the collation {name}; only {', '.join(_COLLATIONS)}")
+    return _COLLATIONS[name]
 
 
 class _Losses(logging.Handler):

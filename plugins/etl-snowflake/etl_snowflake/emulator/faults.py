@@ -130,7 +130,7 @@ class Faults:
             with self._changed:
                 generation = self._generation
                 while query.cancelled is None and generation == self._generation and time.monotonic() < deadline:
-                    self._changed.wait(deadline - time.monotonic())
+                    self._changed.wait(min(deadline - time.monotonic(), threading.TIMEOUT_MAX))
         query.check()
         if query.planned_error is not None:
             raise query.planned_error

@@ -91,7 +91,7 @@ class Queries:
     ) -> Query:
         """Start a statement, or find the one that this request id started before.
 
-        :param delay: seconds to hold the statement back.
+        :param delay: seconds to hold the statement back; infinity until it is released or cancelled.
         :param error: what it fails with instead of running.
         """
         with self._lock:

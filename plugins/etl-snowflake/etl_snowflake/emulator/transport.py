@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import math
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -149,7 +150,7 @@ class _Exchange:
         elif rule.action in ("store_nothing", "store_half"):
             self.scope["emulator.kept"] = 0.0 if rule.action == "store_nothing" else 0.5
         elif rule.action == "slow":
-            self.scope["emulator.delay"] = rule.seconds or 0.0
+            self.scope["emulator.delay"] = math.inf if rule.seconds is None else rule.seconds
         elif rule.action == "fail":
             self.scope["emulator.error"] = SnowflakeError(rule.message, rule.errno, rule.sqlstate)
         elif not rule.after:
