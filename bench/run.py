@@ -3,7 +3,7 @@
 python bench/run.py                    all figures, scale factors 1 and 10
 python bench/run.py --large 2 --runs 3 smaller and quicker
 python bench/run.py startup one-pass   only some
-python bench/run.py --write            also into docs/performance.md
+python bench/run.py --write            also into docs/performance.md, each section by itself
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from etl_framework import Format, Source
 
 DOCS = Path(__file__).parent.parent / "docs" / "performance.md"
 MARK = "<!-- figures: written by `tox -e bench -- --write` -->"
+
+HEAD = ["| figure | measured | limit | | from |", "|---|---|---|---|---|"]
 
 
 def startup(options: Options) -> Iterator[Figure]:
@@ -231,24 +233,32 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := set(given.sections) - SECTIONS.keys():
         parser.error(f"no section {', '.join(sorted(unknown))}")
-    rows = ["| figure | measured | limit | | from |", "|---|---|---|---|---|"]
     missed = 0
-    print("\n".join(rows), flush=True)
+    machine = f"{len(os.sched_getaffinity(0))} cores, {platform.machine()}, Python {platform.python_version()}"
+    print("\n".join(HEAD), flush=True)
     for name, section in SECTIONS.items():
         if given.sections and name not in given.sections:
             continue
+        rows = []
         with tempfile.TemporaryDirectory(prefix="etl-bench-") as work:
             for figure in section(Options(runs=given.runs, large=given.large, work=Path(work))):
                 rows.append(figure.row())
                 missed += not figure.reached
                 print(figure.row(), flush=True)
-    machine = f"{len(os.sched_getaffinity(0))} cores, {platform.machine()}, Python {platform.python_version()}"
+        if given.write:
+            write(name, rows, machine)
     print(f"\n{machine}; {missed} missed")
-    if given.write:
-        before = DOCS.read_text(encoding="utf-8").split(MARK)[0]
-        today = f"Measured on {datetime.now(UTC):%Y-%m-%d} on {machine}."
-        DOCS.write_text(before + MARK + f"\n\n{today}\n\n" + "\n".join(rows) + "\n", encoding="utf-8")
     return 1 if missed else 0
+
+
+def write(section: str, rows: list[str], machine: str) -> None:
+    """Replace a section's figures in the documentation; those of the others stay, with their own dates."""
+    text, _, figures = DOCS.read_text(encoding="utf-8").partition(MARK)
+    tables = {part.partition("\n")[0].strip(): part for part in figures.split("\n### ")[1:]}
+    today = f"Measured on {datetime.now(UTC):%Y-%m-%d} on {machine}."
+    tables[section] = "\n".join([section, "", today, "", *HEAD, *rows, ""])
+    written = [f"\n### {tables[name].strip()}\n" for name in SECTIONS if name in tables]
+    DOCS.write_text(f"{text}{MARK}\n{''.join(written)}", encoding="utf-8")
 
 
 if __name__ == "__main__":

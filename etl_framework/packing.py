@@ -11,6 +11,7 @@ import xxhash
 
 from etl_framework.columns import Column
 from etl_framework.errors import RunFailed
+from etl_framework.rewriting import plain_text
 from etl_framework.values import PackedPart, Part
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 # Allocators give larger blocks back to the system at once; fetching them again, page by page, costs as much as reading.
 _BATCH_BYTES = 4 << 20
-_SUFFIX = {"arrow": ".arrow", "source": ".txt"}
+Content = Literal["source", "plain", "arrow"]
+_SUFFIX: dict[Content, str] = {"arrow": ".arrow", "source": ".txt", "plain": ".csv"}
 
 
 class Packer:
@@ -32,7 +34,7 @@ class Packer:
     :param part: the part.
     :param columns: of every batch.
     :param codec: what compresses.
-    :param content: what is packed: see :class:`~etl_framework.protocols.Warehouse`.
+    :param content: what is packed: see :class:`~etl_framework.protocols.Warehouse`; ``plain`` is text written anew.
     :param piece_bytes: begin a new file after so many bytes of records.
     """
 
@@ -42,7 +44,7 @@ class Packer:
         part: Part,
         columns: Sequence[Column],
         codec: Codec,
-        content: Literal["source", "arrow"],
+        content: Content,
         piece_bytes: int,
     ) -> None:
         self._folder = folder
@@ -124,6 +126,7 @@ class _Piece:
         self._digest = xxhash.xxh3_128()
         self._file = path.open("wb", buffering=0)
         self._stream: Any = None
+        self._rewriting = content == "plain"
         if content == "arrow":
             import pyarrow as pa
 
@@ -133,7 +136,9 @@ class _Piece:
     def write(self, block: Block) -> None:
         self._rows += block.batch.num_rows
         self.fed += len(block.data)
-        if self._stream is None:
+        if self._rewriting:
+            self._feed(plain_text(block.batch))
+        elif self._stream is None:
             self._feed(block.data)
         else:
             for batch in _in_pieces(block.batch):

@@ -40,6 +40,7 @@ from etl_framework.protocols import Run
 from etl_framework.reading import Packing, PartOutcome, PartReader
 from etl_framework.rejects import discard_part_rejects, join_rejects
 from etl_framework.reporting import build_report
+from etl_framework.rewriting import rewritten, staged_layouts
 from etl_framework.sources import check_unchanged, look_again
 from etl_framework.state import State, new_run_id
 from etl_framework.superseding import committed_wrongly, supersede
@@ -231,16 +232,16 @@ class _Attempt:
     def _to_the_end(self, warehouse: Warehouse, executor: Executor) -> Receipt:
         codec = codec_for(self._job, warehouse, self._plugins)
         survey = self._plan.survey or self._analyze(warehouse, executor)
-        run = self._run(survey, codec)
+        run = self._run(survey, codec, warehouse)
         if (done := self._journal.receipt(self._id) or warehouse.find_load(run)) is not None:
             # Killed between the commit and what comes after it.
             self._weigh(survey, dict(self._journal.outcomes(self._id)))
-            return self._loaded(self._run(survey, codec), warehouse, done)
+            return self._loaded(self._run(survey, codec, warehouse), warehouse, done)
         survey = self._look_again(survey)
         pass_gate(survey.findings)
         self._refuse_if_there(warehouse)
         survey, staged = self._read(survey, warehouse, executor, codec)
-        run = self._run(survey, codec)
+        run = self._run(survey, codec, warehouse)
         receipt = self._load(run, staged, warehouse)
         return self._loaded(run, warehouse, receipt)
 
@@ -258,12 +259,12 @@ class _Attempt:
         """Read, check, pack and upload every part."""
 
         def attempt(survey: Survey) -> tuple[StagedPart, ...]:
-            return self._read_parts(self._run(survey, codec), survey, warehouse, executor)
+            return self._read_parts(self._run(survey, codec, warehouse), survey, warehouse, executor)
 
         def changed(survey: Survey, message: str) -> None:
             log.warning("survey_changed", run=self._id, message=message)
             self._emit("survey_changed", step="validate", message=message)
-            warehouse.discard_staged(self._run(survey, codec))
+            warehouse.discard_staged(self._run(survey, codec, warehouse))
             rmtree(self._folder / "packed", ignore_errors=True)
             self._replan(survey)
 
@@ -387,7 +388,7 @@ class _Attempt:
             run=self._id,
             job=self._job,
             survey=survey,
-            packing=Packing(folder=spool, codec=run.codec, content=warehouse.content),
+            packing=Packing(folder=spool, codec=run.codec, content=warehouse.content, rewritten=rewritten(run.layouts)),
             rejects=self._folder if quarantine else None,
             plugins=self._plugins,
         )
@@ -409,7 +410,7 @@ class _Attempt:
         self._journal.replan(self._id, self._plan, survey.parts)
         return survey
 
-    def _run(self, survey: Survey, codec: Codec) -> Run:
+    def _run(self, survey: Survey, codec: Codec, warehouse: Warehouse) -> Run:
         return Run(
             id=self._id,
             job=self._job,
@@ -419,7 +420,7 @@ class _Attempt:
             codec=codec,
             emit=self._observed,
             totals=self._verdict.totals if self._verdict else None,
-            layouts=tuple(analysis.format.text_layout() for analysis in survey.analyses),
+            layouts=staged_layouts(survey, warehouse),
             parts=survey.parts,
             locate=lambda part, row: self._locate(survey, part, row),
         )
@@ -560,7 +561,7 @@ class _Attempt:
             try:
                 with self._connected() as warehouse:
                     codec = codec_for(self._job, warehouse, self._plugins)
-                    warehouse.discard_staged(self._run(survey, codec))
+                    warehouse.discard_staged(self._run(survey, codec, warehouse))
             except EtlError as error:
                 # Why the run ended matters more than what is left of it, which pruning removes.
                 self._left_behind(error)

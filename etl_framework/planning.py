@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from etl_framework.ledger import already_loaded
 from etl_framework.packing import Packer
 from etl_framework.protocols import Capacity, MisplacedCut, Run, TypesWidened
+from etl_framework.rewriting import staged_layouts
 from etl_framework.survey import adopt, plan_parts, survey_sources
 from etl_framework.values import Severity
 
@@ -94,7 +95,7 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
             folder=Path(),
             codec=codec,
             emit=lambda _: None,
-            layouts=tuple(analysis.format.text_layout() for analysis in survey.analyses),
+            layouts=staged_layouts(survey, warehouse),
             parts=survey.parts,
         )
         speed, ratio = _probe(job, survey, warehouse, codec)

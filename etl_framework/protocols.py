@@ -227,6 +227,15 @@ class Warehouse(Protocol):
     content: Literal["source", "arrow"]
     default_codec: str
 
+    def reads(self, layout: TextLayout, columns: Sequence[Column]) -> bool:
+        """Whether the warehouse reads from such records the very values that the run read.
+
+        Where it does not, the parts of that source are staged as plain text that is written anew. Asked of those whose
+        content is ``source``.
+
+        :param columns: of the run.
+        """
+
     def describe(self, table: TableName) -> tuple[Column, ...] | None:
         """The table's columns in order, or None when there is no such table."""
 

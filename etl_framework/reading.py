@@ -33,11 +33,13 @@ class Packing:
     :param folder: where packed parts wait for their upload.
     :param codec: what compresses them.
     :param content: what they hold; see :class:`~etl_framework.protocols.Warehouse`.
+    :param rewritten: indexes of the sources whose parts hold plain text written anew instead.
     """
 
     folder: Path
     codec: Codec
     content: Literal["source", "arrow"]
+    rewritten: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,7 @@ class PartReader:
             part,
             self.survey.columns,
             self.packing.codec,
-            self.packing.content,
+            "plain" if part.source in self.packing.rewritten else self.packing.content,
             # A whole plain part is one piece: its nominal size is exceeded by less than a record.
             max(self.job.part_bytes, part.size if self.survey.splittable(part) else 0),
         )

@@ -209,6 +209,8 @@ class TextLayout:
     :param escape: takes the special meaning from the next character; or None.
     :param newline: what ends records: LF (or CR LF), or CR.
     :param null_values: texts that are null in columns other than text; in text columns only the empty unquoted one is.
+    :param rewritten: whether these are not the source's own records but typed values written anew, dates and times as
+        ISO 8601, whatever the formats of the columns say.
     """
 
     fields: tuple[str, ...]
@@ -217,6 +219,7 @@ class TextLayout:
     escape: str | None
     newline: str
     null_values: tuple[str, ...]
+    rewritten: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ from etl_framework import (
     TableColumn,
     TableName,
     TableSummary,
+    TextLayout,
     Totals,
     Unit,
     UsageError,
@@ -79,6 +80,10 @@ class DuckDBWarehouse:
     def __init__(self, url: str) -> None:
         self.url = url
         self._database = Database(Address.parse(url))
+
+    def reads(self, layout: TextLayout, columns: Sequence[Column]) -> bool:  # noqa: ARG002 - it reads no text at all
+        """Never asked: staged parts are Arrow."""
+        return True
 
     @_interruptible
     def describe(self, table: TableName) -> tuple[Column, ...] | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from etl_framework import Kind, RunFailed
 from etl_snowflake.sql import literal, type_name
 
 if TYPE_CHECKING:
-    from etl_framework import Column, Run, TextLayout
+    from etl_framework import Column, TextLayout
 
 _COMPRESSIONS = {"zstd": "ZSTD", "gzip": "GZIP", "bz2": "BZ2", "none": "NONE"}
 # Elements of strptime patterns and Snowflake's own:
@@ -28,20 +28,22 @@ _ELEMENTS = {
     "S": "SS",
     "f": "FF6",
     "p": "AM",
-    "z": "TZHTZM",
     "%": "%",
 }
+_DIRECTIVES = re.compile(r"%(.)", re.DOTALL)
 _FUNCTIONS = {Kind.DATE: "TO_DATE", Kind.TIMESTAMP: "TO_TIMESTAMP_NTZ", Kind.TIMESTAMPTZ: "TO_TIMESTAMP_TZ"}
 
 
-def misread(run: Run) -> Iterator[str]:
-    """Every reason why Snowflake would read other values from the records than the run did, a sentence each."""
-    layouts = {run.layout(part.number) for part in run.parts}
-    for escape in sorted({layout.escape for layout in layouts if layout is not None and layout.escape is not None}):
-        yield (
-            f"Characters are escaped with {escape!r} in the sources, after which Snowflake takes letters such as n and "
-            "t for line ends and tabs; control totals cannot tell. Double the quotes within values instead."
-        )
+def reads(layout: TextLayout, columns: Sequence[Column]) -> bool:
+    """Whether Snowflake reads from the records the values that the run read.
+
+    After an escape character it takes letters such as n and t for line ends and tabs, which no control total tells. A
+    blank line is a value of a single column to some, and nothing to others. And not every date format has a like.
+    """
+    if layout.escape is not None or len(layout.fields) == 1:
+        return False
+    formats = (column.format for column in columns if column.format is not None and column.type.kind in _FUNCTIONS)
+    return all(set(_DIRECTIVES.findall(pattern)) <= _ELEMENTS.keys() for pattern in formats)
 
 
 def file_format(layout: TextLayout, codec: str) -> str:
@@ -58,9 +60,9 @@ def file_format(layout: TextLayout, codec: str) -> str:
         "RECORD_DELIMITER": literal("\r" if layout.newline == "\r" else "\n"),
         "FIELD_DELIMITER": literal(layout.delimiter),
         "FIELD_OPTIONALLY_ENCLOSED_BY": "NONE" if layout.quote is None else literal(layout.quote),
-        "ESCAPE": "NONE" if layout.escape is None else literal(layout.escape),
+        "ESCAPE": "NONE",
         # By default a backslash, which is an ordinary character in most files.
-        "ESCAPE_UNENCLOSED_FIELD": "NONE" if layout.escape is None else literal(layout.escape),
+        "ESCAPE_UNENCLOSED_FIELD": "NONE",
         "SKIP_HEADER": "0",
         "SKIP_BLANK_LINES": str(len(layout.fields) > 1).upper(),
         "NULL_IF": "()",
@@ -78,17 +80,17 @@ def file_format(layout: TextLayout, codec: str) -> str:
 def expressions(columns: Sequence[Column], layout: TextLayout) -> list[str]:
     """What each column is read from: fields go by number, and texts that are null become null."""
     places = {name: place for place, name in enumerate(layout.fields, start=1)}
-    return [_expression(column, f"${places[column.name]}", layout.null_values) for column in columns]
+    return [_expression(column, f"${places[column.name]}", layout) for column in columns]
 
 
-def _expression(column: Column, field: str, null_values: Sequence[str]) -> str:
+def _expression(column: Column, field: str, layout: TextLayout) -> str:
     kind = column.type.kind
     if kind is Kind.VARCHAR:
         return field
     # Quoted or not, such a text is null in a column other than text.
-    for null in null_values:
+    for null in layout.null_values:
         field = f"NULLIF({field}, {literal(null)})"
-    if kind in _FUNCTIONS and column.format is not None:
+    if kind in _FUNCTIONS and column.format is not None and not layout.rewritten:
         return f"{_FUNCTIONS[kind]}({field}, {literal(snowflake_format(column.format))})"
     return f"CAST({field} AS {type_name(column.type)})"
 

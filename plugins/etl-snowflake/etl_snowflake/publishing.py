@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from etl_framework import Receipt, Refused, any_row, load_record, refuse_repeat
 from etl_snowflake import ledger
-from etl_snowflake.formats import misread
 from etl_snowflake.session import ConnectionLost
 from etl_snowflake.table import differences, find
 
@@ -63,7 +62,7 @@ def refuse_misfit(session: Session, plan: Plan, *, evolving: bool) -> None:
     :raises Refused: it does not.
     """
     unfit = differences(plan.run.columns, find(session, plan.place), plan.run.totals, evolving=evolving)
-    if reasons := (*misread(plan.run), *unfit):
+    if reasons := tuple(unfit):
         raise Refused(
             f"the sources do not fit table {plan.place}: {' '.join(reasons)}",
             advice="Declare the columns as the table has them, change the table, or load into another one.",

@@ -24,6 +24,7 @@ from etl_framework import (
     Statement,
     TableName,
     TableSummary,
+    TextLayout,
     Totals,
     Unit,
     UsageError,
@@ -39,7 +40,7 @@ from etl_snowflake.checking import check
 from etl_snowflake.deleting import Removal
 from etl_snowflake.direct import DirectLoad
 from etl_snowflake.filters import column_of, days, within
-from etl_snowflake.formats import misread
+from etl_snowflake.formats import reads
 from etl_snowflake.load import Load
 from etl_snowflake.measure import measure
 from etl_snowflake.plan import Plan
@@ -70,6 +71,10 @@ class SnowflakeWarehouse:
         [(self._database, self._schema)] = self._pool.do(
             lambda session: session.rows("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()")
         )
+
+    def reads(self, layout: TextLayout, columns: Sequence[Column]) -> bool:
+        """Whether Snowflake reads from such records the very values that the run read."""
+        return reads(layout, columns)
 
     def describe(self, table: TableName) -> tuple[Column, ...] | None:
         """The table's columns in order, or None when there is no such table; foreign types count as text."""
@@ -142,7 +147,7 @@ class SnowflakeWarehouse:
         """Why the run's columns do not fit the table as it is, or its records are not for Snowflake to read."""
         plan = self._plan(run)
         evolving = plan.settings.evolve == "add-columns"
-        return (*misread(run), *differences(run.columns, plan.table, run.totals, evolving=evolving))
+        return tuple(differences(run.columns, plan.table, run.totals, evolving=evolving))
 
     def statements(self, run: Run) -> tuple[str, ...]:
         """The SQL that a load of the run would send; values that only the load knows stand as ``?``."""

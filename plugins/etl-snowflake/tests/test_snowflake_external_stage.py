@@ -122,6 +122,27 @@ def test_a_folder_below_the_stage_is_kept_to(staged_target: str, bucket: Any) ->
     assert {key.rpartition("/")[0] for key in writes(bucket)} == {f"{PREFIX}team/a/{report.run}"}
 
 
+def test_a_part_that_cannot_be_looked_at_is_tried_again_but_not_brought_twice(
+    staged_target: str, bucket: Any, emulator: EmulatorControl
+) -> None:
+    emulator.faults({"endpoint": "query", "sql": "^LIST", "action": "fail", "errno": 91003, "count": 2})
+    report = load_in_parts(staged_target)
+    assert report.status is Status.DONE
+    assert len(writes(bucket)) == report.parts
+
+
+def test_a_part_that_snowflake_does_not_see_whole_is_not_believed(
+    staged_target: str, cursor: Any, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl_snowflake.stage._ATTEMPTS", 2)
+    cursor.execute(CREATE.replace("CREATE", "CREATE OR REPLACE").replace(PREFIX, "in/elsewhere/"))
+    # Somebody alters the stage after the run has looked where it lies.
+    monkeypatch.setattr("etl_snowflake.external.url_of", lambda session, name: f"s3://{BUCKET}/{PREFIX}")
+    with pytest.raises(RunFailed, match="it was brought, but LIST shows nothing") as raised:
+        load_in_parts(staged_target)
+    assert "ends with a slash" in raised.value.advice
+
+
 def test_a_part_that_is_deleted_behind_its_back_is_missed(staged_target: str, bucket: Any, cursor: Any) -> None:
     write_plugin(
         "import boto3, etl_snowflake",

@@ -70,11 +70,60 @@ def test_floats_of_single_precision_are_refused_with_what_to_declare(target: str
         load("t.csv", target=target, columns={"a": "real"})
 
 
-def test_escape_characters_are_refused_since_snowflake_reads_more_into_them(target: str) -> None:
+def test_escaped_values_come_through_although_snowflake_reads_more_into_escapes(target: str, ask: Ask) -> None:
     Path("etl.toml").write_text("[defaults.format]\nescape = '\\'\n")
-    write('n,s\n1,aaa\n2,"b\\tc"\n3,zzz\n')
-    with pytest.raises(Refused, match="Characters are escaped"):
-        load("t.csv", target=target, columns={"n": "bigint", "s": "varchar"})
+    write('n,s\n1,aaa\n2,"b\\tc"\n3,"say \\"hi\\", \\\\ you"\n4,\n5,""\n6,"two\nlines"\n')
+    report = load("t.csv", target=target, columns={"n": "bigint", "s": "varchar"})
+    assert report.reconciled
+    assert ask("SELECT N, S FROM T ORDER BY N") == [
+        (1, "aaa"),
+        (2, "btc"),
+        (3, 'say "hi", \\ you'),
+        (4, None),
+        (5, ""),
+        (6, "two\nlines"),
+    ]
+
+
+def test_values_of_every_type_come_through_where_records_are_written_anew(target: str, ask: Ask) -> None:
+    Path("etl.toml").write_text("[defaults.format]\nescape = '\\'\n")
+    kinds = ("boolean", "bigint", "decimal(20,3)", "double", "date", "time", "timestamp", "timestamptz", "varchar")
+    columns: dict[str, Any] = {f"c{index}": kind for index, kind in enumerate(kinds)}
+    columns["c4"] = {"type": "date", "format": "%d.%m.%Y"}
+    values = [
+        "true,-9223372036854775808,12345678901234567.678,1e-300,31.12.2024,23:59:59.000001",
+        "2024-02-29 12:00:00.25,2024-02-29T12:00:00+02:00,x",
+    ]
+    write(",".join(columns) + "\n" + ",".join(values) + "\n" + "," * 8 + "\n")
+    assert load("t.csv", target=target, columns=columns).reconciled
+    [row, nothing] = ask("SELECT * FROM T ORDER BY C1")
+    assert [str(value) for value in row[:7]] == [
+        "True",
+        "-9223372036854775808",
+        "12345678901234567.678",
+        "1e-300",
+        "2024-12-31",
+        "23:59:59.000001",
+        "2024-02-29 12:00:00.250000",
+    ]
+    assert row[7].astimezone(UTC) == datetime(2024, 2, 29, 10, tzinfo=UTC)
+    assert nothing == (None,) * 9
+
+
+def test_a_single_column_keeps_its_nulls(target: str, ask: Ask) -> None:
+    write('a\nx\n""\n\ny\n')
+    report = load("t.csv", target=target, columns={"a": "varchar"})
+    found = ask("SELECT A FROM T")
+    assert report.reconciled
+    assert len(found) == report.rows_loaded
+    assert {"x", "y", ""} <= {row[0] for row in found}
+
+
+def test_moments_with_an_offset_without_a_colon_come_through(target: str, ask: Ask) -> None:
+    write("a,b\n2024-02-29 12:00:00 +0200,1\n")
+    load("t.csv", target=target, columns={"a": {"type": "timestamptz", "format": "%Y-%m-%d %H:%M:%S %z"}})
+    [(moment, _)] = ask("SELECT A, B FROM T")
+    assert moment.astimezone(UTC) == datetime(2024, 2, 29, 10, tzinfo=UTC)
 
 
 class Described:
