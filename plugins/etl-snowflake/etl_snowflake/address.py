@@ -58,12 +58,6 @@ class Address:
         name = unquote(name)
         if any(sign in name for sign in "/@:"):
             raise UsageError("a snowflake: target names a connection, nothing else", advice=_EXAMPLE)
-        if (stage := options.get("stage", "@")) and not stage.startswith("@"):
-            raise UsageError(
-                f"stage {stage!r} of the snowflake: target is no stage",
-                advice=f"Write it with its sign: ?stage=@{stage}",
-            )
-        timeout = _seconds("timeout", options.get("timeout", "300"))
         limit = options.get("statement_timeout")
         return cls(
             connection=name or None,
@@ -71,10 +65,18 @@ class Address:
             schema=options.get("schema"),
             warehouse=options.get("warehouse"),
             role=options.get("role"),
-            stage=options.get("stage"),
-            timeout=timeout,
+            stage=_stage(options.get("stage")),
+            timeout=_seconds("timeout", options.get("timeout", "300")),
             statement_timeout=None if limit is None else _seconds("statement_timeout", limit),
         )
+
+
+def _stage(name: str | None) -> str | None:
+    if name is not None and not name.startswith("@"):
+        raise UsageError(
+            f"stage {name!r} of the snowflake: target is no stage", advice=f"Write it with its sign: ?stage=@{name}"
+        )
+    return name
 
 
 def _seconds(option: str, value: str) -> int:

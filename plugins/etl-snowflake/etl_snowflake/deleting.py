@@ -22,7 +22,8 @@ from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
     from etl_framework import Condition, RowFilter
-    from etl_snowflake.session import Pool, Session
+    from etl_snowflake.pool import Pool
+    from etl_snowflake.session import Session
     from etl_snowflake.table import Place
 
 _PLACEHOLDERS = re.compile(r"\"(?:[^\"]|\"\")*\"|'(?:[^'\\]|''|\\.)*'|\?")

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from etl_framework import StagedPart, Totals
     from etl_snowflake.copying import Copy, MarkedCopy
     from etl_snowflake.plan import Plan
-    from etl_snowflake.session import Pool, Session
+    from etl_snowflake.pool import Pool
+    from etl_snowflake.session import Session
     from etl_snowflake.stage import Stage
 
 _SAMPLES = 3

@@ -14,7 +14,8 @@ from etl_snowflake.table import differences, find
 if TYPE_CHECKING:
     from etl_framework import Totals
     from etl_snowflake.plan import Plan
-    from etl_snowflake.session import Pool, Session
+    from etl_snowflake.pool import Pool
+    from etl_snowflake.session import Session
 
 
 def publish(pool: Pool, plan: Plan, parts: int, change: Callable[[Session], Receipt]) -> Receipt:

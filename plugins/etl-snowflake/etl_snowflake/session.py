@@ -1,4 +1,4 @@
-"""Sessions of the driver, whichever of its two lines is installed: connecting, statements, files, errors."""
+"""Sessions of the driver, whichever of its two lines is installed: statements, files, errors."""
 
 from __future__ import annotations
 
@@ -6,26 +6,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import snowflake.connector
-import stamina
 from snowflake.connector import errors as driver
 
-from etl_framework import ConnectError, Interrupted, RunFailed, Statement, UsageError, interruptible
-from etl_snowflake.connections import name_of, refuse_shared_files
-from etl_snowflake.secrets import redact_log_of_driver, redacted
+from etl_framework import RunFailed, Statement
+from etl_snowflake.secrets import redacted
 from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from etl_snowflake.address import Address
-
 T = TypeVar("T")
 
-_ATTEMPTS = 4
 MISSING = (2003, 2043)
 # Line 4 raises what the last of its attempts met; line 5 has these names for old programs only, and warns of them.
 _GATEWAYS = (
@@ -45,39 +40,9 @@ _LOST = (
 )
 # The session has ended, or its tokens have.
 _SESSION_GONE = (390104, 390111, 390112, 390113, 390114, 390115, 390195)
-_LOGIN_SECONDS = 20
-_LONGEST_SILENCE = 60
-"""Seconds: Snowflake says after 45 that a statement is still running."""
 _SLOWEST_UPLOAD = 10_000
 """Bytes per second. The driver's storage requests have no time limit in line 5, and one of 600 s in line 4."""
-_PATIENCE = 30
-"""Seconds until work that was interrupted is left alone: Snowflake may not be reached any more."""
 _POLL_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2)
-_NO_CONNECTION = ("connection_name", "connections.toml", "default connection", "not found in config files")
-"""What either line of the driver says when there is no such connection."""
-
-_SETTINGS = {
-    "client_session_keep_alive": True,
-    "paramstyle": "qmark",
-}
-# What an account or a user may have set otherwise, and what a load's statements rely on.
-_PARAMETERS: dict[str, str | int] = {
-    "TIMEZONE": "UTC",
-    "AUTOCOMMIT": True,
-    "DATE_INPUT_FORMAT": "AUTO",
-    "TIME_INPUT_FORMAT": "AUTO",
-    "TIMESTAMP_INPUT_FORMAT": "AUTO",
-    # As strptime reads %y.
-    "TWO_DIGIT_CENTURY_START": 1969,
-    "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
-    "ROWS_PER_RESULTSET": 0,
-}
-# 5.x gives up a PUT after 2.6 s by default.
-_NEW_LINE = {
-    "put_get_max_attempts": 12,
-    "retry_backoff_cap_ms": 8_000,
-    "enable_server_session_keep_alive_auto_detection": False,
-}
 
 
 class StatementFailed(RunFailed):
@@ -107,66 +72,13 @@ class ConnectionLost(RunFailed):
     query: str | None = None
 
 
-def connect(address: Address, *, tag: str) -> Session:
-    """Open a session in UTC, tagged for whoever looks at Snowflake's query history.
-
-    :param tag: the ``QUERY_TAG``, such as the id of the run.
-    :raises UsageError: there is no such connection, or its file cannot be used.
-    :raises ConnectError: Snowflake cannot be reached, or does not let us in.
-    """
-    overrides = {
-        name: value
-        for name in ("database", "schema", "warehouse", "role")
-        if (value := getattr(address, name)) is not None
-    }
-    parameters: dict[str, str | int] = {**_PARAMETERS, "QUERY_TAG": tag}
-    if address.statement_timeout is not None:
-        parameters["STATEMENT_TIMEOUT_IN_SECONDS"] = address.statement_timeout
-    seconds = address.timeout
-    # One request, then all tries together; line 5 has no limit for the tries of a statement but their number.
-    line = (
-        {**_NEW_LINE, "retry_timeout": seconds, "request_timeout": seconds}
-        if is_new_line()
-        else {"socket_timeout": min(seconds, _LONGEST_SILENCE), "network_timeout": seconds}
-    )
-    redact_log_of_driver()
-    refuse_shared_files()
-    try:
-        connection = snowflake.connector.connect(
-            connection_name=name_of(address),
-            **_SETTINGS,
-            **line,
-            **overrides,
-            login_timeout=min(seconds, _LOGIN_SECONDS),
-            session_parameters=parameters,
-        )
-    except (driver.Error, ValueError, KeyError, TypeError, OSError) as error:
-        # A passphrase that is missing is a TypeError of the library that reads keys.
-        raise _not_connected(address, error) from None
-    return Session(connection, tag, timeout=address.timeout)
-
-
 def is_new_line() -> bool:
     """Whether the driver is of the line 5, which is written in Rust."""
     return _IS_NEW_LINE
 
 
-def _not_connected(address: Address, error: Exception) -> UsageError | ConnectError:
-    name = "the default connection" if address.connection is None else f"connection {address.connection!r}"
-    text = _first_line(error)
-    lowered = text.lower()
-    if any(sign in lowered for sign in _NO_CONNECTION):
-        return UsageError(
-            f"{name} cannot be used: {text}",
-            advice="Define it in Snowflake's connections.toml (docs/snowflake.md tells where), or name another one.",
-        )
-    return ConnectError(
-        f"cannot connect to Snowflake with {name}: {text}",
-        advice="Check account, user and authentication in connections.toml; `etl targets test` tries again.",
-    )
-
-
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What the driver says, short and without a secret."""
     text = redacted(str(getattr(error, "raw_msg", None) or getattr(error, "msg", None) or error))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     # Snowflake's first line is often nothing but "SQL compilation error:".
@@ -352,7 +264,7 @@ def _errors(cursor: Any, query: str | None = None) -> Iterator[None]:
 
 def _lost(error: Exception, query: str | None) -> ConnectionLost:
     lost = ConnectionLost(
-        f"Snowflake did not answer: {_first_line(error)}", advice="Check the network, and Snowflake's status."
+        f"Snowflake did not answer: {first_line(error)}", advice="Check the network, and Snowflake's status."
     )
     lost.query = query
     return lost
@@ -367,7 +279,7 @@ def _failed(error: driver.Error, query: str | None) -> StatementFailed:
     about = f" (query {query})" if query else ""
     advice = "" if number is None else _ADVICE.get(number, "")
     sqlstate = getattr(error, "sqlstate", None)
-    return StatementFailed(f"{_first_line(error)}{about}", advice=advice, number=number, sqlstate=sqlstate, query=query)
+    return StatementFailed(f"{first_line(error)}{about}", advice=advice, number=number, sqlstate=sqlstate, query=query)
 
 
 _ADVICE = {
@@ -380,100 +292,3 @@ _ADVICE = {
     90106: "Name a schema: in connections.toml, or as ?schema= of the target.",
     630: "Raise the time limit (?statement_timeout= of the target, or the warehouse's own), or use a larger warehouse.",
 }
-
-
-class Pool:
-    """Sessions of one run: each thread that needs one borrows one, and they are closed together.
-
-    :param open_session: opens another one, with a tag.
-    :ivar tag: the ``QUERY_TAG`` of every session that is lent.
-    """
-
-    def __init__(self, open_session: Callable[[str], Session], tag: str) -> None:
-        self._open = open_session
-        self.tag = tag
-        self._lock = threading.Lock()
-        self._idle: list[Session] = []
-        self._lent: list[Session] = []
-        self._stopping = False
-
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """Borrow a session; one that lost its connection is not lent again.
-
-        :raises Interrupted: no work is to be begun any more.
-        """
-        session = self._borrowed()
-        try:
-            session.tag_with(self.tag)
-            yield session
-        except ConnectionLost:
-            with self._lock:
-                self._lent.remove(session)
-            session.close()
-            raise
-        except BaseException:
-            self._give_back(session)
-            raise
-        self._give_back(session)
-
-    def do(self, work: Callable[[Session], T]) -> T:
-        """Do what may be done twice, in a new session when the connection is lost.
-
-        :raises ConnectionLost: it is lost again and again.
-        :raises Interrupted: no work is to be begun any more.
-        """
-        # By default nothing is tried again after 45 s, which a statement alone may take.
-        trying = stamina.retry_context(
-            on=ConnectionLost, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=10
-        )
-        for attempt in trying:
-            with attempt, self.session() as session:
-                return work(session)
-        raise AssertionError("the last attempt returns or raises")
-
-    def interruptible(self, work: Callable[[], T]) -> T:
-        """Do work with these sessions so that Ctrl-C ends it at once, and what Snowflake does for it."""
-        return interruptible(work, self._stop, patience=_PATIENCE)
-
-    def go_on(self) -> None:
-        """Raise within work that is to end.
-
-        :raises Interrupted: it is to end.
-        """
-        if self._stopping:
-            raise Interrupted("the load was interrupted", advice="")
-
-    def _stop(self) -> None:
-        self._stopping = True
-        with self._lock:
-            busy = tuple(self._lent)
-        if not busy:
-            return
-        # Each by a session of its own: those that are lent wait for an answer.
-        with suppress(RunFailed, ConnectError), closing(self._open(self.tag)) as session:
-            for other in busy:
-                session.cancel_all(other)
-
-    def _borrowed(self) -> Session:
-        self.go_on()
-        with self._lock:
-            session = self._idle.pop() if self._idle else None
-        if session is None:
-            session = self._open(self.tag)
-        with self._lock:
-            self._lent.append(session)
-        return session
-
-    def _give_back(self, session: Session) -> None:
-        with self._lock:
-            self._lent.remove(session)
-            self._idle.append(session)
-
-    def close(self) -> None:
-        """Close every session, and lend none any more."""
-        self._stopping = True
-        with self._lock:
-            sessions, self._lent, self._idle = [*self._idle, *self._lent], [], []
-        for session in sessions:
-            session.close()

@@ -19,7 +19,8 @@ from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
     from etl_framework import Run
-    from etl_snowflake.session import Pool, Session
+    from etl_snowflake.pool import Pool
+    from etl_snowflake.session import Session
 
 NAME = "_ETL_STAGE"
 _ATTEMPTS = 6

@@ -37,6 +37,7 @@ from etl_framework import (
 from etl_snowflake import asking, compute, ledger, leftovers, stage
 from etl_snowflake.address import Address
 from etl_snowflake.checking import check
+from etl_snowflake.connecting import connect
 from etl_snowflake.deleting import Removal
 from etl_snowflake.direct import DirectLoad
 from etl_snowflake.filters import column_of, days, within
@@ -44,8 +45,9 @@ from etl_snowflake.formats import reads
 from etl_snowflake.load import Load
 from etl_snowflake.measure import measure
 from etl_snowflake.plan import Plan
+from etl_snowflake.pool import Pool
 from etl_snowflake.publishing import refuse_misfit
-from etl_snowflake.session import Pool, Session, connect
+from etl_snowflake.session import Session
 from etl_snowflake.settings import load_settings
 from etl_snowflake.stage import Stage, own_stage
 from etl_snowflake.table import Place, Table, as_column, differences, find

@@ -13,8 +13,8 @@ from typing import Any
 import etl_snowflake
 import pytest
 from etl_snowflake.address import Address
+from etl_snowflake.connecting import connect as connect_to
 from etl_snowflake.emulator.control import EmulatorControl
-from etl_snowflake.session import connect as connect_to
 from etl_snowflake.warehouse import SnowflakeWarehouse
 from snowflake.connector.errors import Error as DriverError
 

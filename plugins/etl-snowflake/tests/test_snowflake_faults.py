@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import snowflake.connector as connector
 from etl_snowflake.emulator.control import EmulatorControl
-from etl_snowflake.session import ConnectionLost, Pool, Session, is_new_line
+from etl_snowflake.pool import Pool
+from etl_snowflake.session import ConnectionLost, Session, is_new_line
 
 from etl_framework import ConnectError, EtlError, Event, ExitCode, Refused, RunFailed, Status, load, resume
 from etl_framework.cli import run

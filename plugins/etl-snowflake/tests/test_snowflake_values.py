@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from etl_snowflake.address import Address
-from etl_snowflake.session import connect as open_session
+from etl_snowflake.connecting import connect as open_session
 from etl_snowflake.table import Place, differences, find
 
 from etl_framework import Column, ColumnType, Refused, Statement, Status, load

@@ -1,0 +1,106 @@
+"""Connecting: a session of the driver, set up alike whatever the account, the user and the driver's line are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import snowflake.connector
+from snowflake.connector import errors as driver
+
+from etl_framework import ConnectError, UsageError
+from etl_snowflake.connections import name_of, refuse_shared_files
+from etl_snowflake.secrets import redact_log_of_driver
+from etl_snowflake.session import Session, first_line, is_new_line
+
+if TYPE_CHECKING:
+    from etl_snowflake.address import Address
+
+_LOGIN_SECONDS = 20
+_LONGEST_SILENCE = 60
+"""Seconds: Snowflake says after 45 that a statement is still running."""
+_NO_CONNECTION = ("connection_name", "connections.toml", "default connection", "not found in config files")
+"""What either line of the driver says when there is no such connection."""
+
+_SETTINGS = {
+    "client_session_keep_alive": True,
+    "paramstyle": "qmark",
+}
+# What an account or a user may have set otherwise, and what a load's statements rely on.
+_PARAMETERS: dict[str, str | int] = {
+    "TIMEZONE": "UTC",
+    "AUTOCOMMIT": True,
+    "DATE_INPUT_FORMAT": "AUTO",
+    "TIME_INPUT_FORMAT": "AUTO",
+    "TIMESTAMP_INPUT_FORMAT": "AUTO",
+    # As strptime reads %y.
+    "TWO_DIGIT_CENTURY_START": 1969,
+    "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
+    "ROWS_PER_RESULTSET": 0,
+}
+# 5.x gives up a PUT after 2.6 s by default.
+_NEW_LINE = {
+    "put_get_max_attempts": 12,
+    "retry_backoff_cap_ms": 8_000,
+    "enable_server_session_keep_alive_auto_detection": False,
+}
+
+
+def connect(address: Address, *, tag: str) -> Session:
+    """Open a session in UTC, tagged for whoever looks at Snowflake's query history.
+
+    :param tag: the ``QUERY_TAG``, such as the id of the run.
+    :raises UsageError: there is no such connection, or its file cannot be used.
+    :raises ConnectError: Snowflake cannot be reached, or does not let us in.
+    """
+    redact_log_of_driver()
+    refuse_shared_files()
+    try:
+        connection = snowflake.connector.connect(
+            connection_name=name_of(address),
+            **_SETTINGS,
+            **_limits(address.timeout),
+            **_overrides(address),
+            session_parameters=_parameters(address, tag),
+        )
+    except (driver.Error, ValueError, KeyError, TypeError, OSError) as error:
+        # A passphrase that is missing is a TypeError of the library that reads keys.
+        raise _not_connected(address, error) from None
+    return Session(connection, tag, timeout=address.timeout)
+
+
+def _overrides(address: Address) -> dict[str, str]:
+    """What is used instead of the connection's own settings."""
+    named = {name: getattr(address, name) for name in ("database", "schema", "warehouse", "role")}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _parameters(address: Address, tag: str) -> dict[str, str | int]:
+    limit = address.statement_timeout
+    limits = {} if limit is None else {"STATEMENT_TIMEOUT_IN_SECONDS": limit}
+    return {**_PARAMETERS, **limits, "QUERY_TAG": tag}
+
+
+def _limits(seconds: int) -> dict[str, int | bool]:
+    """How long is waited: for the login, for one request, then for all tries together.
+
+    Line 5 has no limit for the tries of a statement but their number.
+    """
+    login = {"login_timeout": min(seconds, _LOGIN_SECONDS)}
+    if is_new_line():
+        return {**_NEW_LINE, **login, "retry_timeout": seconds, "request_timeout": seconds}
+    return {**login, "socket_timeout": min(seconds, _LONGEST_SILENCE), "network_timeout": seconds}
+
+
+def _not_connected(address: Address, error: Exception) -> UsageError | ConnectError:
+    name = "the default connection" if address.connection is None else f"connection {address.connection!r}"
+    text = first_line(error)
+    lowered = text.lower()
+    if any(sign in lowered for sign in _NO_CONNECTION):
+        return UsageError(
+            f"{name} cannot be used: {text}",
+            advice="Define it in Snowflake's connections.toml (docs/snowflake.md tells where), or name another one.",
+        )
+    return ConnectError(
+        f"cannot connect to Snowflake with {name}: {text}",
+        advice="Check account, user and authentication in connections.toml; `etl targets test` tries again.",
+    )

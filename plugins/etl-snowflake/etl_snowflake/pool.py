@@ -1,0 +1,119 @@
+"""The sessions of one run: lent to its threads, renewed when they are lost, ended by Ctrl-C."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, TypeVar
+
+import stamina
+
+from etl_framework import ConnectError, Interrupted, RunFailed, interruptible
+from etl_snowflake.session import ConnectionLost
+
+if TYPE_CHECKING:
+    from etl_snowflake.session import Session
+
+T = TypeVar("T")
+
+_ATTEMPTS = 4
+_PATIENCE = 30
+"""Seconds until work that was interrupted is left alone: Snowflake may not be reached any more."""
+
+
+class Pool:
+    """Sessions of one run: each thread that needs one borrows one, and they are closed together.
+
+    :param open_session: opens another one, with a tag.
+    :ivar tag: the ``QUERY_TAG`` of every session that is lent.
+    """
+
+    def __init__(self, open_session: Callable[[str], Session], tag: str) -> None:
+        self._open = open_session
+        self.tag = tag
+        self._lock = threading.Lock()
+        self._idle: list[Session] = []
+        self._lent: list[Session] = []
+        self._stopping = False
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Borrow a session; one that lost its connection is not lent again.
+
+        :raises Interrupted: no work is to be begun any more.
+        """
+        session = self._borrowed()
+        try:
+            session.tag_with(self.tag)
+            yield session
+        except ConnectionLost:
+            with self._lock:
+                self._lent.remove(session)
+            session.close()
+            raise
+        except BaseException:
+            self._give_back(session)
+            raise
+        self._give_back(session)
+
+    def do(self, work: Callable[[Session], T]) -> T:
+        """Do what may be done twice, in a new session when the connection is lost.
+
+        :raises ConnectionLost: it is lost again and again.
+        :raises Interrupted: no work is to be begun any more.
+        """
+        # By default nothing is tried again after 45 s, which a statement alone may take.
+        trying = stamina.retry_context(
+            on=ConnectionLost, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=10
+        )
+        for attempt in trying:
+            with attempt, self.session() as session:
+                return work(session)
+        raise AssertionError("the last attempt returns or raises")
+
+    def interruptible(self, work: Callable[[], T]) -> T:
+        """Do work with these sessions so that Ctrl-C ends it at once, and what Snowflake does for it."""
+        return interruptible(work, self._stop, patience=_PATIENCE)
+
+    def go_on(self) -> None:
+        """Raise within work that is to end.
+
+        :raises Interrupted: it is to end.
+        """
+        if self._stopping:
+            raise Interrupted("the load was interrupted", advice="")
+
+    def _stop(self) -> None:
+        self._stopping = True
+        with self._lock:
+            busy = tuple(self._lent)
+        if not busy:
+            return
+        # Each by a session of its own: those that are lent wait for an answer.
+        with suppress(RunFailed, ConnectError), closing(self._open(self.tag)) as session:
+            for other in busy:
+                session.cancel_all(other)
+
+    def _borrowed(self) -> Session:
+        self.go_on()
+        with self._lock:
+            session = self._idle.pop() if self._idle else None
+        if session is None:
+            session = self._open(self.tag)
+        with self._lock:
+            self._lent.append(session)
+        return session
+
+    def _give_back(self, session: Session) -> None:
+        with self._lock:
+            self._lent.remove(session)
+            self._idle.append(session)
+
+    def close(self) -> None:
+        """Close every session, and lend none any more."""
+        self._stopping = True
+        with self._lock:
+            sessions, self._lent, self._idle = [*self._idle, *self._lent], [], []
+        for session in sessions:
+            session.close()
