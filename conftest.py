@@ -18,6 +18,11 @@ from threading import Timer
 
 import pytest
 
+if not os.environ.get("ETL_LIVE"):
+    # Snowflake's driver looks for its folder when it is imported, which any test may do first.
+    _HOME = TemporaryDirectory(prefix="etl-snowflake-home-")
+    os.environ["SNOWFLAKE_HOME"] = _HOME.name
+
 NOBODY = 65534
 _TEXTS_OF_FLIGHTS = {"carrier", "tailnum", "origin", "dest"}
 

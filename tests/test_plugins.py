@@ -66,7 +66,7 @@ class Anything:
 
     describe = measure = differences = statements = has_staged = discard_staged = find_load = ledger = check = _nothing
     split = split_exactly = read = text_layout = count_rows = compressor = reader = run = stop = close = _nothing
-    update = merge = finish = tables = reference = query = count_by = delete = _nothing
+    update = merge = finish = reads = tables = reference = query = count_by = delete = _nothing
 
 
 ANALYSIS = Analysis(source=SOURCE, format=Anything(), columns=(), rows=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -59,8 +58,6 @@ JANUARY = (date(2024, 1, 1), date(2024, 1, 31))
 @pytest.fixture(scope="module")
 def emulated() -> Iterator[Any]:
     """An emulated account of Snowflake."""
-    # The driver looks for its folder when it is imported.
-    os.environ.setdefault("SNOWFLAKE_HOME", tempfile.mkdtemp(prefix="etl-snowflake-home-"))
     pytest.importorskip("snowflake.connector")
     from etl_snowflake.emulator.control import running_emulator
 

@@ -63,10 +63,11 @@ def pytest_configure(config: pytest.Config) -> None:
         )
 
 
-# The driver looks for its folder when it is imported.
-HOME = Path(tempfile.mkdtemp(prefix="etl-snowflake-home-"))
-os.environ["SNOWFLAKE_HOME"] = str(HOME)
-atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+if LIVE:
+    # The driver looks for its folder when it is imported.
+    os.environ["SNOWFLAKE_HOME"] = tempfile.mkdtemp(prefix="etl-snowflake-home-")
+    atexit.register(shutil.rmtree, os.environ["SNOWFLAKE_HOME"], ignore_errors=True)
+HOME = Path(os.environ["SNOWFLAKE_HOME"])
 
 connector = pytest.importorskip("snowflake.connector")
 

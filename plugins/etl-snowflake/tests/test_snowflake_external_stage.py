@@ -219,7 +219,7 @@ def test_a_stage_that_is_not_there_is_told(staged_target: str) -> None:
         load_in_parts(staged_target.replace(".S3", ".NOWHERE"))
 
 
-@pytest.mark.parametrize("name", ["DB.PUBLIC.S3", "@a b", "@S3'", "@S3;DROP"])
+@pytest.mark.parametrize("name", ["@a b", "@S3'", "@S3;DROP"])
 def test_what_names_no_stage_is_refused(staged_target: str, name: str) -> None:
     with pytest.raises(UsageError, match="names no stage"):
         load_in_parts(staged_target.replace("@DB.PUBLIC.S3", name.replace(";", "%3B")))
