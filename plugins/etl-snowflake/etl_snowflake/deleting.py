@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etl_framework import (
     Deletion,
-    EtlError,
     Statement,
     count_rows,
     delete_rows,
@@ -17,7 +15,6 @@ from etl_framework import (
     refuse_unexpected,
 )
 from etl_snowflake import ledger
-from etl_snowflake.session import ConnectionLost
 from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
@@ -68,12 +65,8 @@ class Removal:
 
     def _attempt(self, session: Session) -> Deletion:
         place = ledger.place_for(self.place)
-        ledger.abort_abandoned(session, self.transaction)
-        session.rows(f"BEGIN NAME {self.transaction}")
-        try:
-            session.rows(ledger.take_turn(place, self.id))
+        with ledger.turn(session, place, self.transaction, self.id):
             if (done := ledger.deletion_of(session, place, self.id)) is not None:
-                session.rows("ROLLBACK")
                 return self._deletion(*done)
             [(there,)] = session.rows(count_rows(self.place.sql, self.condition))
             refuse_unexpected(self.place, int(there), self.expect)
@@ -82,13 +75,6 @@ class Removal:
             refuse_unexpected(self.place, int(rows), self.expect)
             deletion = self._deletion(int(rows), str(query))
             session.rows(ledger.insert(place, deletion_record(self.place.name, deletion, self.where)))
-            session.rows("COMMIT")
-        except ConnectionLost:
-            raise
-        except BaseException:
-            with suppress(EtlError):
-                session.rows("ROLLBACK")
-            raise
         return deletion
 
     def _deletion(self, rows: int, query: str) -> Deletion:

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,13 @@ from etl_framework import (
     LedgerEntry,
     LedgerRow,
     Receipt,
+    RunFailed,
     Statement,
     quote,
     still_there,
     totals_from_json,
 )
-from etl_snowflake.session import MISSING, StatementFailed
+from etl_snowflake.session import MISSING, ConnectionLost, StatementFailed
 from etl_snowflake.table import Place
 
 if TYPE_CHECKING:
@@ -81,6 +82,30 @@ def abort_abandoned(session: Session, transaction: str) -> None:
             # One that has ended meanwhile holds no lock either.
             with suppress(StatementFailed):
                 session.rows(f"SELECT SYSTEM$ABORT_TRANSACTION({int(row['id'])})")
+
+
+@contextmanager
+def turn(session: Session, place: Place, transaction: str, run: str) -> Iterator[None]:
+    """One transaction that changes a table and writes the ledger, while no other one does: all or nothing.
+
+    :param transaction: its name, by which a later attempt finds it when this one is cut off.
+    :param run: of the load or deletion.
+    """
+    abort_abandoned(session, transaction)
+    session.rows(f"BEGIN NAME {transaction}")
+    try:
+        session.rows(take_turn(place, run))
+        yield
+        session.rows("COMMIT")
+    except ConnectionLost:
+        raise
+    except BaseException:
+        try:
+            session.rows("ROLLBACK")
+        except RunFailed:
+            # The next definition in this session would commit what is open in it.
+            session.close()
+        raise
 
 
 def insert(place: Place, record: Mapping[str, Any] | None = None) -> Statement:

@@ -108,7 +108,8 @@ class Pool:
     def _give_back(self, session: Session) -> None:
         with self._lock:
             self._lent.remove(session)
-            self._idle.append(session)
+            if session.is_open:
+                self._idle.append(session)
 
     def close(self) -> None:
         """Close every session, and lend none any more."""

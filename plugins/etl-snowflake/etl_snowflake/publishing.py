@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from etl_framework import Receipt, Refused, any_row, load_record, refuse_repeat
 from etl_snowflake import ledger
-from etl_snowflake.session import ConnectionLost
 from etl_snowflake.table import differences, find
 
 if TYPE_CHECKING:
@@ -32,12 +31,8 @@ def publish(pool: Pool, plan: Plan, parts: int, change: Callable[[Session], Rece
 
 
 def _publish(session: Session, plan: Plan, parts: int, change: Callable[[Session], Receipt]) -> Receipt:
-    ledger.abort_abandoned(session, plan.transaction)
-    session.rows(f"BEGIN NAME {plan.transaction}")
-    try:
-        session.rows(ledger.take_turn(plan.ledger, plan.run.id))
+    with ledger.turn(session, plan.ledger, plan.transaction, plan.run.id):
         if (published := ledger.receipt_of(session, plan.ledger, plan.run.id)) is not None:
-            session.rows("ROLLBACK")
             return published
         older = holds_rows(session, plan)
         entries = ledger.entries(session, plan.ledger, plan.place) if older else ()
@@ -47,12 +42,6 @@ def _publish(session: Session, plan: Plan, parts: int, change: Callable[[Session
         # Making the table commits by itself, so that a resumed run finds the one that its first attempt made.
         published = replace(change(session), created=not older)
         session.rows(ledger.insert(plan.ledger, load_record(plan.run, plan.place.name, published, parts)))
-        session.rows("COMMIT")
-    except ConnectionLost:
-        raise
-    except BaseException:
-        session.rows("ROLLBACK")
-        raise
     return published
 
 

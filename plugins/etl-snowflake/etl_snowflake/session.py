@@ -97,6 +97,12 @@ class Session:
         self._connection = connection
         self._tag = tag
         self._timeout = timeout
+        self._open = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not been closed."""
+        return self._open
 
     def rows(self, sql: str | Statement, *values: object) -> list[tuple[Any, ...]]:
         """Run a statement and fetch all of its answer.
@@ -219,7 +225,8 @@ class Session:
             raise ConnectionLost("an upload does not get on", advice="Check the network.") from None
 
     def close(self) -> None:
-        """End the session; twice, or without an answer, is no error."""
+        """End the session and what is open in it; twice, or without an answer, is no error."""
+        self._open = False
         with suppress(driver.Error, OSError):
             self._connection.close()
 

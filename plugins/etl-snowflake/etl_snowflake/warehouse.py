@@ -146,7 +146,7 @@ class SnowflakeWarehouse:
         return self._pool.do(lambda session: measure(session, place, named, condition))
 
     def differences(self, run: Run) -> tuple[str, ...]:
-        """Why the run's columns do not fit the table as it is, or its records are not for Snowflake to read."""
+        """Why the run's columns do not fit the table as it is."""
         plan = self._plan(run)
         evolving = plan.settings.evolve == "add-columns"
         return tuple(differences(run.columns, plan.table, run.totals, evolving=evolving))

@@ -14,7 +14,7 @@ from etl_snowflake.deleting import spelt_out
 from etl_snowflake.emulator.control import EmulatorControl
 from etl_snowflake.warehouse import SnowflakeWarehouse
 
-from etl_framework import PeriodFilter, RangeFilter, RowFilter, Statement, TableName, load
+from etl_framework import PeriodFilter, RangeFilter, RowFilter, RunFailed, Statement, TableName, load
 
 T = TableName(("t",))
 JANUARY = PeriodFilter(column="day", first=date(2024, 1, 1), last=date(2024, 1, 31))
@@ -108,3 +108,21 @@ def test_what_a_query_may_not_be_is_not_even_begun(warehouse: SnowflakeWarehouse
     with pytest.raises(Exception, match="not one query"):
         warehouse.query(Statement("DELETE FROM t"))
     assert not [sql for sql in emulator.statements() if sql.startswith("DELETE")]
+
+
+def test_a_transaction_that_cannot_be_rolled_back_is_not_committed_by_what_comes_after_it(
+    target: str, emulator: EmulatorControl, cursor: Any
+) -> None:
+    """Snowflake commits an open transaction when the next statement of its session defines something."""
+    for name in ("one", "two"):
+        cursor.execute(f"CREATE TABLE {name} AS SELECT 1 AS ID")
+    emulator.faults(
+        {"endpoint": "query", "sql": "^INSERT INTO .*_ETL_LOADS.*ROWS_DELETED", "action": "fail"},
+        {"endpoint": "query", "sql": "^ROLLBACK", "action": "fail"},
+    )
+    with closing(SnowflakeWarehouse(target)) as warehouse:
+        with pytest.raises(RunFailed):
+            warehouse.delete(TableName(("one",)), None)
+        warehouse.delete(TableName(("two",)), None)
+    assert cursor.execute("SELECT COUNT(*) FROM one").fetchall() == [(1,)]
+    assert cursor.execute("SELECT COUNT(*) FROM two").fetchall() == [(0,)]
