@@ -133,6 +133,17 @@ def connect(account: EmulatorControl | LiveSchema) -> Iterator[Callable[..., Any
         connection.close()
 
 
+Ask = Callable[..., list[tuple[Any, ...]]]
+"""Sends a statement by a connection of the test's own, and gives its rows."""
+
+
+@pytest.fixture
+def ask(connect: Callable[..., Any]) -> Ask:
+    """See `Ask`."""
+    cursor = connect().cursor()
+    return lambda sql: [tuple(row) for row in cursor.execute(sql).fetchall()]
+
+
 @pytest.fixture
 def cursor(connect: Callable[..., Any]) -> Iterator[Any]:
     """A cursor of a connection of its own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -16,16 +16,10 @@ from etl_snowflake.warehouse import SnowflakeWarehouse
 
 from etl_framework import PeriodFilter, RangeFilter, RowFilter, RunFailed, Statement, TableName, load
 
+from .conftest import Ask
+
 T = TableName(("t",))
 JANUARY = PeriodFilter(column="day", first=date(2024, 1, 1), last=date(2024, 1, 31))
-
-Ask = Callable[..., list[tuple[Any, ...]]]
-
-
-@pytest.fixture
-def ask(connect: Callable[..., Any]) -> Ask:
-    cursor = connect().cursor()
-    return lambda sql: [tuple(row) for row in cursor.execute(sql).fetchall()]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from etl_snowflake.emulator.control import EmulatorControl
 
 from etl_framework import Refused, RunFailed, Status, UsageError, load
 
-Ask = Callable[..., list[tuple[Any, ...]]]
+from .conftest import Ask
 
 
 @pytest.fixture(autouse=True)
@@ -27,12 +26,6 @@ def quick(emulator: EmulatorControl) -> EmulatorControl:
     """An emulator that soon says of a statement that it is still running."""
     emulator.reset(in_progress_after=0.5)
     return emulator
-
-
-@pytest.fixture
-def ask(connect: Callable[..., Any]) -> Ask:
-    cursor = connect().cursor()
-    return lambda sql: [tuple(row) for row in cursor.execute(sql).fetchall()]
 
 
 def write(name: str, *days: int, amount: str = "1.5") -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from etl_snowflake.session import ConnectionLost, Session, is_new_line
 from etl_framework import ConnectError, EtlError, Event, ExitCode, Refused, RunFailed, Status, load, resume
 from etl_framework.cli import run
 
+from .conftest import Ask
+
 ROWS = 4000
 SETTINGS = {"part_size": "16KiB", "block_size": "8KiB", "table": "t"}
-
-Ask = Callable[..., list[tuple[Any, ...]]]
 
 
 @pytest.fixture(autouse=True)
@@ -31,12 +30,6 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = Path("sales.csv")
     path.write_text("id,name\n" + "".join(f"{number},n{number}\n" for number in range(ROWS)))
     return path
-
-
-@pytest.fixture
-def ask(connect: Callable[..., Any]) -> Ask:
-    cursor = connect().cursor()
-    return lambda sql: [tuple(row) for row in cursor.execute(sql).fetchall()]
 
 
 def assert_exact(ask: Ask) -> None:

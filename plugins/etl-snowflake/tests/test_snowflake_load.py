@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ import pytest
 
 from etl_framework import Refused, Status, UsageError, load, resume, validate
 
-HEADER = "id,day,amount,name\n"
+from .conftest import Ask
 
-Ask = Callable[..., list[tuple[Any, ...]]]
+HEADER = "id,day,amount,name\n"
 
 
 @pytest.fixture(autouse=True)
@@ -21,17 +20,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, empty."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def ask(connect: Callable[..., Any]) -> Ask:
-    """Ask the emulator by a connection of one's own."""
-    cursor = connect().cursor()
-
-    def rows(sql: str) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in cursor.execute(sql).fetchall()]
-
-    return rows
 
 
 def write(name: str, *rows: str, header: str = HEADER) -> Path:

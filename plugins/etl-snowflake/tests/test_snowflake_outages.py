@@ -12,10 +12,10 @@ from etl_snowflake.emulator.control import EmulatorControl
 
 from etl_framework import ConnectError, EtlError, Event, ExitCode, RunFailed, Status, Workspace, load, resume
 
+from .conftest import Ask
+
 ROWS = 3000
 SETTINGS: dict[str, Any] = {"part_size": "16KiB", "block_size": "8KiB", "table": "t"}
-
-Ask = Callable[..., list[tuple[Any, ...]]]
 
 
 @pytest.fixture(autouse=True)
@@ -32,12 +32,6 @@ def quick(emulator: EmulatorControl) -> EmulatorControl:
     """An emulator that soon says of a statement that it is still running."""
     emulator.reset(in_progress_after=0.1)
     return emulator
-
-
-@pytest.fixture
-def ask(connect: Callable[..., Any]) -> Ask:
-    cursor = connect().cursor()
-    return lambda sql: [tuple(row) for row in cursor.execute(sql).fetchall()]
 
 
 def assert_exact(ask: Ask, table: str = "T") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import pytest
 
 from etl_framework import Event, Refused, RunReport, Status, load
 
-ROWS = 1000
+from .conftest import Ask
 
-Ask = Callable[..., list[tuple[Any, ...]]]
+ROWS = 1000
 
 
 @pytest.fixture(autouse=True)
@@ -25,12 +24,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         rows = "".join(f"{number},2024-01-{number % 28 + 1:02}\n" for number in range(first, first + ROWS))
         Path(name).write_text("id,day\n" + rows)
     return tmp_path
-
-
-@pytest.fixture
-def ask(connect: Callable[..., Any]) -> Ask:
-    cursor = connect().cursor()
-    return lambda sql: [tuple(row) for row in cursor.execute(sql).fetchall()]
 
 
 def together(target: str, *files: str, **settings: Any) -> list[RunReport | Refused]:
