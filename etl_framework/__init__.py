@@ -146,6 +146,7 @@ if TYPE_CHECKING:
     from etl_framework.values import StepTime as StepTime
     from etl_framework.values import TextLayout as TextLayout
     from etl_framework.waiting import first_completed as first_completed
+    from etl_framework.waiting import in_background as in_background
     from etl_framework.waiting import interruptible as interruptible
     from etl_framework.workspace import Workspace as Workspace
 
@@ -182,7 +183,7 @@ _MODULES = {
         "Block Capacity Codec Compressor Emit Executor Format MisplacedCut Run StagingArea TypesWidened Validator "
         "Warehouse"
     ),
-    "waiting": "first_completed interruptible",
+    "waiting": "first_completed in_background interruptible",
     "errors": (
         "CommittedWrongly ConfigError ConnectError EtlError ExitCode HookFailed InputError Interrupted Locked "
         "NoPluginError PluginError PluginLoadError ReconciliationError Refused RunFailed SourceChanged "

@@ -29,6 +29,23 @@ def first_completed(futures: Iterable[Future[T]]) -> tuple[set[Future[T]], set[F
     return done, pending
 
 
+def in_background(work: Callable[[], T], name: str) -> Future[T]:
+    """Do work in a thread of its own, for which the end of the process does not wait.
+
+    :param name: of the thread.
+    """
+    future: Future[T] = Future()
+
+    def body() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=body, name=name, daemon=True).start()
+    return future
+
+
 def interruptible(work: Callable[[], T], stop: Callable[[], None], *, patience: float | None = None) -> T:
     """Do work so that Ctrl-C ends it at once, although it waits in a library that looks for no signals.
 
@@ -41,26 +58,22 @@ def interruptible(work: Callable[[], T], stop: Callable[[], None], *, patience: 
     """
     if current_thread() is not main_thread():
         return work()
-    future: Future[T] = Future()
     begin = Event()
 
-    def body() -> None:
+    def begun() -> T:
         begin.wait()
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
+        return work()
 
-    # A daemon, since the end of the process waits for all others.
-    thread = Thread(target=body, name="etl-interruptible", daemon=True)
+    future: Future[T] | None = None
     try:
-        thread.start()
+        future = in_background(begun, "etl-interruptible")
+        # Not before its future is known, without which it could not be stopped.
         begin.set()
         first_completed([future])
         return future.result()
     except BaseException:
         began = time.monotonic()
-        while thread.is_alive() and not future.done() and (patience is None or time.monotonic() - began < patience):
+        while not (future is None or future.done() or (patience and time.monotonic() - began > patience)):
             # A second Ctrl-C must not keep the first one from being obeyed.
             with suppress(KeyboardInterrupt):
                 stop()

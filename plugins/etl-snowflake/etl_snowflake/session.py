@@ -5,21 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import snowflake.connector
 from snowflake.connector import errors as driver
 
-from etl_framework import RunFailed, Statement
+from etl_framework import RunFailed, Statement, in_background
 from etl_snowflake.secrets import redacted
 from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-T = TypeVar("T")
 
 MISSING = (2003, 2043)
 # Line 4 raises what the last of its attempts met; line 5 has these names for old programs only, and warns of them.
@@ -220,7 +217,8 @@ class Session:
                 return answer
 
         try:
-            return _within(self._timeout + path.stat().st_size / _SLOWEST_UPLOAD, upload)
+            # Should it take longer, it is left to itself in its thread.
+            return in_background(upload, "etl-put").result(self._timeout + path.stat().st_size / _SLOWEST_UPLOAD)
         except TimeoutError:
             raise ConnectionLost("an upload does not get on", advice="Check the network.") from None
 
@@ -229,23 +227,6 @@ class Session:
         self._open = False
         with suppress(driver.Error, OSError):
             self._connection.close()
-
-
-def _within(seconds: float, work: Callable[[], T]) -> T:
-    """What the work gives; when it takes longer, it is left to itself in its thread.
-
-    :raises TimeoutError: it takes longer.
-    """
-    done: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as error:
-            done.set_exception(error)
-
-    threading.Thread(target=run, daemon=True, name="etl-put").start()
-    return done.result(seconds)
 
 
 def _named(cursor: Any) -> list[dict[str, Any]]:
