@@ -164,3 +164,9 @@ def test_a_plan_notes_what_a_warehouse_says_of_its_capacity(etl: Callable[..., A
     assert "warning size: small for 4 bytes\n          Grow.\n" in answer.out
     [noted] = etl("plan", "a.csv", "--target", "small:w.duckdb", "--json").document["capacity"]
     assert noted["advice"] == "Grow."
+
+
+def test_without_targets_no_staging_area_was_looked_at(etl: Callable[..., Answer]) -> None:
+    Path("etl.toml").unlink(missing_ok=True)
+    answer = etl("stage", "list")
+    assert (answer.code, answer.out) == (0, "No targets are declared: name one with --target.\n")

@@ -104,6 +104,8 @@ def _show(found: tuple[Staging, ...], session: Session, title: str = "") -> None
     if rows:
         columns = ["run", "target", "in", "files", "size", "tables", "age", "run is"]
         table(title, columns, rows, right=frozenset({"files", "size", "tables", "age"}))
+    elif not found:
+        click.echo("No targets are declared: name one with --target.")
     elif not any(staging.error for staging in found):
         click.echo("Nothing is left behind.")
     for staging in found:
