@@ -61,7 +61,7 @@ def _translated(sql: str, dialect: str) -> tuple[str, tuple[int, ...]]:
 def _numbered(sql: str) -> str:
     """The query with a name for each ``?``, so that it can be told which is which after the translation."""
     from sqlglot import tokenize
-    from sqlglot.tokens import TokenType
+    from sqlglot.tokenizer_core import TokenType
 
     marks = [token.start for token in tokenize(sql, read=WRITTEN_IN) if token.token_type is TokenType.PLACEHOLDER]
     pieces = [sql[begin + 1 : end] for begin, end in zip([-1, *marks], [*marks, len(sql)], strict=True)]
