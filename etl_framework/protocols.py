@@ -61,6 +61,9 @@ class Block(Protocol):
     def position(self, row: int) -> Position:
         """Where the record of row ``row`` of ``batch`` begins; computed when asked, so cheap when nothing is wrong."""
 
+    def positions(self, rows: Sequence[int]) -> Sequence[Position]:
+        """The same of several rows, in ascending order; costs little more than one."""
+
 
 class Format(Protocol):
     """How to split and to read one source. Picklable: it travels to worker processes and into the journal."""
