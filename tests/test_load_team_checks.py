@@ -11,7 +11,6 @@ from etl_framework import Refused, load, validate
 
 if TYPE_CHECKING:
     from conftest import FakePlugins
-
     from etl_framework import Finding
 
 CHECKS = '''
