@@ -52,7 +52,9 @@ def up_to_the_gate(path: Path, work: Path) -> Passed:
     sources = find_sources(job)
     survey = plan_parts(survey_sources(job, sources, plugins), job, executor.workers)
     packing = Packing(folder=packed, codec=codec, content="source")
-    reader = PartReader(run="bench", job=job, survey=survey, packing=packing, rejects=None, plugins=plugins)
+    reader = PartReader(
+        run="bench", job=job, survey=survey, packing=packing, rejects=None, spilled=work / "spilled", plugins=plugins
+    )
     outcomes = {outcome.part: outcome for outcome in executor.run(reader, survey.parts, lambda _: None)}
     verdict = judge(job, survey, outcomes, plugins)
     seconds = time.perf_counter() - began

@@ -81,10 +81,14 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Format as Format
     from etl_framework.protocols import MisplacedCut as MisplacedCut
     from etl_framework.protocols import Run as Run
+    from etl_framework.protocols import Spilling as Spilling
     from etl_framework.protocols import StagingArea as StagingArea
+    from etl_framework.protocols import TableCheck as TableCheck
     from etl_framework.protocols import TypesWidened as TypesWidened
     from etl_framework.protocols import Validator as Validator
     from etl_framework.protocols import Warehouse as Warehouse
+    from etl_framework.rows import RELATION as RELATION
+    from etl_framework.rows import Rows as Rows
     from etl_framework.sql import EVERY_ROW as EVERY_ROW
     from etl_framework.sql import Condition as Condition
     from etl_framework.sql import Statement as Statement
@@ -178,6 +182,7 @@ _MODULES = {
         "Bound Deletion MOST_ROWS PeriodCount QueryResult RangeFilter RowFilter TableSummary Unit comparisons "
         "refuse_unexpected"
     ),
+    "rows": "RELATION Rows",
     "state": "new_run_id",
     "periods": "Period",
     "totals": "ColumnTotals Difference Totals TotalsAccumulator compare reconcile",
@@ -186,8 +191,8 @@ _MODULES = {
         "Part PeriodFilter Position Receipt RunReport Sample Severity Source StagedPart Status StepTime TextLayout"
     ),
     "protocols": (
-        "Block Capacity Codec Compressor Emit Executor Format MisplacedCut Run StagingArea TypesWidened Validator "
-        "Warehouse"
+        "Block Capacity Codec Compressor Emit Executor Format MisplacedCut Run Spilling StagingArea TableCheck "
+        "TypesWidened Validator Warehouse"
     ),
     "waiting": "first_completed in_background interruptible",
     "errors": (

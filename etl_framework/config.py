@@ -28,6 +28,7 @@ __all__ = [
     "Setting",
     "explain",
     "explain_defaults",
+    "job_of_table",
     "load_config",
     "name_or_files",
     "resolve_job",
@@ -91,6 +92,7 @@ def resolve_job(config: Config, name: str | None = None, overrides: Mapping[str,
         use=chosen.use(),
         sections=chosen.sections(),
         configured=name is not None,
+        folder=config.folder,
     )
     _check_together(job, chosen)
     return job
@@ -147,6 +149,45 @@ def stand_ins(config: Config, name: str) -> dict[str, object]:
     """
     layer = config.jobs.get(name)
     return {} if layer is None or layer.settings.period else {"period": "2000-01"}
+
+
+def job_of_table(
+    config: Config, table: str, name: str | None = None, overrides: Mapping[str, object] | None = None
+) -> Job:
+    """The job whose checks are made of a table that is there: of the one that loads into it, or what defaults say.
+
+    Its sources do not count, and it has no period unless one is given.
+
+    :param table: as on the command line.
+    :param name: which job, where several load into the table.
+    :param overrides: as of :func:`resolve_job`.
+    :raises UsageError: there is no such job, or several load into the table.
+    """
+    given = {key: value for key, value in (overrides or {}).items() if value is not None}
+    wanted = TableName.parse(table)
+    if name is None and len(names := _loading_into(config, wanted, given)) > 1:
+        raise UsageError(
+            f"several jobs load into {wanted}: {', '.join(names)}", advice="Say whose checks are meant: --job JOB."
+        )
+    name = name or (names[0] if names else None)
+    options = given if name else {**given, "files": (str(wanted),)}
+    has_period = bool({"period", "from_", "to"} & given.keys())
+    stand_in = {} if name is None or has_period else stand_ins(config, name)
+    job = resolve_job(config, name, {**options, **stand_in, "table": wanted})
+    return job if has_period else replace(job, period=None)
+
+
+def _loading_into(config: Config, table: TableName, given: Mapping[str, object]) -> list[str]:
+    target = {"target": given["target"]} if "target" in given else {}
+    found = []
+    for name in config.jobs:
+        job = resolve_job(config, name, stand_ins(config, name))
+        same_target = (
+            not target or job.target == resolve_job(config, name, {**stand_ins(config, name), **target}).target
+        )
+        if same_target and str(job.table).casefold() == str(table).casefold():
+            found.append(name)
+    return found
 
 
 def who_answers(config: Config) -> dict[str, str]:

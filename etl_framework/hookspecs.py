@@ -18,7 +18,8 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from etl_framework.protocols import Codec, Executor, Run, Validator, Warehouse
+    from etl_framework.columns import Column
+    from etl_framework.protocols import Codec, Executor, Run, TableCheck, Validator, Warehouse
     from etl_framework.values import Analysis, Event, Job, PackedPart, Receipt, RunReport, Source, StagedPart
 
 PROJECT = "etl_framework"
@@ -144,6 +145,22 @@ def etl_load(parts: tuple[StagedPart, ...], warehouse: Warehouse, run: Run) -> R
     :raises Refused: the table holds the sources already; the table is as it was.
     :raises RunFailed: the load failed; the table is as it was.
     :raises ReconciliationError: what would be in the table is not what was in the sources; the table is as it was.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def etl_check(job: Job, columns: tuple[Column, ...]) -> Iterable[TableCheck]:
+    """Give the checks that ask a warehouse about rows in it.
+
+    Called once per load that is checked in the warehouse (``check = "warehouse"`` or ``"both"``), before its rows are
+    published, and once by ``etl check``. Everyone is asked.
+
+    :param job: what was loaded; checks read their settings from its sections.
+    :param columns: of the rows, as the warehouse spells them.
+    :returns: checks by SQL; none is fine.
+    :raises UsageError: the settings are wrong; ``key`` names the one at fault.
 
     .. versionadded:: 0.1
     """

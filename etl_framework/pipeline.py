@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
+from etl_framework.auditing import audit, refuse_without_sql
 from etl_framework.errors import (
     CommittedWrongly,
     EtlError,
@@ -265,7 +266,8 @@ class _Attempt:
             log.warning("survey_changed", run=self._id, message=message)
             self._emit("survey_changed", step="validate", message=message)
             warehouse.discard_staged(self._run(survey, codec, warehouse))
-            rmtree(self._folder / "packed", ignore_errors=True)
+            for left in ("packed", "spilled"):
+                rmtree(self._folder / left, ignore_errors=True)
             self._replan(survey)
 
         with self._step("validate"):
@@ -350,6 +352,7 @@ class _Attempt:
                     self._journal.set_piece(self._id, piece.part, piece.piece, "staged")
             elif not is_intact(piece):
                 lost.add(piece.part)
+        lost.update(number for number, outcome in self._journal.outcomes(self._id).items() if not outcome.is_whole())
         for part in lost:
             log.info("part_read_again", run=self._id, part=part)
             self._journal.forget_part(self._id, part)
@@ -390,6 +393,7 @@ class _Attempt:
             survey=survey,
             packing=Packing(folder=spool, codec=run.codec, content=warehouse.content, rewritten=rewritten(run.layouts)),
             rejects=self._folder if quarantine else None,
+            spilled=self._folder / "spilled",
             plugins=self._plugins,
         )
 
@@ -422,6 +426,7 @@ class _Attempt:
             totals=self._verdict.totals if self._verdict else None,
             layouts=staged_layouts(survey, warehouse),
             parts=survey.parts,
+            audit=lambda rows: audit(self._job, rows, self._plugins),
             locate=lambda part, row: self._locate(survey, part, row),
         )
 
@@ -433,6 +438,7 @@ class _Attempt:
     def _connected(self) -> Iterator[Warehouse]:
         warehouse = self._plugins.connect(self._job.target)
         try:
+            refuse_without_sql(self._job, warehouse)
             yield warehouse
         finally:
             warehouse.close()
@@ -581,6 +587,7 @@ class _Attempt:
 
     def _clean(self) -> None:
         rmtree(self._folder / "packed", ignore_errors=True)
+        rmtree(self._folder / "spilled", ignore_errors=True)
         discard_part_rejects(self._folder, self._journal.parts(self._id))
 
     def _so_far(self) -> _SoFar:

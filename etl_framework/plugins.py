@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     import click
 
-    from etl_framework.protocols import Codec, Executor, Run, Validator, Warehouse
+    from etl_framework.columns import Column
+    from etl_framework.protocols import Codec, Executor, Run, TableCheck, Validator, Warehouse
     from etl_framework.values import Analysis, Event, Job, PackedPart, Receipt, RunReport, Source, StagedPart
 
 __all__ = ["PluginInfo", "PluginSettings", "Plugins"]
@@ -186,6 +187,19 @@ class Plugins:
         for plugin, validator in self._ask_everyone("etl_validate", job=job, analysis=analysis):
             _shaped(plugin, "etl_validate", validator, Validator)
             given.append((plugin.info.name, validator))
+        return given
+
+    def table_checks(self, job: Job, columns: tuple[Column, ...]) -> list[tuple[str, TableCheck]]:
+        """Everybody's checks of rows in a warehouse: ``etl_check``.
+
+        :returns: pairs of plugin name and check, in name order; call the check within :meth:`blaming`.
+        """
+        from etl_framework.protocols import TableCheck
+
+        given: list[tuple[str, TableCheck]] = []
+        for plugin, check in self._ask_everyone("etl_check", job=job, columns=columns):
+            _shaped(plugin, "etl_check", check, TableCheck)
+            given.append((plugin.info.name, check))
         return given
 
     def codec(self, job: Job, target: str) -> Codec:

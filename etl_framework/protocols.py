@@ -29,6 +29,7 @@ from etl_framework.values import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from etl_framework.rows import Rows
     from etl_framework.sql import Statement
     from etl_framework.tables import Deletion, PeriodCount, QueryResult, RowFilter, TableSummary, Unit
     from etl_framework.totals import Totals
@@ -126,9 +127,10 @@ class TypesWidened(Exception):
 
 
 class Validator(Protocol):
-    """A mergeable check: one accumulator per part, merged in any order, finished once.
+    """A mergeable check: one accumulator per part, merged in any order into a new one, which finishes.
 
-    Picklable after any ``update``: it travels between processes and rests in the journal.
+    Picklable after any ``update``: it travels between processes and rests in the journal. What cannot be pickled, it
+    may leave behind: one that travelled is only merged into another.
     """
 
     name: str
@@ -141,6 +143,46 @@ class Validator(Protocol):
 
     def finish(self) -> Iterable[Finding]:
         """The findings; samples may hold a position within a part (``Sample.part``)."""
+
+
+@runtime_checkable
+class Spilling(Protocol):
+    """What a validator offers beside :class:`Validator` when it keeps more than memory should hold.
+
+    It writes to files, whose paths travel with it. Merging and finishing read them; they are there until the run ends.
+    A new one that takes in all others and finishes has no folder of its own.
+    """
+
+    def spill_to(self, folder: Path) -> None:
+        """Write files into this folder only; called before the first ``update`` of a part.
+
+        :param folder: empty, there, and of this accumulator alone.
+        """
+
+    def settle(self) -> None:
+        """Write out what is still in memory, and close the files: the part has ended."""
+
+    def is_whole(self) -> bool:
+        """Whether the files are as ``settle`` left them, by their names and sizes; asked when a run is resumed.
+
+        Where they are not, the part is read again.
+        """
+
+
+class TableCheck(Protocol):
+    """A check of rows that are in a warehouse, by SQL.
+
+    :ivar name: the rule's name in findings; the same as that of the check of files that asks the same.
+    """
+
+    name: str
+
+    def run(self, rows: Rows) -> Iterable[Finding]:
+        """Ask, and tell what was found.
+
+        :raises RunFailed: the warehouse cannot run the query; the check then counts as failed.
+        :raises UsageError: the rows do not suit the check, for example because a column is missing.
+        """
 
 
 class Compressor(Protocol):
@@ -174,6 +216,10 @@ def _nowhere(part: int, row: int) -> None:  # noqa: ARG001 - stands in for what 
     return None
 
 
+def _unaudited(rows: Rows) -> tuple[Finding, ...]:  # noqa: ARG001 - stands in for the checks of a run
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One execution of a job, as plugins see it.
@@ -190,6 +236,9 @@ class Run:
     :param parts: of all sources, in the order of the data.
     :param locate: where the good row of a part lies, given the part's number and the row's index within it, from 0;
         reads the part anew. For messages of a warehouse that found fault with a row.
+    :param audit: makes the job's checks of the rows that are about to be published, raises
+        :class:`~etl_framework.errors.Refused` when they must not be, and else gives the findings for the receipt.
+        To be called before the load's transaction commits; it asks queries only.
     """
 
     id: str
@@ -203,6 +252,7 @@ class Run:
     layouts: tuple[TextLayout | None, ...] = ()
     parts: tuple[Part, ...] = ()
     locate: Callable[[int, int], Sample | None] = field(default=_nowhere, compare=False)
+    audit: Callable[[Rows], tuple[Finding, ...]] = field(default=_unaudited, compare=False)
 
     def layout(self, part: int) -> TextLayout | None:
         """How the bytes of a staged part are to be read."""
@@ -224,11 +274,13 @@ class Warehouse(Protocol):
     :ivar content: what a staged part holds: ``source``, the records' bytes in the source's own format, or ``arrow``,
         an Arrow IPC stream of the typed batches.
     :ivar default_codec: name of the codec for staged parts when the job names none.
+    :ivar dialect: the SQL of its queries, by the name that sqlglot has for it: ``duckdb``, ``snowflake``, ….
     """
 
     url: str
     content: Literal["source", "arrow"]
     default_codec: str
+    dialect: str
 
     def reads(self, layout: TextLayout, columns: Sequence[Column]) -> bool:
         """Whether the warehouse reads from such records the very values that the run read.
@@ -260,6 +312,13 @@ class Warehouse(Protocol):
         :param limit: the most rows of the answer, so that a mistake fills no memory; 100,000 when it is left out.
         :raises UsageError: it is no query, or more than one statement.
         :raises RunFailed: the warehouse cannot run it; the message says why, and names it.
+        """
+
+    def rows(self, table: TableName, where: RowFilter | None = None) -> Rows:
+        """A table's rows as something to query; asking about them cannot change anything.
+
+        :param where: which rows; None for all.
+        :raises UsageError: there is no such table, or the filter does not suit it.
         """
 
     def measure(self, table: TableName, columns: Sequence[Column], where: RowFilter | None = None) -> Totals:

@@ -5,15 +5,16 @@ This is what runs on the workers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Literal
 
 from etl_framework.checks import BadRowTally
 from etl_framework.packing import Packer
-from etl_framework.protocols import MisplacedCut
+from etl_framework.protocols import MisplacedCut, Spilling
 from etl_framework.rejects import PartRejects
 from etl_framework.sources import check_unchanged
 from etl_framework.totals import TotalsAccumulator
@@ -63,6 +64,10 @@ class PartOutcome:
     validators: tuple[tuple[str, Validator], ...]
     pieces: tuple[PackedPart, ...]
 
+    def is_whole(self) -> bool:
+        """Whether what the checks keep in files is still there."""
+        return all(check.is_whole() for _, check in self.validators if isinstance(check, Spilling))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartReader:
@@ -73,6 +78,7 @@ class PartReader:
     :param survey: what is known of the sources.
     :param packing: how parts are packed; None when they are only checked.
     :param rejects: the folder that bad rows are written to; None when they are only counted.
+    :param spilled: the folder for the files of checks that keep more than memory should hold.
     :param plugins: the run's plugins; pickled, they load again where they arrive.
     """
 
@@ -81,6 +87,7 @@ class PartReader:
     survey: Survey
     packing: Packing | None
     rejects: Path | None
+    spilled: Path
     plugins: Plugins
 
     def __call__(self, part: Part, emit: Emit) -> PartOutcome:
@@ -94,6 +101,7 @@ class PartReader:
         check_unchanged(analysis.source)
         checked = self.job.check in (Check.FILE, Check.BOTH)
         validators = self.plugins.validators(self.job, analysis) if checked else []
+        self._have_spilled(part, validators)
         totals, tally = TotalsAccumulator(self.survey.columns), BadRowTally()
         rows = lines = consumed = 0
         emit(self._event("part_started", part, 0, 0))
@@ -122,6 +130,10 @@ class PartReader:
                 emit(self._event("part_progress", part, consumed, rows + tally.rows))
             check_unchanged(analysis.source)
             pieces = packer.finish() if packer else ()
+        for plugin, validator in validators:
+            if isinstance(validator, Spilling):
+                with self.plugins.blaming(plugin, "etl_validate"):
+                    validator.settle()
         emit(self._event("part_packed", part, part.size, rows + tally.rows))
         return PartOutcome(
             part=part.number,
@@ -132,6 +144,16 @@ class PartReader:
             validators=tuple(validators),
             pieces=pieces,
         )
+
+    def _have_spilled(self, part: Part, validators: Sequence[tuple[str, Validator]]) -> None:
+        """Give each check that wants one a folder of its own, without what an earlier attempt left there."""
+        for number, (plugin, validator) in enumerate(validators):
+            if isinstance(validator, Spilling):
+                folder = self.spilled / f"{part.number:06}-{number:02}"
+                rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+                with self.plugins.blaming(plugin, "etl_validate"):
+                    validator.spill_to(folder)
 
     def _blocks(self, part: Part) -> Iterator[Block]:
         analysis = self.survey.analyses[part.source]

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from etl_framework.errors import Refused
 from etl_framework.totals import compare
 from etl_framework.values import RunReport, Status, StepTime
+from etl_framework.verdict import gravest_first
 
 if TYPE_CHECKING:
     from etl_framework.errors import EtlError
     from etl_framework.journal import RunRecord
     from etl_framework.pipeline import Plan
     from etl_framework.reading import PartOutcome
+    from etl_framework.survey import Survey
     from etl_framework.values import Finding, PackedPart, Part, Receipt
     from etl_framework.verdict import Verdict
 
@@ -72,7 +74,7 @@ def build_report(
         totals=totals,
         differences=compare(totals, receipt.totals) if totals and receipt else (),
         counted_only=receipt is not None and receipt.totals.counted_only,
-        findings=verdict.findings if verdict else survey.findings if survey else _found_by(error),
+        findings=_all_findings(_found(verdict, survey), receipt.findings if receipt else _found_by(error)),
         steps=tuple(StepTime(step=step, seconds=seconds) for step, seconds in steps),
         rejects=rejects,
         query_id=receipt.query_id if receipt else "",
@@ -86,6 +88,17 @@ def build_report(
     )
 
 
+def _all_findings(in_sources: tuple[Finding, ...], later: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    # What the gate refused for, it had from the verdict on the sources.
+    return gravest_first((*in_sources, *(finding for finding in later if finding not in in_sources)))
+
+
+def _found(verdict: Verdict | None, survey: Survey | None) -> tuple[Finding, ...]:
+    if verdict is not None:
+        return verdict.findings
+    return survey.findings if survey is not None else ()
+
+
 def _found_by(error: EtlError | None) -> tuple[Finding, ...]:
-    """What the gate had found before there was a survey."""
+    """What the gate had found before there was a survey, or in the warehouse."""
     return error.findings if isinstance(error, Refused) else ()

@@ -42,7 +42,8 @@ def end_unfinished(other: Run, journal: Journal, warehouse: Warehouse, *, why: s
     """
     status, error = _ended(other, why, journal, warehouse)
     warehouse.discard_staged(other)
-    rmtree(other.folder / "packed", ignore_errors=True)
+    for left in ("packed", "spilled"):
+        rmtree(other.folder / left, ignore_errors=True)
     journal.end(other.id, status, error=error)
     return status
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from etl_framework.observing import tell_observers
@@ -30,6 +33,7 @@ class Validation:
     :param rows: good records.
     :param bad_rows: the others.
     :param totals: control totals of the good records.
+    :param checks: names of the checks that were made, beside those of the structure.
     :param findings: the gravest first.
     :param bytes: size of the sources.
     :param seconds: wall time.
@@ -40,6 +44,7 @@ class Validation:
     rows: int
     bad_rows: int
     totals: Totals | None
+    checks: tuple[str, ...]
     findings: tuple[Finding, ...]
     bytes: int
     seconds: float
@@ -67,7 +72,9 @@ def validate_sources(
         plugins.event(event)
 
     def attempt(survey: Survey) -> Verdict:
-        reader = PartReader(run=run, job=job, survey=survey, packing=None, rejects=None, plugins=plugins)
+        reader = PartReader(
+            run=run, job=job, survey=survey, packing=None, rejects=None, spilled=Path(spilled), plugins=plugins
+        )
         outcomes = {outcome.part: outcome for outcome in executor.run(reader, survey.parts, emit)}
         return judge(job, survey, outcomes, plugins)
 
@@ -76,7 +83,10 @@ def validate_sources(
 
     survey = survey_sources(job, sources, plugins)
     verdict = None
-    try:
+    with ExitStack() as stack:
+        stack.callback(emit, Event(name="run_finished", run=run))
+        stack.callback(executor.close)
+        spilled = stack.enter_context(TemporaryDirectory(prefix="etl-validate-"))
         if all(finding.severity is not Severity.ERROR for finding in survey.findings):
             emit(Event(name="step_started", run=run, step="validate", total_bytes=survey.size))
             try:
@@ -84,15 +94,13 @@ def validate_sources(
                 survey, verdict = settle(survey, job, executor.workers, attempt, changed)
             finally:
                 emit(Event(name="step_finished", run=run, step="validate", total_bytes=survey.size))
-    finally:
-        executor.close()
-        emit(Event(name="run_finished", run=run))
     return Validation(
         sources=sources,
         columns=survey.columns,
         rows=verdict.rows if verdict else 0,
         bad_rows=verdict.bad if verdict else 0,
         totals=verdict.totals if verdict else None,
+        checks=verdict.checks if verdict else (),
         findings=verdict.findings if verdict else survey.findings,
         bytes=survey.size,
         seconds=time.perf_counter() - began,

@@ -115,6 +115,7 @@ class Job:
     :param use: who is to answer where several plugins could: the plugin's name by question (``analyze``, …).
     :param sections: the plugins' own configuration, by section name (``format``, ``checks``, …).
     :param configured: whether it stands in ``etl.toml``; bare files have only ``[defaults]``.
+    :param folder: from which relative paths in the sections count: that of ``etl.toml``, or the current one.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Job:
     use: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, object] = field(default_factory=dict)
     configured: bool = True
+    folder: Path = Path()
 
     def section(self, name: str) -> Mapping[str, object]:
         """A plugin's own configuration: the table ``[jobs.NAME.<name>]`` as read, empty when absent."""
@@ -408,6 +410,7 @@ class Receipt:
     :param totals: control totals of the loaded rows, measured by SQL in the warehouse before the commit.
     :param created: whether nothing older is in the table: the load created it, or found it empty where making a table
         is no part of its transaction.
+    :param findings: of the checks of its rows in the warehouse; see ``Run.audit``.
     """
 
     rows: int
@@ -415,6 +418,7 @@ class Receipt:
     query_id: str
     totals: Totals
     created: bool = False
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ class Verdict:
     :param totals: control totals of the good records.
     :param findings: of all checks, the gravest first.
     :param lines_before: by part number, the lines of the same source that precede the part.
+    :param checks: names of the checks that were made.
     """
 
     rows: int
@@ -41,6 +42,7 @@ class Verdict:
     totals: Totals
     findings: tuple[Finding, ...]
     lines_before: Mapping[int, int]
+    checks: tuple[str, ...] = ()
 
 
 def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins: Plugins) -> Verdict:
@@ -72,7 +74,6 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
     for (plugin, _, _), validator in merged.items():
         with plugins.blaming(plugin, "etl_validate"):
             findings.extend(validator.finish())
-    order = list(Severity)
     return Verdict(
         rows=rows,
         bad=tally.rows,
@@ -80,8 +81,9 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
         lines_before=lines_before,
         findings=tuple(
             dataclasses.replace(finding, samples=tuple(in_file(sample, lines_before) for sample in finding.samples))
-            for finding in sorted(findings, key=lambda finding: order.index(finding.severity))
+            for finding in gravest_first(findings)
         ),
+        checks=tuple(dict.fromkeys(name for _, name, _ in merged)),
     )
 
 
@@ -95,6 +97,12 @@ def _keyed(validators: Iterable[tuple[str, Validator]]) -> Iterator[tuple[_Key, 
     for plugin, validator in validators:
         yield (plugin, validator.name, namesakes[plugin, validator.name]), validator
         namesakes[plugin, validator.name] += 1
+
+
+def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Errors, then warnings, then what is only worth knowing; each in the order that they came in."""
+    order = list(Severity)
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
 
 
 def pass_gate(findings: Iterable[Finding]) -> None:

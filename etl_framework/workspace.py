@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etl_framework.checks import insist_on_checks
-from etl_framework.config import Config, load_config, resolve_job, who_answers
+from etl_framework.config import Config, job_of_table, load_config, resolve_job, who_answers
 from etl_framework.errors import UsageError
 from etl_framework.plugins import Plugins, PluginSettings
 from etl_framework.program import program_for
@@ -20,6 +20,7 @@ from etl_framework.state import State
 from etl_framework.values import Status
 
 if TYPE_CHECKING:
+    from etl_framework.auditing import TableVerdict
     from etl_framework.journal import RunRecord
     from etl_framework.planning import LoadPlan
     from etl_framework.protocols import Emit
@@ -109,6 +110,16 @@ class Workspace:
         from etl_framework.validating import validate_sources
 
         return validate_sources(job, find_sources(job), self.plugins(job), observers)
+
+    def table_job(self, table: str, name: str | None, options: dict[str, object]) -> Job:
+        """The job whose checks a table is to be checked with; see :func:`etl_framework.config.job_of_table`."""
+        return job_of_table(self.config, table, name, {**options, "use": dict(self.settings.use) or None})
+
+    def check(self, job: Job) -> TableVerdict:
+        """Check the table of a job, in its warehouse; nothing is changed."""
+        from etl_framework.auditing import check_table
+
+        return check_table(job, self.plugins(job))
 
     def analyze(self, job: Job, *, exact: bool = False) -> tuple[Analysis, ...]:
         """Find out how each source is to be read.

@@ -176,6 +176,7 @@ class Desk:
             survey=Survey(analyses=(analysis,), columns=(COLUMN,), findings=()),
             packing=Packing(folder=self.packed, codec=Plain(), content="source"),
             rejects=self.rejects if job.get("on_bad_rows") is OnBadRows.QUARANTINE else None,
+            spilled=self.packed / "spilled",
             plugins=self.plugins,
         )
 

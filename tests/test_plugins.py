@@ -42,7 +42,7 @@ from etl_framework.plugins import Plugins, PluginSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import FakePlugins
+    from etl_framework.testing import FakePlugins
 
 HEADER = "from etl_framework import *\n"
 NOTHING = HEADER + "@hookimpl\ndef etl_event(event): pass\n"
@@ -59,14 +59,14 @@ class Anything:
     """Stands where a hook only passes an object on, or where an answer has every member."""
 
     url = "mem:"
-    name = suffix = content = default_codec = ""
+    name = suffix = content = default_codec = dialect = ""
     workers = 1
 
     def _nothing(self, *_: object) -> None: ...
 
     describe = measure = differences = statements = has_staged = discard_staged = find_load = ledger = check = _nothing
     split = split_exactly = read = text_layout = count_rows = compressor = reader = run = stop = close = _nothing
-    update = merge = finish = reads = tables = reference = query = count_by = delete = _nothing
+    update = merge = finish = reads = tables = reference = query = rows = count_by = delete = _nothing
 
 
 ANALYSIS = Analysis(source=SOURCE, format=Anything(), columns=(), rows=1)
@@ -79,6 +79,7 @@ CALLS: dict[str, tuple[Callable[[Plugins], object], Any]] = {
     "etl_validate": (lambda plugins: plugins.validators(JOB, ANALYSIS), [Anything()]),
     "etl_compress": (lambda plugins: plugins.codec(JOB, "mem:"), Anything()),
     "etl_upload": (lambda plugins: plugins.upload(PACKED, Anything(), Anything()), STAGED),
+    "etl_check": (lambda plugins: plugins.table_checks(JOB, ()), [Anything()]),
     "etl_load": (lambda plugins: plugins.load_parts([STAGED], Anything(), Anything()), RECEIPT),
     "etl_report": (lambda plugins: plugins.report(Anything()), None),
     "etl_commands": (lambda plugins: plugins.commands(), [click.Command("stats")]),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from etl_framework.cli.check import junit_option, write_report
 from etl_framework.cli.group import with_log
 from etl_framework.cli.load import _what, job_options
 from etl_framework.cli.session import Session, facts, findings, json_option, table
@@ -78,14 +79,17 @@ def _show_group(group: tuple[Analysis, ...], usual: Analysis | None = None) -> N
 
 @click.command()
 @job_options
+@junit_option
 @json_option
 @click.pass_obj
 @with_log
-def validate(session: Session, job_or_files: tuple[str, ...], **options: object) -> int:
+def validate(session: Session, job_or_files: tuple[str, ...], junit: str | None, **options: object) -> int:
     """Check every row of files, and load nothing."""
     workspace = session.workspace()
     job = workspace.job(*_what(workspace, job_or_files), options)
     validation = workspace.validate(job, observers=session.observers())
+    checks = ("structure", *validation.checks)
+    write_report(junit, f"job {job.name}", checks, validation.findings, validation.seconds)
 
     def show() -> None:
         findings(validation.findings)

@@ -21,6 +21,7 @@ COMMANDS = {
     "runs": "runs:runs",
     "analyze": "files:analyze",
     "validate": "files:validate",
+    "check": "check:check",
     "config": "config:config",
     "targets": "targets:targets",
     "stage": "stage:stage",

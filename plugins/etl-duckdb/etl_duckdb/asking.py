@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +65,7 @@ def query(database: Database, statement: Statement, limit: int) -> QueryResult:
     :raises UsageError: it is no query, or more than one statement.
     :raises RunFailed: DuckDB cannot run it.
     """
-    try:
+    with _told(statement):
         connection = database.open()
         _insist_on_one_query(statement)
         connection.execute("BEGIN TRANSACTION READ ONLY").fetchall()
@@ -71,6 +73,24 @@ def query(database: Database, statement: Statement, limit: int) -> QueryResult:
             return _answer(connection, statement, limit)
         finally:
             database.rollback()
+
+
+def query_within(connection: duckdb.DuckDBPyConnection, statement: Statement, limit: int) -> QueryResult:
+    """Run one SELECT within the transaction that is under way.
+
+    :raises UsageError: it is no query, or more than one statement.
+    :raises RunFailed: DuckDB cannot run it; the transaction may take no more queries after it.
+    """
+    with _told(statement):
+        _insist_on_one_query(statement)
+        return _answer(connection, statement, limit)
+
+
+@contextmanager
+def _told(statement: Statement) -> Iterator[None]:
+    """Say which query it was that DuckDB cannot run, and why."""
+    try:
+        yield
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
         more_memory = "Give DuckDB more memory: add ?memory_limit=1GB to the target."

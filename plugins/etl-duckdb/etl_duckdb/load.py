@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from etl_duckdb import ledger, sql
+from etl_duckdb.asking import query_within
 from etl_duckdb.measure import measure
 from etl_duckdb.plan import Plan
 from etl_duckdb.staging import StagedRows
@@ -24,12 +25,14 @@ from etl_framework import (
     Receipt,
     ReconciliationError,
     Refused,
+    Rows,
     Statement,
     both,
     count_rows,
     counted,
     load_record,
     no,
+    quote,
     reconcile,
     refuse_repeat,
     refuse_shared_keys,
@@ -157,11 +160,17 @@ class _Transaction:
         last = None if self._plan.hides_rowid else self._one(sql.last_row(self._plan.place.sql))
         rows = self._number(self._plan.put())
         totals = self._audit(rows, last)
+        findings = self._plan.run.audit(self._published(last))
         if self._plan.landed:
             self._send(Statement(f"DROP TABLE {sql.LANDING}"))
         transaction = self._number(Statement("SELECT txid_current()"))
         return Receipt(
-            rows=rows, deleted=deleted, query_id=f"transaction {transaction}", totals=totals, created=self._plan.created
+            rows=rows,
+            deleted=deleted,
+            query_id=f"transaction {transaction}",
+            totals=totals,
+            created=self._plan.created,
+            findings=findings,
         )
 
     def _audit(self, rows: int, last: int | None) -> Totals:
@@ -181,6 +190,19 @@ class _Transaction:
         if run.job.mode is Mode.REPLACE_PERIOD:
             self._refuse_strays(table, new)
         return found
+
+    def _published(self, last: int | None) -> Rows:
+        """The new rows, and nothing but them, as checks ask about them: with the names and types of the sources."""
+        new = EVERY_ROW if last is None else sql.rows_after(last)
+        measured = self._plan.measured()
+        values = ", ".join(f"{each.expression} AS {quote(each.column.name)}" for each in measured)
+        definition = f"SELECT {values} FROM {self._plan.audited} WHERE {new.sql}"  # noqa: S608 - quoted and bound
+        return Rows(
+            definition=Statement(definition, new.values),
+            columns=self._plan.run.columns,
+            dialect="duckdb",
+            ask=lambda statement, limit: query_within(self._connection, statement, limit),
+        )
 
     def _refuse_strays(self, table: str, new: Condition) -> None:
         """Rows outside of the period would be there twice after the same load had run again."""

@@ -32,6 +32,7 @@ from etl_framework import (
     QueryResult,
     Receipt,
     RowFilter,
+    Rows,
     Run,
     StagedPart,
     Statement,
@@ -76,6 +77,7 @@ class DuckDBWarehouse:
 
     content: Literal["source", "arrow"] = "arrow"
     default_codec = "none"
+    dialect = "duckdb"
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -118,6 +120,21 @@ class DuckDBWarehouse:
         if self._database.existing() is None:
             raise UsageError(f"there is no database {self.url} yet", advice="Load something first.")
         return asking.query(self._database, statement, limit)
+
+    @_interruptible
+    def rows(self, table: TableName, where: RowFilter | None = None) -> Rows:
+        """A table's rows as something to query.
+
+        :raises UsageError: there is no such table or column, or the filter does not suit it.
+        """
+        found = self._existing(table)
+        condition = _condition(found, where)
+        return Rows(
+            definition=Statement(f"SELECT * FROM {found.place.sql} WHERE {condition.sql}", condition.values),  # noqa: S608 - quoted and bound
+            columns=tuple(map(as_column, found.columns.values())),
+            dialect=self.dialect,
+            ask=lambda statement, limit: self.query(statement, limit=limit),
+        )
 
     @_interruptible
     def measure(self, table: TableName, columns: Sequence[Column], where: RowFilter | None = None) -> Totals:

@@ -9,9 +9,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from etl_framework import (
+    EVERY_ROW,
     Condition,
     PeriodCount,
     QueryResult,
+    Rows,
     RunFailed,
     Statement,
     TableName,
@@ -25,8 +27,11 @@ from etl_snowflake import ledger
 from etl_snowflake.session import StatementFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date
 
+    from etl_snowflake.plan import Plan
+    from etl_snowflake.pool import Pool
     from etl_snowflake.session import Session
 
 _SHOWN = 500
@@ -36,6 +41,31 @@ _NO_QUERY = (8, 1003)
 _FIXED = 0
 _ZONED = (6, 7)
 """The driver's numbers of the types NUMBER, TIMESTAMP_LTZ and TIMESTAMP_TZ."""
+
+
+def landed(pool: Pool, plan: Plan) -> Rows:
+    """The rows of a run's landing table, with the names and types of the sources."""
+    return _of_run(
+        plan,
+        plan.landing.sql,
+        EVERY_ROW,
+        lambda statement, limit: pool.do(lambda session: query(session, statement, limit)),
+    )
+
+
+def copied(session: Session, plan: Plan, where: Condition) -> Rows:
+    """Rows that were copied into the run's table, asked about within the transaction that is under way."""
+    return _of_run(plan, plan.place.sql, where, lambda statement, limit: query(session, statement, limit))
+
+
+def _of_run(plan: Plan, table: str, where: Condition, ask: Callable[[Statement, int], QueryResult]) -> Rows:
+    values = ", ".join(f"{quote(name)} AS {quote(column.name)}" for column, name in plan.measured())
+    return Rows(
+        definition=Statement(f"SELECT {values} FROM {table} WHERE {where.sql}", where.values),
+        columns=plan.run.columns,
+        dialect="snowflake",
+        ask=ask,
+    )
 
 
 def is_own(name: str) -> bool:

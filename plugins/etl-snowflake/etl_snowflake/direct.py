@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from etl_framework import EVERY_ROW, Mode, Receipt, Totals, count_rows, reconcile, refuse_strays
+from etl_framework import EVERY_ROW, Check, Mode, Receipt, Refused, Totals, count_rows, reconcile, refuse_strays
+from etl_snowflake import asking
 from etl_snowflake.copying import check_answer, copies, located
 from etl_snowflake.making import prepare
 from etl_snowflake.measure import measure
@@ -15,7 +16,7 @@ from etl_snowflake.session import StatementFailed
 from etl_snowflake.stage import verify
 
 if TYPE_CHECKING:
-    from etl_framework import StagedPart
+    from etl_framework import Job, StagedPart
     from etl_snowflake.copying import Copy
     from etl_snowflake.plan import Plan
     from etl_snowflake.pool import Pool
@@ -57,6 +58,7 @@ class DirectLoad:
         made = receipt(session, Totals(rows=rows, columns=(), counted_only=True), deleted)
         if beside_others:
             # The new rows cannot be told from the old ones: what COPY says of each part is all there is.
+            _refuse_checks(plan.run.job)
             return made
         return self._audited(session, made)
 
@@ -79,4 +81,17 @@ class DirectLoad:
         found = measure(session, table, self._plan.measured(), where)
         if run.totals is not None:
             reconcile(run.totals, found)
-        return replace(made, totals=found)
+        return replace(made, totals=found, findings=run.audit(asking.copied(session, self._plan, where)))
+
+
+def _refuse_checks(job: Job) -> None:
+    """Insist on rows that can be checked in the warehouse where the job wants them checked there.
+
+    :raises Refused: they cannot be told from the others.
+    """
+    if job.check in (Check.WAREHOUSE, Check.BOTH):
+        raise Refused(
+            f'check = {job.check}: publish = "direct" appends to a table that holds rows, from which the new ones '
+            "cannot be told, so that they cannot be checked there",
+            advice='Check the file (--check file), or load with publish = "landing".',
+        )

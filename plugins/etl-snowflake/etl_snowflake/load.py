@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from etl_framework import (
     refuse_without_key,
     without_key,
 )
+from etl_snowflake import asking
 from etl_snowflake.copying import check_answer, copies, located
 from etl_snowflake.making import prepare
 from etl_snowflake.measure import measure
@@ -67,7 +69,13 @@ class Load:
         rows = self._copy()
         totals = self._pool.do(lambda session: self._audit(session, rows))
         self._pool.do(self._check_rows)
-        published = publish(self._pool, self._plan, len(self._parts), lambda session: self._changed(session, totals))
+        findings = self._run.audit(asking.landed(self._pool, self._plan))
+        published = publish(
+            self._pool,
+            self._plan,
+            len(self._parts),
+            lambda session: replace(self._changed(session, totals), findings=findings),
+        )
         # The load is done, whatever becomes of the landing table; removing what the run staged tries again.
         with suppress(RunFailed):
             self._pool.do(lambda session: session.rows(self._plan.drop_landing()))

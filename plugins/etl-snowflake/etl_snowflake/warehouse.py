@@ -19,6 +19,7 @@ from etl_framework import (
     QueryResult,
     Receipt,
     RowFilter,
+    Rows,
     Run,
     StagedPart,
     Statement,
@@ -63,6 +64,7 @@ class SnowflakeWarehouse:
 
     content: Literal["source", "arrow"] = "source"
     default_codec = "zstd"
+    dialect = "snowflake"
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -107,6 +109,20 @@ class SnowflakeWarehouse:
         :raises RunFailed: Snowflake cannot run it.
         """
         return self._pool.do(lambda session: asking.query(session, statement, limit))
+
+    def rows(self, table: TableName, where: RowFilter | None = None) -> Rows:
+        """A table's rows as something to query.
+
+        :raises UsageError: there is no such table or column, or the filter does not suit it.
+        """
+        found = self._existing(table)
+        condition = within(found, where)
+        return Rows(
+            definition=Statement(f"SELECT * FROM {found.place.sql} WHERE {condition.sql}", condition.values),  # noqa: S608 - quoted and bound
+            columns=tuple(map(as_column, found.columns.values())),
+            dialect=self.dialect,
+            ask=lambda statement, limit: self.query(statement, limit=limit),
+        )
 
     def count_by(
         self, table: TableName, column: str, unit: Unit, where: RowFilter | None = None

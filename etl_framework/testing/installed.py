@@ -1,17 +1,16 @@
-"""Fixtures that more than one module of tests needs."""
+"""Plugins that are found through real entry points, without anything being installed."""
 
 from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -29,7 +28,10 @@ class _ModulesOnly:
 
 
 class FakePlugins:
-    """Installs plugins without pip: a module and a ``dist-info`` folder each, in a temporary folder."""
+    """Installs plugins without pip: a module and a ``dist-info`` folder each, in a temporary folder.
+
+    :param folder: which; whoever makes this puts it on ``sys.path``, as :func:`only_fake_plugins` does.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -46,7 +48,7 @@ class FakePlugins:
             return
         prefix = distribution.replace("-", "_")
         for plugin, source in sources.items():
-            (self._folder / f"{prefix}_{plugin}.py").write_text(source)
+            (self._folder / f"{prefix}_{plugin}.py").write_text(source, encoding="utf-8")
         info = self._folder / f"{prefix}-{version}.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
@@ -55,14 +57,19 @@ class FakePlugins:
         importlib.invalidate_caches()
 
 
-@pytest.fixture
-def fake_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePlugins]:
-    """Pretend that only the plugins which the test installs are there."""
-    folder = tmp_path / "installed"
-    folder.mkdir()
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, _ModulesOnly(sys.path)])
-    monkeypatch.setattr(sys, "path", [str(folder)])
-    yield FakePlugins(folder)
-    for name, module in list(sys.modules.items()):
-        if Path(getattr(module, "__file__", None) or "/").is_relative_to(tmp_path):
-            del sys.modules[name]
+@contextmanager
+def only_fake_plugins(folder: Path) -> Iterator[FakePlugins]:
+    """Pretend, within the block, that only the plugins which are installed there are.
+
+    :param folder: an empty folder for them.
+    """
+    path, finders = sys.path, sys.meta_path
+    sys.meta_path = [*finders, _ModulesOnly(path)]
+    sys.path = [str(folder)]
+    try:
+        yield FakePlugins(folder)
+    finally:
+        sys.path, sys.meta_path = path, finders
+        for name, module in list(sys.modules.items()):
+            if Path(getattr(module, "__file__", None) or "/").is_relative_to(folder):
+                del sys.modules[name]

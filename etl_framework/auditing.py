@@ -1,0 +1,175 @@
+"""Checks by SQL: of the rows that a load is about to publish, and of a table that is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etl_framework.errors import RunFailed, UsageError
+from etl_framework.rows import RELATION
+from etl_framework.sql import Statement
+from etl_framework.values import Check, Finding, PeriodFilter, Severity
+from etl_framework.verdict import gravest_first, pass_gate
+
+if TYPE_CHECKING:
+    from etl_framework.plugins import Plugins
+    from etl_framework.protocols import Warehouse
+    from etl_framework.rows import Rows
+    from etl_framework.values import Job
+
+NO_ROWS = "no_rows"
+"""The rule that an empty table, and an empty period of one, breaks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableVerdict:
+    """What the checks of a table gave.
+
+    :param table: its name.
+    :param target: URL of the warehouse.
+    :param rows: how many were looked at.
+    :param checks: names of the checks that were made, in their order.
+    :param findings: the gravest first.
+    :param seconds: wall time.
+    """
+
+    table: str
+    target: str
+    rows: int
+    checks: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is no error among the findings."""
+        return all(finding.severity is not Severity.ERROR for finding in self.findings)
+
+
+def audit(job: Job, rows: Rows, plugins: Plugins) -> tuple[Finding, ...]:
+    """Check rows before they are published, where the job wants them checked in the warehouse.
+
+    The checks after one whose query failed are not made: within a transaction nothing more could be asked.
+
+    :returns: the findings; none of them an error.
+    :raises Refused: one is an error; ``findings`` holds all.
+    """
+    if job.check not in (Check.WAREHOUSE, Check.BOTH):
+        return ()
+    found = gravest_first(_until_one_fails(check_rows(job, rows, plugins)))
+    pass_gate(found)
+    return found
+
+
+def check_rows(job: Job, rows: Rows, plugins: Plugins) -> Iterator[tuple[str, tuple[Finding, ...], bool]]:
+    """Make every check of everybody.
+
+    :returns: of each check its name, its findings, and whether its queries could be run: a check that cannot be made
+        is an error, never a pass.
+    :raises HookFailed: a plugin is broken.
+    """
+    for plugin, check in plugins.table_checks(job, rows.columns):
+        with plugins.blaming(plugin, "etl_check"):
+            try:
+                found, made = tuple(check.run(rows)), True
+            except (RunFailed, UsageError) as error:
+                found, made = (could_not_be_made(check.name, error),), False
+        yield check.name, found, made
+
+
+def refuse_without_sql(job: Job, warehouse: Warehouse) -> None:
+    """Insist on a warehouse that can be asked, where the job wants its rows checked in it.
+
+    :raises UsageError: it understands no SQL.
+    """
+    if job.check in (Check.WAREHOUSE, Check.BOTH) and not warehouse.dialect:
+        raise UsageError(
+            f"check = {job.check}: {warehouse.url} understands no SQL, so that nothing can be checked in it",
+            advice="Check the file (--check file), or nothing but its structure (--check none).",
+            key="check",
+        )
+
+
+def count_of(rows: Rows) -> int:
+    """How many rows there are.
+
+    :raises RunFailed: the warehouse cannot tell.
+    """
+    return int(rows.query(Statement(f"SELECT count(*) FROM {RELATION}")).rows[0][0])  # noqa: S608 - a constant
+
+
+def could_not_be_made(name: str, error: RunFailed | UsageError) -> Finding:
+    """The finding of a check that failed itself: nobody knows whether the data are good."""
+    return Finding(
+        rule=name,
+        severity=Severity.ERROR,
+        count=1,
+        message=f"the check could not be made: {error.message}",
+        advice=error.advice or "Correct the check, or leave it out.",
+    )
+
+
+def _until_one_fails(made: Iterable[tuple[str, tuple[Finding, ...], bool]]) -> Iterator[Finding]:
+    for _, found, could in made:
+        yield from found
+        if not could:
+            return
+
+
+def check_table(job: Job, plugins: Plugins) -> TableVerdict:
+    """Make every check of the job's table, or of its rows of the job's period.
+
+    Nothing is changed. An empty table, and an empty period, is an error: there is nothing that could be valid.
+
+    :raises UsageError: there is no such table, or a period is asked for without a date column.
+    :raises EtlError: the warehouse cannot be reached, or a plugin is broken.
+    """
+    began = time.perf_counter()
+    where = _period_of(job)
+    with closing(plugins.connect(job.target)) as warehouse:
+        if not warehouse.dialect:
+            raise UsageError(
+                f"{warehouse.url} understands no SQL, so that nothing can be checked in it",
+                advice="Check the files instead: `etl validate FILE…`.",
+            )
+        rows = warehouse.rows(job.table, where)
+        count = count_of(rows)
+        names: dict[str, None] = {}
+        findings: list[Finding] = [] if count else [_nothing_there(job)]
+        for name, found, _ in check_rows(job, rows, plugins):
+            names[name] = None
+            findings.extend(finding for finding in found if count or finding.rule != NO_ROWS)
+    return TableVerdict(
+        table=str(job.table),
+        target=job.target,
+        rows=count,
+        checks=tuple(names),
+        findings=gravest_first(findings),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _period_of(job: Job) -> PeriodFilter | None:
+    if job.period is None:
+        return None
+    if job.date_column is None:
+        raise UsageError(
+            f"which rows of {job.table} are of {job.period} cannot be told without a date column",
+            advice="Name it: date_column in etl.toml, or --date-column.",
+            key="date_column",
+        )
+    return PeriodFilter(column=job.date_column, first=job.period.first, last=job.period.last)
+
+
+def _nothing_there(job: Job) -> Finding:
+    where = f"period {job.period} of table {job.table}" if job.period else f"table {job.table}"
+    return Finding(
+        rule=NO_ROWS,
+        severity=Severity.ERROR,
+        count=0,
+        message=f"{where} holds no rows",
+        advice="Was it ever loaded, and into this target? `etl runs list` shows the loads.",
+    )

@@ -1,0 +1,64 @@
+"""``etl check``: the quality of what is in the warehouse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from etl_framework.cli.group import with_log
+from etl_framework.cli.session import Session, findings, json_option
+from etl_framework.errors import ExitCode
+from etl_framework.terminal import counted, printable, seconds_in_words
+
+
+def junit_option(command: Any) -> Any:
+    """Add ``--junit`` to a command."""
+    text = "Write the findings as JUnit XML, for CI systems.  [default: not]"
+    return click.option("--junit", metavar="PATH", type=click.Path(dir_okay=False), help=text)(command)
+
+
+@click.command()
+@click.argument("table")
+@click.option("--job", metavar="JOB", help="Whose checks are made.  [default: of the job that loads into the table]")
+@click.option("--target", metavar="URL", help="Warehouse, by name or URL.  [default: duckdb:warehouse.duckdb]")
+@click.option("--period", metavar="P", help="Check the rows of these days: 2024-01.  [default: every row]")
+@click.option("--from", "from_", metavar="DAY", help="First day, instead of --period.  [default: none]")
+@click.option("--to", metavar="DAY", help="Last day, included.  [default: none]")
+@click.option("--date-column", metavar="NAME", help="The column that tells a row's day.  [default: the job's]")
+@junit_option
+@json_option
+@click.pass_obj
+@with_log
+def check(session: Session, table: str, job: str | None, junit: str | None, **options: object) -> int:
+    """Check the quality of what is in a table, and change nothing.
+
+    The checks are those of the job that loads into the table. Exits with 3 when one of them finds an error, and when
+    the table, or the period, is empty.
+    """
+    workspace = session.workspace()
+    verdict = workspace.check(workspace.table_job(table, job, options))
+    write_report(junit, f"table {verdict.table}", verdict.checks, verdict.findings, verdict.seconds)
+
+    def show() -> None:
+        findings(verdict.findings)
+        passed = click.style("valid", fg="green") if verdict.passed else click.style("not valid", fg="red")
+        made = counted(len(verdict.checks), "check") if verdict.checks else "no checks but whether there are rows"
+        click.echo(
+            f"{passed}: {counted(verdict.rows, 'row')} of {printable(verdict.table)}, {made} "
+            f"in {seconds_in_words(verdict.seconds)}"
+        )
+
+    session.answer("table_check", verdict, show)
+    return ExitCode.DONE if verdict.passed else ExitCode.REFUSED
+
+
+def write_report(path: str | None, suite: str, checks: Any, found: Any, seconds: float) -> None:
+    """Write a JUnit XML report where one is asked for."""
+    if path is None:
+        return
+    from pathlib import Path
+
+    from etl_framework.junit import junit, write_junit
+
+    write_junit(Path(path), junit(suite, checks, found, seconds))

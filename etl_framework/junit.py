@@ -1,0 +1,76 @@
+"""Findings as a JUnit XML report, which CI systems show beside those of tests.
+
+The shape is the one that the readers of Jenkins, GitLab and GitHub's actions agree on: one ``testsuite`` with a
+``testcase`` per check; a check with an error has a ``failure``, warnings stand in ``system-out``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from etl_framework.errors import RunFailed
+from etl_framework.values import Severity
+
+if TYPE_CHECKING:
+    from etl_framework.values import Finding, Sample
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML 1.0 document may hold, not even escaped."""
+
+
+def junit(suite: str, checks: Iterable[str], findings: Sequence[Finding], seconds: float) -> str:
+    """The report as text.
+
+    :param suite: what was checked: a job, or a table.
+    :param checks: names of the checks that were made, those without findings included.
+    :param findings: of these checks and of the structure.
+    :param seconds: wall time.
+    """
+    names = dict.fromkeys([*checks, *(finding.rule for finding in findings)])
+    failed = {finding.rule for finding in findings if finding.severity is Severity.ERROR}
+    attributes = {"name": _valid(suite), "tests": str(len(names)), "failures": str(len(failed)), "errors": "0"}
+    root = ET.Element("testsuites")
+    group = ET.SubElement(root, "testsuite", {**attributes, "time": f"{seconds:.3f}"})
+    for name in names:
+        case = ET.SubElement(group, "testcase", {"classname": _valid(suite), "name": _valid(name)})
+        theirs = [finding for finding in findings if finding.rule == name]
+        errors = [finding for finding in theirs if finding.severity is Severity.ERROR]
+        if errors:
+            said = {"message": _valid(errors[0].message), "type": _valid(name)}
+            ET.SubElement(case, "failure", said).text = _valid("\n\n".join(map(_in_words, errors)))
+        if others := [finding for finding in theirs if finding.severity is not Severity.ERROR]:
+            ET.SubElement(case, "system-out").text = _valid("\n\n".join(map(_in_words, others)))
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+
+
+def write_junit(path: Path, text: str) -> None:
+    """Write a report.
+
+    :raises RunFailed: the file cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunFailed(
+            f"cannot write {path}: {error.strerror or error}", advice="Choose a folder that is there and writable."
+        ) from error
+
+
+def _in_words(finding: Finding) -> str:
+    lines = [f"{finding.severity}: {finding.message}", *map(_place, finding.samples), finding.advice]
+    return "\n".join(filter(None, lines))
+
+
+def _place(sample: Sample) -> str:
+    where = f"{sample.file}:{sample.line}" if sample.file and sample.line else sample.file or ""
+    value = "" if sample.value is None else f"= {sample.value!r}"
+    return "  " + " ".join(filter(None, (where, sample.column, value, sample.reason)))
+
+
+def _valid(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)

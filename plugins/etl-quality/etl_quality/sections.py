@@ -1,0 +1,86 @@
+"""What a job says of its checks: the sections ``checks`` and ``rules``, and the modules that understand them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from etl_framework import UsageError
+
+if TYPE_CHECKING:
+    from etl_framework import Analysis, Column, Job, TableCheck, Validator
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MODULES: dict[str, str] = {}
+"""Of each key of the section ``checks``, the module whose ``read(value, job)`` gives its :class:`Checks`."""
+
+
+class Settings(BaseModel):
+    """The settings of a check: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Checks(Protocol):
+    """What one key of the configuration asks for."""
+
+    def validators(self, job: Job, analysis: Analysis) -> Iterable[Validator]:
+        """New accumulators for a part of a file."""
+
+    def table_checks(self, job: Job, columns: tuple[Column, ...]) -> Iterable[TableCheck]:
+        """The same questions to a table of these columns."""
+
+
+def asked(job: Job) -> Iterator[Checks]:
+    """Everything that the job wants checked, in the order of the configuration.
+
+    :raises UsageError: a key is unknown, or its value is not allowed; ``key`` names it.
+    """
+    section = job.section("checks")
+    rules = job.sections.get("rules")
+    if section or rules:
+        yield _module("etl_quality.no_rows").read(True, job)
+    for key, value in section.items():
+        if key not in MODULES:
+            guess = get_close_matches(key, MODULES, n=1)
+            meant = f"Did you mean {guess[0]!r}? " if guess else ""
+            raise UsageError(
+                f"checks.{key} is no check", advice=f"{meant}The checks are {', '.join(MODULES)}.", key=f"checks.{key}"
+            )
+        # What is switched off is as if it were not there, so that a job can do without a default.
+        if value is not False:
+            yield _module(MODULES[key]).read(value, job)
+    if rules:
+        yield _module("etl_quality.rules").read(rules, job)
+
+
+def settings(model: type[Model], key: str, value: object) -> Model:
+    """The settings of a check, checked.
+
+    :param key: where they stand, such as ``checks.dates``.
+    :param value: a table, as read.
+    :raises UsageError: a key of it is unknown, or a value is not allowed.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join([key, *(str(step) for step in first["loc"] if isinstance(step, str))])
+        said = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        known = ", ".join(model.model_fields)
+        if first["type"] == "extra_forbidden":
+            guess = get_close_matches(str(first["loc"][-1]), model.model_fields, n=1)
+            meant = f"Did you mean {guess[0]!r}? " if guess else ""
+            raise UsageError(
+                f"{place} is not a known key", advice=f"{meant}The keys are {known}.", key=place
+            ) from error
+        raise UsageError(f"{place}: {said}", advice=f"The keys are {known}.", key=place) from error
+
+
+def _module(name: str) -> Any:
+    return import_module(name)
