@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from etl_framework.jsonable import dumps as dumps
     from etl_framework.jsonable import report_from_json as report_from_json
     from etl_framework.jsonable import to_jsonable as to_jsonable
+    from etl_framework.key_checks import KeyCheck as KeyCheck
+    from etl_framework.key_checks import key_check as key_check
     from etl_framework.ledger import LedgerRow as LedgerRow
     from etl_framework.ledger import deletion_record as deletion_record
     from etl_framework.ledger import load_record as load_record
@@ -120,6 +122,8 @@ if TYPE_CHECKING:
     from etl_framework.terminal import printable as printable
     from etl_framework.terminal import seconds_in_words as seconds_in_words
     from etl_framework.terminal import valid_text as valid_text
+    from etl_framework.total_checks import TotalCheck as TotalCheck
+    from etl_framework.total_checks import total_check as total_check
     from etl_framework.totals import ColumnTotals as ColumnTotals
     from etl_framework.totals import Difference as Difference
     from etl_framework.totals import Totals as Totals
@@ -162,6 +166,8 @@ _MODULES = {
     "workspace": "Workspace",
     "hookspecs": "hookimpl",
     "checks": "MOST_SAMPLES RowCheck first_samples row_check shown",
+    "total_checks": "TotalCheck total_check",
+    "key_checks": "KeyCheck key_check",
     "plugins": "Plugins PluginInfo PluginSettings",
     "jsonable": "dumps report_from_json to_jsonable",
     "terminal": "bytes_in_words counted printable seconds_in_words valid_text",

@@ -84,7 +84,8 @@ def etl_validate(job: Job, analysis: Analysis) -> Iterable[Validator]:
     """Give the checks that every row passes through.
 
     Called once per part, in the worker that reads it, and once to merge: each call gives new accumulators, in the same
-    order. Everyone is asked; all validators see every block.
+    order. Those of the last call take in all others, which may have been pickled, and finish. Everyone is asked; all
+    validators see every block.
 
     :param job: what is loaded; checks read their settings from its sections.
     :param analysis: of the part's source, with the final columns of the run.

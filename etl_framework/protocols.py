@@ -62,6 +62,9 @@ class Block(Protocol):
     def position(self, row: int) -> Position:
         """Where the record of row ``row`` of ``batch`` begins; computed when asked, so cheap when nothing is wrong."""
 
+    def positions(self, rows: Sequence[int]) -> Sequence[Position]:
+        """The same of several rows, in ascending order; costs little more than one."""
+
 
 class Format(Protocol):
     """How to split and to read one source. Picklable: it travels to worker processes and into the journal."""
@@ -124,9 +127,10 @@ class TypesWidened(Exception):
 
 
 class Validator(Protocol):
-    """A mergeable check: one accumulator per part, merged in any order, finished once.
+    """A mergeable check: one accumulator per part, merged in any order into a new one, which finishes.
 
-    Picklable after any ``update``: it travels between processes and rests in the journal.
+    Picklable after any ``update``: it travels between processes and rests in the journal. What cannot be pickled, it
+    may leave behind: one that travelled is only merged into another.
     """
 
     name: str
@@ -146,6 +150,7 @@ class Spilling(Protocol):
     """What a validator offers beside :class:`Validator` when it keeps more than memory should hold.
 
     It writes to files, whose paths travel with it. Merging and finishing read them; they are there until the run ends.
+    A new one that takes in all others and finishes has no folder of its own.
     """
 
     def spill_to(self, folder: Path) -> None:

@@ -182,9 +182,9 @@ class _ColumnAccumulator:
         if self._kind in FLOATS:
             self._add(total or 0.0)
         elif self._kind in INTEGERS:
-            self._add(_integer_sum(values, max(abs(low), abs(high))))
+            self._add(integer_sum(values, max(abs(low), abs(high))))
         elif self._kind is Kind.DECIMAL:
-            self._add(_decimal_sum(values))
+            self._add(decimal_sum(values))
         elif self._kind is Kind.VARCHAR:
             self._add(_text_bytes(values))
 
@@ -224,7 +224,11 @@ class _ColumnAccumulator:
                 self._rest += (amount - self._total) + before
 
 
-def _integer_sum(values: pa.Array, largest: int) -> int:
+def integer_sum(values: pa.Array, largest: int) -> int:
+    """The exact sum of integers.
+
+    :param largest: the largest magnitude among them.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -245,7 +249,8 @@ def _text_bytes(values: pa.Array) -> int:
     return int(offsets[values.offset + len(values)] - offsets[values.offset])
 
 
-def _decimal_sum(values: pa.Array) -> Decimal:
+def decimal_sum(values: pa.Array) -> Decimal:
+    """The exact sum of decimals; 0 without any."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +48,7 @@ class Verdict:
 def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins: Plugins) -> Verdict:
     """Merge what the parts learned, in the order of the data."""
     totals, tally = TotalsAccumulator(survey.columns), BadRowTally()
-    merged: dict[tuple[str, str, int], Validator] = {}
+    merged: dict[_Key, Validator] = {}
     lines_before: dict[int, int] = {}
     lines: dict[int, int] = {}
     rows = 0
@@ -59,14 +59,16 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
         rows += outcome.rows
         totals.merge(outcome.totals)
         tally.merge(outcome.bad_rows)
-        namesakes: Counter[tuple[str, str]] = Counter()
-        for plugin, validator in outcome.validators:
-            with plugins.blaming(plugin, "etl_validate"):
-                # Two checks of one plugin may share a name; they come in the same order from every part.
-                key = (plugin, validator.name, namesakes[plugin, validator.name])
-                namesakes[plugin, validator.name] += 1
-                if (base := merged.setdefault(key, validator)) is not validator:
-                    base.merge(validator)
+        learned = dict(_keyed(outcome.validators))
+        if learned.keys() - merged.keys():
+            # New ones finish: what travelled has left behind what cannot be pickled.
+            new = _keyed(plugins.validators(job, survey.analyses[part.source]))
+            merged |= {key: validator for key, validator in new if key in learned and key not in merged}
+        for key, validator in learned.items():
+            with plugins.blaming(key[0], "etl_validate"):
+                if key not in merged:
+                    raise ValueError(f"it gave the check {validator.name!r} for a part, and none to merge it")
+                merged[key].merge(validator)
     figures = totals.finish()
     findings = [*survey.findings, *_bad_rows(job, tally, rows), *_scope(job, figures, tally.rows)]
     for (plugin, _, _), validator in merged.items():
@@ -83,6 +85,18 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
         ),
         checks=tuple(dict.fromkeys(name for _, name, _ in merged)),
     )
+
+
+_Key = tuple[str, str, int]
+"""Plugin, name of the check, and which of its name: two checks of one plugin may share a name."""
+
+
+def _keyed(validators: Iterable[tuple[str, Validator]]) -> Iterator[tuple[_Key, Validator]]:
+    """The validators of one call; they come in the same order from every one."""
+    namesakes: Counter[tuple[str, str]] = Counter()
+    for plugin, validator in validators:
+        yield (plugin, validator.name, namesakes[plugin, validator.name]), validator
+        namesakes[plugin, validator.name] += 1
 
 
 def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

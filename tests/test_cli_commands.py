@@ -28,7 +28,7 @@ from etl_framework.cli import run
 from etl_framework.cli.group import etl as program
 
 if TYPE_CHECKING:
-    from conftest import FakePlugins
+    from etl_framework.testing import FakePlugins
 
 GOOD = "id,name,day\n1,x,2024-01-01\n2,y,2024-01-02\n"
 BAD = "id,name,day\n" + "1,x,2024-01-01\n" * 20 + "2,y\n"

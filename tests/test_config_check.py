@@ -13,7 +13,7 @@ from etl_framework.config_check import check_config, problems
 from etl_framework.errors import ExitCode
 
 if TYPE_CHECKING:
-    from conftest import FakePlugins
+    from etl_framework.testing import FakePlugins
 
 JOB = '[jobs.sales]\nsource = "data/sales_{month}.csv"\ntable = "sales"\n'
 HEADER = "from etl_framework import *\n"

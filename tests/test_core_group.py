@@ -20,7 +20,7 @@ from etl_framework.cli.session import Session
 from etl_framework.errors import ExitCode
 
 if TYPE_CHECKING:
-    from conftest import FakePlugins
+    from etl_framework.testing import FakePlugins
 
 HEAVY = ("pyarrow", "duckdb", "numpy", "pydantic", "rich", "pandas", "zstandard", "isal")
 FAILING = """

@@ -58,6 +58,9 @@ class Count:
         self.number = number
         self._severity = severity
 
+    def anew(self) -> Count:
+        return type(self)(self.name, 0, self._severity)
+
     def update(self, block: Any) -> None:
         """Nothing to see."""
 
@@ -112,8 +115,24 @@ def survey(sources: Sequence[int], findings: Sequence[Finding] = ()) -> Survey:
 def verdict(
     *outcomes: PartOutcome, job: Job = JOB, sources: Sequence[int] = (), findings: Sequence[Finding] = ()
 ) -> Verdict:
-    by_part = {outcome.part: outcome for outcome in outcomes}
-    return judge(job, survey(sources or [0] * len(outcomes), findings), by_part, Plugins())
+    return judged(outcomes, job, survey(sources or [0] * len(outcomes), findings))
+
+
+def judged(outcomes: Sequence[PartOutcome], job: Job, surveyed: Survey) -> Verdict:
+    """The verdict, where a plugin gives new checks of a source like those of its parts."""
+    given: dict[str, list[Count]] = {}
+    for found in outcomes:
+        source = surveyed.analyses[surveyed.parts[found.part].source].source
+        given[source.path] = [check for _, check in found.validators]  # type: ignore[misc]
+
+    class Team:
+        @hookimpl
+        def etl_validate(self, analysis: Analysis) -> Sequence[Count]:
+            return [check.anew() for check in given[analysis.source.path]]
+
+    plugins = Plugins()
+    plugins.register(Team(), name="team")
+    return judge(job, surveyed, {found.part: found for found in outcomes}, plugins)
 
 
 def rules(found: Verdict) -> list[tuple[str, str]]:
@@ -158,16 +177,33 @@ def test_a_check_that_fails_while_merging_is_a_defect_of_its_plugin() -> None:
         def merge(self, other: Count) -> None:
             raise ZeroDivisionError("cannot merge")
 
-    class Team:
+    parts = [outcome(number, [GOOD], checks=[Broken("a", 1)]) for number in range(2)]
+    with pytest.raises(HookFailed, match=r"'team'.*etl_validate.*cannot merge"):
+        verdict(*parts)
+
+
+def test_a_new_check_finishes_so_that_the_others_may_have_left_something_behind() -> None:
+    class Travelled(Count):
+        def anew(self) -> Count:
+            return Count(self.name, 0)
+
+        def finish(self) -> Sequence[Finding]:
+            raise AssertionError("it left behind what it finishes with")
+
+    (finding,) = verdict(*(outcome(number, [GOOD], checks=[Travelled("a", 1)]) for number in range(2))).findings
+    assert finding.count == 2
+
+
+def test_a_check_that_is_given_for_a_part_and_not_to_merge_it_is_a_defect_of_its_plugin() -> None:
+    class Moody:
         @hookimpl
         def etl_validate(self) -> Sequence[Count]:
             return ()
 
     plugins = Plugins()
-    plugins.register(Team(), name="team")
-    parts = {number: outcome(number, [GOOD], checks=[Broken("a", 1)]) for number in range(2)}
-    with pytest.raises(HookFailed, match=r"'team'.*etl_validate.*cannot merge"):
-        judge(JOB, survey([0, 0]), parts, plugins)
+    plugins.register(Moody(), name="team")
+    with pytest.raises(HookFailed, match=r"'team'.*gave the check 'a' for a part, and none to merge it"):
+        judge(JOB, survey([0]), {0: outcome(0, [GOOD], checks=[Count("a", 1)])}, plugins)
 
 
 def test_findings_come_with_the_gravest_first() -> None:

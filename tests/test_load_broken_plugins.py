@@ -17,9 +17,10 @@ from etl_framework import HookFailed, Status, Workspace
 from etl_framework.cli import run
 from etl_framework.discovery import HOOKS, QUESTIONS
 from etl_framework.errors import ExitCode
+from etl_framework.testing.misbehaving import DO_NOT_LOAD, hook_that, misspelt
 
 if TYPE_CHECKING:
-    from conftest import FakePlugins
+    from etl_framework.testing import FakePlugins
 
 ROWS = 3_000
 # Commands are asked for before a load begins.
@@ -60,17 +61,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("sales.csv").write_text("id,price\n" + "".join(f"{number},{number}.5\n" for number in range(ROWS)))
     Path("etl.toml").write_text(
         'plugins = ["aaa_team.py"]\n[jobs.sales]\nsource = "sales.csv"\ntable = "sales"\n'
-        'target = "duckdb:w.duckdb"\nexecutor = "threads:1"\npart_size = "16KiB"\n'
+        'target = "duckdb:w.duckdb"\nexecutor = "threads:1"\npart_size = "16KiB"\ncheck = "both"\n'
     )
     return tmp_path
 
 
 def write_plugin(source: str) -> None:
     Path("aaa_team.py").write_text(source)
-
-
-def hook_that(hook: str, does: str) -> str:
-    return f"from etl_framework import hookimpl\n@hookimpl\ndef {hook}(): {does}\n"
 
 
 def rows_in_table() -> int | None:
@@ -169,12 +166,11 @@ def test_a_plugin_that_fails_after_it_committed_is_named_and_resuming_loads_noth
 def test_a_misspelt_hook_stops_the_run_before_anything_is_done_whichever_it_is(
     folder: Path, capsys: pytest.CaptureFixture[str], hook: str
 ) -> None:
-    misspelt = hook[:-1] + ("e" if hook[-1] != "e" else "a")
-    write_plugin(hook_that(misspelt, "return None"))
+    write_plugin(misspelt(hook))
     assert run(["-q", "load", "sales"]) == ExitCode.PLUGIN
     message = " ".join(capsys.readouterr().err.split())
     assert "aaa_team.py" in message
-    assert misspelt in message
+    assert "did you mean etl_" in message
     assert "etl --disable-plugin aaa_team …" in message
     assert not Path("w.duckdb").exists()
     assert not Path(".etl").exists()
@@ -205,7 +201,7 @@ def test_an_observer_that_misbehaves_is_named_and_the_load_succeeds(
 
 @pytest.mark.parametrize(
     "source",
-    ["import not_there", "raise SystemExit(0)", hook_that("etl_vaildate", "pass"), hook_that("etl_load", "pass)")],
+    ["raise SystemExit(0)", hook_that("etl_load", "pass)"), *(does("etl_load") for does in DO_NOT_LOAD.values())],
 )
 def test_a_plugin_that_does_not_load_stops_the_run_and_is_listed_with_the_reason(
     folder: Path, capsys: pytest.CaptureFixture[str], source: str

@@ -42,7 +42,7 @@ from etl_framework.plugins import Plugins, PluginSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import FakePlugins
+    from etl_framework.testing import FakePlugins
 
 HEADER = "from etl_framework import *\n"
 NOTHING = HEADER + "@hookimpl\ndef etl_event(event): pass\n"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from shlex import quote
+
 import click
 
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, facts, json_option, table
 from etl_framework.errors import ExitCode, UsageError
 from etl_framework.plugins import Plugins
+from etl_framework.scaffolding import KINDS
+from etl_framework.terminal import printable
 
 
 @click.group()
@@ -74,3 +79,30 @@ def plugin_info(session: Session, name: str) -> int:
 
     session.answer("plugin", info, show)
     return ExitCode.PLUGIN if info.error else ExitCode.DONE
+
+
+@plugins.command("new")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(list(KINDS)), default="validator", show_default=True, help="What it is.")
+@click.option("--folder", type=click.Path(path_type=Path), help="A new folder to write it into.  [default: ./NAME]")
+@json_option
+@click.pass_obj
+@with_log
+def new_plugin(session: Session, name: str, kind: str, folder: Path | None) -> None:
+    """Write a plugin to begin with: a package that installs, with tests that pass.
+
+    NAME is the distribution's, such as acme-checks.
+    """
+    from etl_framework.cli.group import COMMANDS
+    from etl_framework.scaffolding import write_plugin
+
+    surveyed = Plugins.survey(session.workspace().settings)
+    taken = {*COMMANDS, *surveyed.commands(COMMANDS)} if kind == "command" else set()
+    written = write_plugin(name, kind, folder, taken=taken | {info.name for info in surveyed.infos})
+
+    def show() -> None:
+        click.echo(f"Wrote {printable(str(written.folder))}: {', '.join(written.files)}.")
+        where = quote(str(written.folder))
+        click.echo(f"Next: pip install -e {where}'[test]' && pytest {where}")
+
+    session.answer("written", written, show)

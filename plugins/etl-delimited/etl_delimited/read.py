@@ -86,11 +86,16 @@ class DelimitedBlock:
 
     def position(self, row: int) -> Position:
         """Where the record of a row of the batch begins."""
-        return self.positions([row if self._kept is None else int(self._kept[row])])[0]
+        return self.positions([row])[0]
 
-    def positions(self, records: Sequence[int]) -> list[Position]:
-        """Where records begin, good or bad, given by ascending indexes."""
-        starts = self._starts[np.array(records, np.int64)]
+    def positions(self, rows: Sequence[int]) -> list[Position]:
+        """Where the records of several rows begin, given in ascending order."""
+        records = np.array(rows, np.int64)
+        return self._positions(records if self._kept is None else self._kept[records])
+
+    def _positions(self, records: Offsets) -> list[Position]:
+        """The same of records, good or bad."""
+        starts = self._starts[records]
         lines = scan.line_indexes(self._window.data, self._window.dialect, starts) + self._window.line + 1
         offsets = self._offsets(starts.tolist())
         return [
@@ -114,7 +119,7 @@ class DelimitedBlock:
         records = sorted(problems)
         return [
             self._bad_row(record, position, problems[record])
-            for record, position in zip(records, self.positions(records), strict=True)
+            for record, position in zip(records, self._positions(np.array(records, np.int64)), strict=True)
         ]
 
     def _bad_row(self, record: int, position: Position, problem: Problem) -> BadRow:

@@ -342,6 +342,7 @@ def test_positions_are_those_of_an_editor(file):
     block = read.block()
     places = [block.position(row) for row in range(3)]
     assert [(place.line, place.offset) for place in places] == [(1, 0), (2, 4), (5, 13)]
+    assert block.positions([0, 2]) == [places[0], places[2]]
 
 
 def test_positions_go_on_from_block_to_block_and_begin_anew_in_each_part(file):
