@@ -236,6 +236,8 @@ def findings(asked: Question, figures: DayFigures) -> Iterator[Finding]:
     for kind, days in compared:
         if any(some.rows for some in days):
             yield from _compared(asked, kind, sorted(days, key=lambda some: some.first))
+        elif days:
+            yield _none(asked, kind, _zeros(days))
 
 
 def _found(figures: DayFigures) -> list[Days]:
@@ -268,6 +270,16 @@ def _compared(asked: Question, kind: tuple[str, str], days: list[Days]) -> Itera
     for one in bounds:
         if one in unusual:
             yield _finding(asked, one, unusual[one], spread, kind)
+
+
+def _none(asked: Question, kind: tuple[str, str], number: int) -> Finding:
+    return Finding(
+        rule=NAME,
+        severity=asked.said.severity,
+        count=number,
+        message=f"there are rows on days off only: {counted(number, *kind)} in column {asked.column!r} without any",
+        advice="Was the source delivered whole, and is it the right column?",
+    )
 
 
 def _zeros(days: list[Days]) -> int:
