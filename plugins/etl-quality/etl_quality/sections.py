@@ -20,6 +20,7 @@ MODULES: dict[str, str] = {
     "dates": "etl_quality.dates",
     "daily_rows": "etl_quality.daily_rows",
     "freshness": "etl_quality.freshness",
+    "columns": "etl_quality.columns",
 }
 """Of each key of the section ``checks``, the module whose ``read(value, job)`` gives its :class:`Checks`."""
 
