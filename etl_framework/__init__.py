@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from etl_framework.api import load as load
     from etl_framework.api import resume as resume
     from etl_framework.api import validate as validate
+    from etl_framework.checks import MOST_SAMPLES as MOST_SAMPLES
     from etl_framework.checks import RowCheck as RowCheck
+    from etl_framework.checks import first_samples as first_samples
     from etl_framework.checks import row_check as row_check
+    from etl_framework.checks import shown as shown
     from etl_framework.columns import FLOATS as FLOATS
     from etl_framework.columns import INTEGERS as INTEGERS
     from etl_framework.columns import NUMBERS as NUMBERS
@@ -163,7 +166,7 @@ _MODULES = {
     "api": "analyze load resume validate",
     "workspace": "Workspace",
     "hookspecs": "hookimpl",
-    "checks": "RowCheck row_check",
+    "checks": "MOST_SAMPLES RowCheck first_samples row_check shown",
     "figures": "Figures",
     "total_checks": "TotalCheck total_check",
     "key_checks": "KeyCheck key_check",

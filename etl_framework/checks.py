@@ -93,7 +93,7 @@ class RowCheck:
                     offset=where.offset,
                     part=where.part,
                     column=self._column,
-                    value=None if self._column is None else _shown(block.batch[self._column][row]),
+                    value=None if self._column is None else shown(block.batch[self._column][row].as_py()),
                     reason=self._reason,
                 )
             )
@@ -116,9 +116,9 @@ class RowCheck:
             )
 
 
-def _shown(value: pa.Scalar) -> str | None:
-    # Samples rest in the journal and in reports, where a field of many MiB has no place.
-    return str(value.as_py())[:_LONGEST_VALUE] if value.is_valid else None
+def shown(value: object) -> str | None:
+    """A value as a sample shows it: samples rest in the journal and in reports, where many MiB have no place."""
+    return None if value is None else str(value)[:_LONGEST_VALUE]
 
 
 def first_samples(samples: Iterable[Sample]) -> list[Sample]:

@@ -173,7 +173,7 @@ def job_of_table(
     options = given if name else {**given, "files": (str(wanted),)}
     has_period = bool({"period", "from_", "to"} & given.keys())
     stand_in = {} if name is None or has_period else stand_ins(config, name)
-    job = resolve_job(config, name, {**options, **stand_in, "table": wanted})
+    job = resolve_job(config, name, {**options, **stand_in, "table": table})
     return job if has_period else replace(job, period=None)
 
 

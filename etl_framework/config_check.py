@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,11 @@ from etl_framework.config_files import Origin
 from etl_framework.config_layers import Layers
 from etl_framework.errors import ConnectError, EtlError, HookFailed, InputError, PluginError, UsageError
 from etl_framework.sources import identify
+from etl_framework.values import Check
 
 if TYPE_CHECKING:
     from etl_framework.plugins import Plugins
-    from etl_framework.values import Job
+    from etl_framework.values import Analysis, Job
 
 
 def check_config(config: Config, plugins: Plugins) -> None:
@@ -74,7 +76,7 @@ def _questions(job: Job, said: Layers, plugins: Plugins) -> dict[str, Callable[[
     asked: dict[str, Callable[[], object]] = {
         "use": lambda: plugins.use(job.use),
         "required_plugins": lambda: plugins.require(said.value("required_plugins")),
-        "checks": lambda: insist_on_checks(job, plugins),
+        "checks": lambda: _check_nothing(job, plugins),
         "target": lambda: plugins.insist_on_target(job.target),
         "executor": lambda: plugins.executor(job.executor).close(),
         "format": lambda: _analyze_nothing(job, plugins),
@@ -84,19 +86,34 @@ def _questions(job: Job, said: Layers, plugins: Plugins) -> dict[str, Callable[[
     return asked
 
 
-def _analyze_nothing(job: Job, plugins: Plugins) -> None:
+def _check_nothing(job: Job, plugins: Plugins) -> None:
+    """Have the job's checks made for no rows, which tells whether their settings can be understood."""
+    insist_on_checks(job, plugins)
+    if not job.columns or job.check is Check.NONE:
+        # What a check needs of columns shows only once they are known.
+        return
+    if job.check in (Check.FILE, Check.BOTH):
+        for analysis in _analyze_nothing(job, plugins):
+            plugins.validators(job, replace(analysis, columns=job.columns))
+    if job.check in (Check.WAREHOUSE, Check.BOTH):
+        plugins.table_checks(job, job.columns)
+
+
+def _analyze_nothing(job: Job, plugins: Plugins) -> list[Analysis]:
     """Have an empty file analyzed, which tells whether the declared format can be understood."""
+    analyses = []
     with tempfile.TemporaryDirectory(prefix="etl-check-") as folder:
         for suffix in dict.fromkeys(Path(pattern).suffix for pattern in job.patterns):
             path = Path(folder, f"empty{suffix}")
             path.touch()
             try:
-                plugins.analyze(identify(path), job)
+                analyses.append(plugins.analyze(identify(path), job))
             except HookFailed:
                 raise
             except (PluginError, InputError):
                 # Whose a file is may show only in its content, and an empty one may be no file of its format.
                 continue
+    return analyses
 
 
 def _placed(config: Config, said: Layers, error: EtlError, job: str, key: str) -> EtlError:

@@ -531,6 +531,7 @@ SUCCEEDS = {
     "runs prune": (),
     "analyze": ("t.csv",),
     "validate": ("t.csv",),
+    "check": ("t", "--target", "duckdb:w.duckdb"),
     "config init": (),
     "config validate": (),
     "config show": (),
@@ -541,6 +542,7 @@ SUCCEEDS = {
     "doctor": (),
     "plugins list": (),
     "plugins info": ("duckdb",),
+    "plugins new": ("acme-sales", "--kind", "validator"),
     "demo": (),
     "compress": ("t.csv",),
 }
@@ -552,12 +554,14 @@ FAILS = {
     "runs prune": (("nope",), 2),
     "analyze": (("missing.csv",), 2),
     "validate": (("bad.csv",), 3),
+    "check": (("nope",), 2),
     "config init": (("nowhere/etl.toml",), 2),
     "config show": (("nope",), 2),
     "targets test": (("nope",), 2),
     "stage list": (("--target", "nope"), 2),
     "stage clean": (("--target", "nope"), 2),
     "plugins info": (("nope",), 2),
+    "plugins new": (("duckdb", "--kind", "validator"), 2),
     "demo": (("--folder", "."), 2),
     "compress": (("missing.csv",), 2),
 }
@@ -586,7 +590,7 @@ def test_every_command_is_tried_here() -> None:
 
 @pytest.mark.parametrize("command", SUCCEEDS)
 def test_with_json_a_command_prints_one_document(etl: Etl, command: str) -> None:
-    if command == "runs show":
+    if command in ("runs show", "check"):
         etl("load", "t.csv", *TABLE)
     answer = etl(*command.split(), *SUCCEEDS[command], "--json")
     assert answer.code == 0, answer.err

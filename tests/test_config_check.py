@@ -45,6 +45,7 @@ def found(folder: Path, text: str, plugins: Plugins | None = None, **environment
             "jobs.sales.compress_level: codec gzip has no level",
             ExitCode.USAGE,
         ),
+        ('columns = { id = "bigint" }\nchecks.dtes = true', 5, "checks.dtes is no check", ExitCode.USAGE),
         ('executor = "dask://x"', 4, "jobs.sales.executor: no plugin understands the executor", ExitCode.PLUGIN),
         ('executor = "threads:many"', 4, "jobs.sales.executor: executor 'threads:many'", ExitCode.USAGE),
         ('target = "nowhere:x"', 4, "jobs.sales.target: no plugin connects to a target 'nowhere:'", ExitCode.PLUGIN),
@@ -52,7 +53,6 @@ def found(folder: Path, text: str, plugins: Plugins | None = None, **environment
         ('target = "duckdb:x.duckdb?memory_limit=foo"', 4, "jobs.sales.target: memory_limit 'foo'", ExitCode.USAGE),
         ('use = { load = "me" }', 4, "use.load names 'me', but no usable plugin", ExitCode.PLUGIN),
         ('required_plugins = "team"', 4, "jobs.sales.required_plugins: the plugin 'team' is required", ExitCode.PLUGIN),
-        ('check = "warehouse"', 4, "jobs.sales.check: check = warehouse", ExitCode.USAGE),
     ],
 )
 def test_a_setting_that_no_plugin_understands_is_named_with_file_line_and_key(

@@ -61,7 +61,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("sales.csv").write_text("id,price\n" + "".join(f"{number},{number}.5\n" for number in range(ROWS)))
     Path("etl.toml").write_text(
         'plugins = ["aaa_team.py"]\n[jobs.sales]\nsource = "sales.csv"\ntable = "sales"\n'
-        'target = "duckdb:w.duckdb"\nexecutor = "threads:1"\npart_size = "16KiB"\n'
+        'target = "duckdb:w.duckdb"\nexecutor = "threads:1"\npart_size = "16KiB"\ncheck = "both"\n'
     )
     return tmp_path
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -53,32 +51,6 @@ ROWS = (
     "6,,,,,,",
 )
 JANUARY = (date(2024, 1, 1), date(2024, 1, 31))
-
-
-@pytest.fixture(scope="module")
-def emulated() -> Iterator[Any]:
-    """An emulated account of Snowflake."""
-    pytest.importorskip("snowflake.connector")
-    from etl_snowflake.emulator.control import running_emulator
-
-    with running_emulator() as control:
-        yield control
-
-
-@pytest.fixture(params=["duckdb", "snowflake"])
-def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of an empty warehouse."""
-    monkeypatch.chdir(tmp_path)
-    if request.param == "duckdb":
-        pytest.importorskip("duckdb")
-        return "duckdb:w.duckdb"
-    emulator = request.getfixturevalue("emulated")
-    emulator.reset()
-    settings = "".join(f"{key} = {json.dumps(value)}\n" for key, value in emulator.connection().items())
-    path = Path(os.environ["SNOWFLAKE_HOME"], "connections.toml")
-    path.touch(0o600)
-    path.write_text(f"[test]\n{settings}")
-    return "snowflake:test"
 
 
 @dataclass

@@ -105,4 +105,4 @@ def new_plugin(session: Session, name: str, kind: str, folder: Path | None) -> N
         where = quote(str(written.folder))
         click.echo(f"Next: pip install -e {where}'[test]' && pytest {where}")
 
-    session.answer("written", written, show)
+    session.answer("plugin_written", {"folder": written.folder, "files": written.files}, show)

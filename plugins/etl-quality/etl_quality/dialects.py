@@ -1,0 +1,68 @@
+"""One spelling of SQL for every warehouse: written as DuckDB takes it, sent as the warehouse takes it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from etl_framework import Statement, UsageError
+
+WRITTEN_IN = "duckdb"
+"""The dialect that checks are written in."""
+
+_MARK = "etl_bound_value_"
+_MARKED = re.compile(rf"[:$]{_MARK}(\d+)\b")
+
+
+def statement(sql: str, values: tuple[Any, ...], dialect: str) -> Statement:
+    """A query in the dialect of a warehouse.
+
+    :param sql: as DuckDB takes it, with a ``?`` for each value; names are quoted.
+    :param values: in the order of ``sql``.
+    :param dialect: of the rows that are asked about; see :class:`~etl_framework.Rows`.
+    :raises UsageError: nobody here knows the dialect, or it cannot say this.
+    """
+    if dialect == WRITTEN_IN:
+        return Statement(sql, values)
+    written, order = _translated(sql, dialect)
+    return Statement(written, tuple(values[at] for at in order))
+
+
+@lru_cache(maxsize=1024)
+def _translated(sql: str, dialect: str) -> tuple[str, tuple[int, ...]]:
+    """The query in another dialect, and which value stands for each ``?`` in it.
+
+    Another dialect may say things in another order, or a value twice.
+    """
+    from sqlglot import Dialect, ErrorLevel, parse_one
+    from sqlglot.errors import SqlglotError
+
+    try:
+        known = Dialect.get_or_raise(dialect)
+    except ValueError as error:
+        raise UsageError(
+            f"nobody here knows the SQL dialect {dialect!r}, so that nothing can be checked in such a warehouse",
+            advice="Check the file instead (--check file).",
+        ) from error
+    if _MARK in sql:
+        raise UsageError(f"{_MARK!r} cannot be part of a query", advice="Choose another name.")
+    try:
+        tree = parse_one(_numbered(sql), read=WRITTEN_IN)
+        written = tree.sql(dialect=known, unsupported_level=ErrorLevel.RAISE, comments=False)
+    except SqlglotError as error:
+        raise UsageError(
+            f"this cannot be asked in the SQL of {dialect}: {str(error).partition(chr(10))[0]}: {sql}",
+            advice="Say it in another way.",
+        ) from error
+    return _MARKED.sub("?", written), tuple(int(number) for number in _MARKED.findall(written))
+
+
+def _numbered(sql: str) -> str:
+    """The query with a name for each ``?``, so that it can be told which is which after the translation."""
+    from sqlglot import tokenize
+    from sqlglot.tokenizer_core import TokenType
+
+    marks = [token.start for token in tokenize(sql, read=WRITTEN_IN) if token.token_type is TokenType.PLACEHOLDER]
+    pieces = [sql[begin + 1 : end] for begin, end in zip([-1, *marks], [*marks, len(sql)], strict=True)]
+    return "".join([pieces[0], *(f"${_MARK}{at}{piece}" for at, piece in enumerate(pieces[1:]))])

@@ -1,0 +1,174 @@
+"""The same data asked on every side: as a file, as a table of DuckDB, as a table of an emulated Snowflake."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl_framework import Check, Finding, Job, Plugins, Rows, TableName, Workspace
+
+TABLE = TableName(("t",))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """A file as text, and what a job says of it.
+
+    :param text: of the file, with its header.
+    :param columns: name to type, as in ``etl.toml``.
+    :param sections: ``checks``, ``rules``.
+    :param settings: other keys of the job.
+    """
+
+    text: str
+    columns: Mapping[str, str]
+    sections: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+
+class Side:
+    """Where data are checked; told by the URL of a warehouse."""
+
+    def __init__(self, folder: Path, target: str) -> None:
+        self.target = target
+        self.folder = folder
+        self._workspace = Workspace.open(state_dir=folder / "state")
+
+    def job(self, data: Data, *, part_bytes: int | None = None) -> Job:
+        """The job of some data."""
+        path = self.folder / "t.csv"
+        path.write_text(data.text)
+        given = {"target": self.target, "table": "t", "columns": dict(data.columns), **data.settings}
+        job = self._workspace.job(None, [path], given)
+        return replace(
+            job, sections={**job.sections, **data.sections}, folder=self.folder, part_bytes=part_bytes or job.part_bytes
+        )
+
+    def of_file(self, data: Data, *, part_bytes: int | None = None) -> tuple[Finding, ...]:
+        """The findings of `etl validate`."""
+        return self._workspace.validate(self.job(data, part_bytes=part_bytes)).findings
+
+    def load(self, data: Data) -> Job:
+        """Load without any check, in place of what was there."""
+        job = self.job(data)
+        self._workspace.load(replace(job, check=Check.NONE, again=True))
+        return job
+
+    def of_table(self, data: Data) -> tuple[Finding, ...]:
+        """The findings of `etl check`."""
+        return self._workspace.check(self.load(data)).findings
+
+    def rows(self, data: Data, ask: Callable[[Rows, Job], Any]) -> Any:
+        """Load, and ask about the rows."""
+        job = self.load(data)
+        plugins: Plugins = self._workspace.plugins()
+        with closing(plugins.connect(self.target)) as warehouse:
+            return ask(warehouse.rows(TABLE), job)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The findings of each side."""
+
+    file: tuple[Finding, ...]
+    duckdb: tuple[Finding, ...]
+    snowflake: tuple[Finding, ...]
+
+    @property
+    def sides(self) -> dict[str, tuple[Finding, ...]]:
+        """By name."""
+        return {"file": self.file, "duckdb": self.duckdb, "snowflake": self.snowflake}
+
+    def agree(self) -> tuple[Finding, ...]:
+        """Insist that all say the same, and give what the file says."""
+        for name, found in self.sides.items():
+            assert in_short(found) == in_short(self.file), name
+        return self.file
+
+
+def in_short(findings: tuple[Finding, ...]) -> list[tuple[str, str, int, str]]:
+    """What must be the same on every side: rule, severity, count, message."""
+    return sorted((found.rule, str(found.severity), found.count, found.message) for found in findings)
+
+
+def data_of(text: str, columns: Mapping[str, str], sections: Mapping[str, Any], settings: Mapping[str, Any]) -> Data:
+    """Data whose text was written with indentation, in a triple-quoted string, or not."""
+    lines = [line.strip() for line in text.strip().splitlines()]
+    return Data(text="".join(line + "\n" for line in lines), columns=columns, sections=sections, settings=settings)
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def emulator_process() -> Iterator[Any]:
+    """The running emulator of Snowflake."""
+    pytest.importorskip("snowflake.connector")
+    from etl_snowflake.emulator.control import running_emulator
+
+    with running_emulator() as control:
+        yield control
+
+
+@pytest.fixture
+def duckdb_side(in_folder: Path) -> Side:
+    """Files, and tables of an empty DuckDB file."""
+    folder = in_folder / "duckdb"
+    folder.mkdir()
+    return Side(folder, f"duckdb:{folder / 'w.duckdb'}")
+
+
+@pytest.fixture
+def snowflake_side(in_folder: Path, emulator_process: Any) -> Side:
+    """Files, and tables of an empty account of an emulated Snowflake."""
+    emulator_process.reset()
+    settings = "".join(f"{key} = {json.dumps(value)}\n" for key, value in emulator_process.connection().items())
+    path = Path(os.environ["SNOWFLAKE_HOME"], "connections.toml")
+    path.touch(0o600)
+    path.write_text(f"[test]\n{settings}")
+    folder = in_folder / "snowflake"
+    folder.mkdir()
+    return Side(folder, "snowflake:test")
+
+
+@pytest.fixture
+def findings_of_file(duckdb_side: Side) -> Callable[..., tuple[Finding, ...]]:
+    """`findings_of_file(text, {"n": "integer"}, checks={…}, rules=[…], part_bytes=40)`: those of the file alone."""
+
+    def ask(
+        text: str, columns: Mapping[str, str], *, part_bytes: int | None = None, **sections: Any
+    ) -> tuple[Finding, ...]:
+        return duckdb_side.of_file(data_of(text, columns, sections, {}), part_bytes=part_bytes)
+
+    return ask
+
+
+@pytest.fixture
+def both_sides(duckdb_side: Side, snowflake_side: Side) -> Callable[..., Found]:
+    """`both_sides(text, {"n": "integer"}, checks={…}, rules=[…]).agree()`: the same data asked on every side.
+
+    Other keys of the job, such as `keys`, go into `settings`. A table of each call takes the place of the last one's.
+    """
+
+    def ask(
+        text: str, columns: Mapping[str, str], *, settings: Mapping[str, Any] | None = None, **sections: Any
+    ) -> Found:
+        data = data_of(text, columns, sections, {"mode": "replace", **(settings or {})})
+        return Found(
+            file=duckdb_side.of_file(data),
+            duckdb=duckdb_side.of_table(data),
+            snowflake=snowflake_side.of_table(data),
+        )
+
+    return ask
