@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from etl_framework.testing.contracts.questions import QuestionsContract as QuestionsContract
     from etl_framework.testing.contracts.table_check import TableCheckContract as TableCheckContract
     from etl_framework.testing.contracts.validator import ValidatorContract as ValidatorContract
+    from etl_framework.testing.contracts.warehouse import WarehouseContract as WarehouseContract
     from etl_framework.testing.installed import FakePlugins as FakePlugins
     from etl_framework.testing.installed import only_fake_plugins as only_fake_plugins
     from etl_framework.testing.literal import Cutting as Cutting
@@ -51,6 +52,7 @@ _MODULES = {
     "contracts.observers": "ObserverContract ReporterContract",
     "contracts.commands": "CommandsContract",
     "contracts.questions": "QuestionsContract",
+    "contracts.warehouse": "WarehouseContract",
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 
