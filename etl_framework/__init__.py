@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from etl_framework.errors import SourceChanged as SourceChanged
     from etl_framework.errors import SourceDamaged as SourceDamaged
     from etl_framework.errors import UsageError as UsageError
+    from etl_framework.figures import Figures as Figures
     from etl_framework.fitting import TableColumn as TableColumn
     from etl_framework.fitting import holds_no_days as holds_no_days
     from etl_framework.fitting import merge_keys as merge_keys
@@ -166,6 +167,7 @@ _MODULES = {
     "workspace": "Workspace",
     "hookspecs": "hookimpl",
     "checks": "MOST_SAMPLES RowCheck first_samples row_check shown",
+    "figures": "Figures",
     "total_checks": "TotalCheck total_check",
     "key_checks": "KeyCheck key_check",
     "plugins": "Plugins PluginInfo PluginSettings",

@@ -7,6 +7,7 @@ no trace, and the order in which plugins are asked is a plain list.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -59,6 +60,7 @@ class PluginInfo:
     :param hooks: the hooks that it implements, in pipeline order.
     :param disabled: whether it was left out on request.
     :param error: why it cannot be used; empty when it can.
+    :param warnings: what it does that a later version will not take any more, a sentence each.
     """
 
     name: str
@@ -68,6 +70,7 @@ class PluginInfo:
     hooks: tuple[str, ...] = ()
     disabled: bool = False
     error: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def provider(self) -> str:
@@ -103,11 +106,11 @@ class Plugin:
             implementation.__name__ if isinstance(implementation, ModuleType) else type(implementation).__module__
         )
         try:
-            _admit(implementation, self._manager)
+            warned = _admit(implementation, self._manager)
         except (TypeError, pluggy.PluginValidationError) as error:
             raise broken(info, " ".join(str(error).split())) from error
         implemented = {caller.name for caller in self._manager.get_hookcallers(implementation) or ()}
-        self.info = replace(info, hooks=tuple(hook for hook in HOOKS if hook in implemented))
+        self.info = replace(info, hooks=tuple(hook for hook in HOOKS if hook in implemented), warnings=warned)
 
     def call(self, hook: str, arguments: Mapping[str, object]) -> list[Any]:
         """The plugin's answers to a hook, without None; whatever it raises comes through."""
@@ -135,15 +138,19 @@ class Plugin:
         )
 
 
-def _admit(implementation: object, manager: pluggy.PluginManager) -> None:
+def _admit(implementation: object, manager: pluggy.PluginManager) -> tuple[str, ...]:
     """Register the one plugin of a manager.
 
+    :returns: the deprecations that the hooks it implements, and their arguments, come with.
     :raises TypeError: its hooks could never be called as written.
     :raises PluginValidationError: a hook or an argument does not exist.
     """
     if isinstance(implementation, type):
         raise TypeError("it is a class; a plugin is a module or an instance")
-    manager.register(implementation)
+    with warnings.catch_warnings(record=True) as caught:
+        # Old plugins go on working, also for whoever makes errors of warnings.
+        warnings.simplefilter("always")
+        manager.register(implementation)
     misspelt = [caller for caller in manager.get_hookcallers(implementation) or () if not caller.has_spec()]
     try:
         manager.check_pending()
@@ -160,6 +167,7 @@ def _admit(implementation: object, manager: pluggy.PluginManager) -> None:
         for found in caller.get_hookimpls():
             if found.wrapper or found.hookwrapper or found.tryfirst or found.trylast:
                 raise TypeError(f"{caller.name} asks for a place in the call order; plugins are asked in name order")
+    return tuple(dict.fromkeys(str(warning.message) for warning in caught))
 
 
 @dataclass(kw_only=True)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
+from etl_framework.checks import shown
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -106,10 +108,10 @@ def _sum_of_floats(values: npt.NDArray[np.float64]) -> Fraction:
 
 def in_words(figures: Mapping[str, Any]) -> str:
     """Figures in one line: ``debit = 1,200, credit = 1,180``."""
-    return ", ".join(f"{name} = {_shown(value)}" for name, value in figures.items())
+    return ", ".join(f"{name} = {_in_words(value)}" for name, value in figures.items())
 
 
-def _shown(value: Any) -> str:
+def _in_words(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return str(value)[:200]
+    return str(shown(value))

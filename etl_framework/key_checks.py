@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from etl_framework.checks import MOST_SAMPLES
+from etl_framework.checks import MOST_SAMPLES, shown
 from etl_framework.figures import Figures, in_words, insist_on_figures, values_of
 from etl_framework.terminal import counted
 from etl_framework.values import Finding, Sample, Severity
@@ -188,7 +188,7 @@ class KeyCheck:
             part=place >> _LINES,
             line=place & ((1 << _LINES) - 1),
             column=alone,
-            value=None if value is None else str(value)[:200],
+            value=shown(value),
             reason=f"{self._reason}: {in_words(row)}",
         )
 

@@ -51,7 +51,17 @@ class Plugins:
         :raises PluginError: a plugin that is to answer cannot.
         :raises UsageError: no plugin has the name to disable.
         """
-        settings = settings or PluginSettings()
+        plugins = cls._again(settings or PluginSettings())
+        for info in plugins.infos:
+            for warning in info.warnings:
+                from etl_framework.logs import get_logger  # heavy, and mostly not needed
+
+                get_logger().warning("plugin_deprecated", plugin=info.name, provider=info.provider, reason=warning)
+        return plugins
+
+    @classmethod
+    def _again(cls, settings: PluginSettings) -> Plugins:
+        """The same without a word about what is deprecated: workers load what was loaded before."""
         found = search(settings)
         if len(found.errors) == 1:
             raise found.errors[0]
@@ -306,7 +316,7 @@ class Plugins:
     def __reduce__(self) -> tuple[object, ...]:
         if self._settings is None or self._registered:
             raise TypeError("plugins that were registered as objects cannot travel to another process")
-        return type(self).load, (replace(self._settings, use=self._use),)
+        return self._again, (replace(self._settings, use=self._use),)
 
     def _maker(self, answer: object) -> Plugin | None:
         """The plugin whose code the object's class is, as far as module names tell."""

@@ -22,7 +22,6 @@ KINDS: Mapping[str, str] = {
     "validator": "Checks of rows for etl-framework",
     "notifier": "Tells a webhook how runs of etl-framework ended",
     "codec": "A compression for staged parts of etl-framework",
-    "warehouse": "A warehouse for etl-framework",
     "reporter": "A report of each run of etl-framework",
     "command": "A command for etl",
 }
@@ -54,8 +53,8 @@ class NewPlugin:
 def write_plugin(name: str, kind: str, folder: Path | None = None, *, taken: Iterable[str] = ()) -> NewPlugin:
     """Write a package with one plugin of a kind, its tests and a README.
 
-    :param name: of the distribution, such as ``acme-checks``; the plugin is called so, too, but for an ``etl-`` at its
-        beginning.
+    :param name: of the distribution, such as ``acme-checks``; the plugin is called so, too, in lower case and without
+        an ``etl-`` at its beginning.
     :param kind: one of :data:`KINDS`.
     :param folder: a new folder; None for one of the distribution's name in the current folder.
     :param taken: names of plugins and commands that are there already.
@@ -65,7 +64,7 @@ def write_plugin(name: str, kind: str, folder: Path | None = None, *, taken: Ite
     if kind not in KINDS:
         raise UsageError(f"there is no kind {kind!r} of plugin", advice=f"Kinds: {', '.join(KINDS)}.")
     package = _package(name)
-    plugin = name.lower().removeprefix("etl-")
+    plugin = package.replace("_", "-").removeprefix("etl-")
     _insist_on_free(name, plugin, package, taken)
     root = (folder or Path(name)).absolute()
     words = {

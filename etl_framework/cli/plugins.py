@@ -10,7 +10,7 @@ import click
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, facts, json_option, table
 from etl_framework.errors import ExitCode, UsageError
-from etl_framework.plugins import Plugins
+from etl_framework.plugins import PluginInfo, Plugins
 from etl_framework.scaffolding import KINDS
 from etl_framework.terminal import printable
 
@@ -37,7 +37,7 @@ def list_plugins(session: Session) -> int:
                     info.name,
                     info.provider,
                     ", ".join(info.hooks),
-                    "broken" if info.error else "disabled" if info.disabled else "ok",
+                    _state(info),
                 )
                 for info in infos
             ],
@@ -46,6 +46,9 @@ def list_plugins(session: Session) -> int:
             if info.error:
                 click.secho(f"{info.name}: ", fg="red", nl=False)
                 click.echo(info.error)
+            for warning in info.warnings:
+                click.secho(f"{info.name}: ", fg="yellow", nl=False)
+                click.echo(warning)
 
     session.answer("plugins", infos, show)
     return ExitCode.PLUGIN if any(info.error for info in infos) else ExitCode.DONE
@@ -71,14 +74,22 @@ def plugin_info(session: Session, name: str) -> int:
                 ("from", info.provider),
                 ("code", info.origin),
                 ("hooks", ", ".join(info.hooks)),
-                ("state", "broken" if info.error else "disabled" if info.disabled else "ok"),
+                ("state", _state(info)),
             ]
         )
+        for warning in info.warnings:
+            click.secho(warning, fg="yellow")
         if info.error:
             click.secho(info.error, fg="red")
 
     session.answer("plugin", info, show)
     return ExitCode.PLUGIN if info.error else ExitCode.DONE
+
+
+def _state(info: PluginInfo) -> str:
+    if info.error:
+        return "broken"
+    return "disabled" if info.disabled else "deprecated" if info.warnings else "ok"
 
 
 @plugins.command("new")

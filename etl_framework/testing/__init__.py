@@ -14,12 +14,25 @@ if TYPE_CHECKING:
     from etl_framework.testing.checking import check_rows as check_rows
     from etl_framework.testing.checking import literal_job as literal_job
     from etl_framework.testing.contracts.base import PluginContract as PluginContract
+    from etl_framework.testing.contracts.codec import CodecContract as CodecContract
+    from etl_framework.testing.contracts.commands import CommandsContract as CommandsContract
+    from etl_framework.testing.contracts.executor import ExecutorContract as ExecutorContract
+    from etl_framework.testing.contracts.format import FormatContract as FormatContract
+    from etl_framework.testing.contracts.observers import ObserverContract as ObserverContract
+    from etl_framework.testing.contracts.observers import ReporterContract as ReporterContract
+    from etl_framework.testing.contracts.questions import QuestionsContract as QuestionsContract
+    from etl_framework.testing.contracts.table_check import TableCheckContract as TableCheckContract
     from etl_framework.testing.contracts.validator import ValidatorContract as ValidatorContract
+    from etl_framework.testing.contracts.warehouse import WarehouseContract as WarehouseContract
     from etl_framework.testing.installed import FakePlugins as FakePlugins
     from etl_framework.testing.installed import only_fake_plugins as only_fake_plugins
     from etl_framework.testing.literal import Cutting as Cutting
     from etl_framework.testing.literal import LiteralBlock as LiteralBlock
     from etl_framework.testing.literal import LiteralRows as LiteralRows
+    from etl_framework.testing.querying import check_table as check_table
+    from etl_framework.testing.querying import queryable as queryable
+    from etl_framework.testing.reports import every_outcome as every_outcome
+    from etl_framework.testing.reports import literal_report as literal_report
     from etl_framework.testing.runs import EtlRun as EtlRun
     from etl_framework.testing.runs import LoadOutcome as LoadOutcome
 
@@ -28,8 +41,18 @@ _MODULES = {
     "literal": "Cutting LiteralBlock LiteralRows",
     "installed": "FakePlugins only_fake_plugins",
     "runs": "EtlRun LoadOutcome",
+    "reports": "every_outcome literal_report",
+    "querying": "check_table queryable",
     "contracts.base": "PluginContract",
     "contracts.validator": "ValidatorContract",
+    "contracts.table_check": "TableCheckContract",
+    "contracts.codec": "CodecContract",
+    "contracts.executor": "ExecutorContract",
+    "contracts.format": "FormatContract",
+    "contracts.observers": "ObserverContract ReporterContract",
+    "contracts.commands": "CommandsContract",
+    "contracts.questions": "QuestionsContract",
+    "contracts.warehouse": "WarehouseContract",
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from etl_framework.columns import TableName
 from etl_framework.plugins import Plugins
+from etl_framework.protocols import Spilling
 from etl_framework.testing.literal import FILE, Cutting, LiteralRows
 from etl_framework.values import Finding, Job, in_file
 
@@ -131,7 +132,7 @@ def _gathered(
     """One part's accumulators, after its last block."""
     checks = list(checks)
     for check in checks:
-        if hasattr(check, "spill_to"):
+        if isinstance(check, Spilling):
             check.spill_to(Path(stack.enter_context(TemporaryDirectory(prefix="etl-spilled-"))))
     for block in blocks:
         for check in checks:
@@ -140,6 +141,6 @@ def _gathered(
         if not lasting:
             block.end()
     for check in checks:
-        if hasattr(check, "settle"):
+        if isinstance(check, Spilling):
             check.settle()
     return checks

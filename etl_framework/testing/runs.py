@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from etl_framework.testing.literal import LiteralRows
 from etl_framework.workspace import Workspace
 
 if TYPE_CHECKING:
+    from etl_framework.plugins import PluginSettings
+    from etl_framework.protocols import Emit
     from etl_framework.testing.literal import RowsLike
     from etl_framework.values import Event, Job, RunReport
 
@@ -27,6 +30,7 @@ class LoadOutcome:
     :param events: everything that happened, in order.
     :param error: why the run did not succeed; None when it did.
     :param job: what was to be loaded.
+    :param plugins: who loaded it.
     """
 
     report: RunReport
@@ -54,10 +58,12 @@ class EtlRun:
     """Loads into an embedded warehouse in a folder; the fixture ``etl_run`` is one.
 
     :param folder: where the files, the configuration, the state and the warehouse lie.
+    :param settings: which plugins are loaded; None for those that are installed, and what a configuration adds.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: PluginSettings | None = None) -> None:
         self.folder = folder
+        self._settings = settings
 
     def __call__(
         self,
@@ -67,6 +73,7 @@ class EtlRun:
         config: str = "",
         job: str | None = None,
         file: str = "rows.csv",
+        observers: tuple[Emit, ...] = (),
         **options: object,
     ) -> LoadOutcome:
         """Load rows with the installed plugins and some more.
@@ -76,6 +83,7 @@ class EtlRun:
         :param config: what ``etl.toml`` says, such as ``[jobs.rows.checks]``.
         :param job: the job of that configuration which names ``file`` as its source; None loads the bare file.
         :param file: its name in :attr:`folder`.
+        :param observers: called with every event.
         :param options: settings of a job by name, as in :func:`etl_framework.load`; ``target`` is a DuckDB file in the
             folder unless it is given.
         :returns: the outcome, of a run that was refused or failed, too.
@@ -83,15 +91,22 @@ class EtlRun:
         """
         path = self.folder / file
         path.write_bytes(_as_file(data))
-        configuration = self.folder / "etl.toml"
-        configuration.write_text(config, encoding="utf-8")
-        workspace = Workspace.open(configuration)
+        workspace = self.workspace(config)
         if job is None:
             options.setdefault("target", f"duckdb:{self.folder / 'warehouse.duckdb'}")
         resolved = workspace.job(job, () if job else (path,), options)
-        return self._load(workspace, resolved, _named(plugins))
+        return self._load(workspace, resolved, _named(plugins), observers)
 
-    def _load(self, workspace: Workspace, job: Job, more: Mapping[str, object]) -> LoadOutcome:
+    def workspace(self, config: str = "") -> Workspace:
+        """The folder as a project, with this configuration; to resume a run, or to look at its runs."""
+        configuration = self.folder / "etl.toml"
+        configuration.write_text(config, encoding="utf-8")
+        workspace = Workspace.open(configuration)
+        return workspace if self._settings is None else dataclasses.replace(workspace, settings=self._settings)
+
+    def _load(
+        self, workspace: Workspace, job: Job, more: Mapping[str, object], observers: tuple[Emit, ...]
+    ) -> LoadOutcome:
         from etl_framework.checks import insist_on_checks
         from etl_framework.pipeline import start
         from etl_framework.sources import find_sources
@@ -105,7 +120,7 @@ class EtlRun:
         events: list[Event] = []
         error: EtlError | None = None
         try:
-            report = start(job, find_sources(job), loaded, workspace.state, observers=(events.append,))
+            report = start(job, find_sources(job), loaded, workspace.state, observers=(events.append, *observers))
         except EtlError as raised:
             if raised.report is None:
                 raise

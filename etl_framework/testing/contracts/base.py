@@ -6,10 +6,8 @@ import pickle
 from abc import ABC, abstractmethod
 from typing import Any, TypeVar
 
-import pytest
-
 from etl_framework.plugins import Plugins
-from etl_framework.values import Event, Source
+from etl_framework.values import Event
 
 T = TypeVar("T")
 
@@ -48,13 +46,6 @@ class PluginContract(ABC):
         return plugins
 
 
-def need_hook(plugins: Plugins, hook: str) -> None:
-    """Skip a test of a hook that the plugin does not have."""
-    [info] = plugins.infos
-    if hook not in info.hooks:
-        pytest.skip(f"the plugin has no {hook}")
-
-
 def travelled(value: T) -> T:
     """The value as it comes out in another process."""
     again: T = pickle.loads(pickle.dumps(value))  # noqa: S301 - just made
@@ -64,8 +55,3 @@ def travelled(value: T) -> T:
 def event(name: str, **given: Any) -> Event:
     """An event of a run."""
     return Event(name=name, run="20240101-000000-literal", **given)
-
-
-def foreign_source(path: str) -> Source:
-    """A source that identifies a file which is not there."""
-    return Source(path=path, size=0, modified_ns=0, changed_ns=0, inode=0, digest="0" * 32)
