@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 import statistics
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl_framework import Column, ColumnType, Job, Period, Severity, TableName, UsageError
+from etl_framework.testing import ValidatorContract
 
 DATED = {"d": "date", "n": "integer"}
 BY_DATE = {"date_column": "d"}
@@ -209,34 +210,17 @@ def test_the_figures_are_those_of_the_statistics_module_and_of_numpy(counts, zer
         assert low <= spread.first_quartile <= spread.third_quartile <= high
 
 
-class _Block:
-    """As much of a block as the check looks at."""
+class TestTheContract(ValidatorContract):
+    """Any split in any order finds the same."""
 
-    def __init__(self, days: list[int | None]) -> None:
-        import pyarrow as pa
+    rows: ClassVar[Any] = {
+        "d": [MONDAY] * 30 + [None] + [MONDAY + timedelta(days=9)] * 25 + [MONDAY + timedelta(days=4)]
+    }
+    expected: ClassVar[Any] = {"daily_rows": 5 + 1 + 2}
 
-        self.batch = pa.record_batch([pa.array(days, pa.int32()).cast(pa.date32())], names=["d"])
-
-
-@given(st.lists(st.lists(st.one_of(st.none(), st.integers(0, 30)), max_size=20), min_size=1), st.randoms())
-def test_any_split_in_any_order_finds_the_same(parts, random):
-    check = daily_rows.read({"weekends": True}, JOB)
-    columns = (Column(name="d", type=ColumnType.parse("date")),)
-
-    def counted(blocks: list[list[int | None]]) -> daily_rows.DailyRows:
-        asked = daily_rows.Question(column="d", period=None, workdays=check.workdays, said=check.said)
-        accumulator = daily_rows.DailyRows(0, asked)
-        for block in blocks:
-            accumulator.update(_Block(block))
-        return pickle.loads(pickle.dumps(accumulator))
-
-    assert next(iter(check.table_checks(JOB, columns))).name == "daily_rows"
-    accumulators = [counted([part]) for part in parts]
-    random.shuffle(accumulators)
-    first, *others = accumulators
-    for other in others:
-        first.merge(other)
-    assert list(first.finish()) == list(counted(parts).finish())
+    def validator(self) -> Any:
+        columns = (Column(name="d", type=ColumnType.parse("date")),)
+        return daily_rows.read({"weekends": True}, JOB).validators(JOB, SimpleNamespace(columns=columns))
 
 
 def test_the_days_that_are_compared_are_those_of_the_calendar():
