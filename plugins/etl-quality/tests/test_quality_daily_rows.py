@@ -58,7 +58,7 @@ def test_days_of_much_the_same_size_are_normal():
         (8, "severely low, below 10 % of the mean"),
         (40, "low, below 50 % of the mean"),
         (90, "outlier low, below Q1 − 1.5 IQR = 97.0"),
-        (900, "spike, above 3 times the mean"),
+        (900, "spiking, above 3 times the mean"),
         (120, "outlier high, above Q3 + 1.5 IQR = 105.0"),
     ],
 )
@@ -97,7 +97,7 @@ def test_days_outside_of_the_period_are_not_compared():
 
 def test_each_kind_is_a_finding_of_its_own():
     found = judged(daily(100, 100, 100, 100, 100, 5, 30, 100, 100, 500, 101))
-    kinds = ["severely low", "low", "spike", "outlier high"]
+    kinds = ["severely low", "low", "spiking", "outlier high"]
     assert [next(kind for kind in kinds if f" {kind}, " in finding.message) for finding in found] == kinds
 
 
@@ -106,7 +106,7 @@ def test_weekends_are_compared_with_weekends_when_asked():
     assert [finding.count for finding in judged(daily(*week * 4))] == [8]
     assert judged(daily(*week * 4), weekends=True) == []
     [finding] = judged(daily(*week * 3, *week[:6], 60), weekends=True)
-    assert finding.message.startswith("1 of 8 days off in column 'd' is spike, above 3 times the mean: 2024-01-28")
+    assert finding.message.startswith("1 of 8 days off in column 'd' is spiking, above 3 times the mean: 2024-01-28")
 
 
 def test_days_off_without_rows_say_nothing_but_working_days_do():
@@ -170,7 +170,7 @@ def test_a_stray_day_ten_thousand_years_off_makes_every_other_one_a_spike():
 def test_files_and_tables_say_the_same(both_sides):
     counts = daily(20, 21, 22, 1, 20, 19, 90, 21, 0, 20)
     found = both_sides(file_of(counts), DATED, checks={"daily_rows": "warning"}, settings=BY_DATE).agree()
-    assert [(finding.count, " spike, " in finding.message) for finding in found] == [(1, True), (2, False)][::-1]
+    assert [(finding.count, " spiking, " in finding.message) for finding in found] == [(1, True), (2, False)][::-1]
 
 
 def test_the_parts_of_a_file_do_not_matter(findings_of_file):
