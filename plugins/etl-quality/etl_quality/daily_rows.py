@@ -25,6 +25,7 @@ from etl_quality.day_figures import (
 from etl_quality.distribution import Distribution
 from etl_quality.sections import Settings, settings
 from etl_quality.steps import Every, Steps
+from etl_quality.unusual_days import Days, Unusual
 
 if TYPE_CHECKING:
     from etl_framework import Analysis, Block, Column, Job, Period, Rows, TableCheck, Validator
@@ -63,7 +64,7 @@ class DailyRowsSettings(Settings):
             Unusual("severely low", f"below {self.severe * 100:g} % of the mean", below=self.severe * spread.mean),
             Unusual("low", f"below {self.drop * 100:g} % of the mean", below=self.drop * spread.mean),
             Unusual("outlier low", f"below Q1 − {self.iqr:g} IQR = {low:,.1f}", below=low),
-            Unusual("spike", f"above {self.spike:g} times the mean", above=spike),
+            Unusual("spiking", f"above {self.spike:g} times the mean", above=spike),
             Unusual("outlier high", f"above Q3 + {self.iqr:g} IQR = {high:,.1f}", above=high),
         )
 
@@ -74,58 +75,6 @@ class DailyRowsSettings(Settings):
         if 0 < self.spike <= 1:
             raise ValueError("spike is in times the mean: it must be above 1, or 0 for none")
         return self
-
-
-@dataclass(frozen=True, slots=True)
-class Unusual:
-    """A kind of unusual day.
-
-    :param name: what it is called.
-    :param words: which bound it is beyond.
-    :param below: it has fewer rows than this.
-    :param above: or more than this.
-    """
-
-    name: str
-    words: str
-    below: float = 0.0
-    above: float = math.inf
-
-    def holds(self, rows: int) -> bool:
-        """Whether a day of so many rows is one."""
-        return rows < self.below or rows > self.above
-
-    @property
-    def advice(self) -> str:
-        """The likely cause, and what to do."""
-        if self.below:
-            return (
-                "Was the source delivered whole? Days without rows count as 0. Where fewer are due at weekends and on "
-                'holidays, say so: weekends = true, calendar = "US" or a file of holidays.'
-            )
-        return "Was something delivered twice? `duplicates` tells rows that share a key."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Days:
-    """A day, or several without rows that follow each other.
-
-    :param number: how many of them count: those that rows are due on.
-    :param rows: of each of them.
-    """
-
-    first: int
-    last: int
-    number: int
-    rows: int
-
-    def in_rows(self) -> str:
-        """How many rows, in words."""
-        return counted(self.rows, "row") if self.rows else "no rows"
-
-    def __str__(self) -> str:
-        first, last = (str(np.datetime64(day, "D")) for day in (self.first, self.last))
-        return first if first == last else f"{first} to {last}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from etl_framework import MOST_SAMPLES, Finding, Sample, Severity, UsageError, counted, first_samples
+from etl_framework import MOST_SAMPLES, Finding, Sample, Severity, UsageError, counted, first_samples, shown
 from etl_quality.calendars import read_calendar
 from etl_quality.day_figures import (
     DayColumn,
@@ -139,16 +139,15 @@ class Dates:
 
     def _samples(self, block: Block, rows: Any, known: int, reason: str) -> Iterator[Sample]:
         values = block.batch.column(self._at)
-        for row in rows[: MOST_SAMPLES - known].tolist():
-            where = block.position(row)
-            value = values[row].as_py()
+        places = rows[: MOST_SAMPLES - known].tolist()
+        for row, where in zip(places, block.positions(places), strict=True):
             yield Sample(
                 file=block.source,
                 line=where.line,
                 offset=where.offset,
                 part=where.part,
                 column=self._question.column,
-                value=None if value is None else str(value),
+                value=shown(values[row].as_py()),
                 reason=reason,
             )
 

@@ -179,7 +179,7 @@ def nothing_found(rule: str, column: str, period: Period | None) -> Finding:
     return Finding(
         rule=rule,
         severity=Severity.ERROR,
-        count=0,
+        count=1,
         message=f"there are no rows of the period {period} by column {column!r}"
         if period
         else f"no row has a date in column {column!r}",

@@ -157,7 +157,7 @@ def findings(asked: Question, newest: int | None) -> Iterator[Finding]:
         yield Finding(
             rule=NAME,
             severity=Severity.ERROR,
-            count=0,
+            count=1,
             message=f"no row has a value in column {asked.column!r}: how old the data are cannot be told",
             advice="Is it the right column, and was the source written to its end?",
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 import statistics
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl_framework import Column, ColumnType, Job, Period, Severity, TableName, UsageError
+from etl_framework.testing import ValidatorContract
 
 DATED = {"d": "date", "n": "integer"}
 BY_DATE = {"date_column": "d"}
@@ -57,7 +58,7 @@ def test_days_of_much_the_same_size_are_normal():
         (8, "severely low, below 10 % of the mean"),
         (40, "low, below 50 % of the mean"),
         (90, "outlier low, below Q1 − 1.5 IQR = 97.0"),
-        (900, "spike, above 3 times the mean"),
+        (900, "spiking, above 3 times the mean"),
         (120, "outlier high, above Q3 + 1.5 IQR = 105.0"),
     ],
 )
@@ -96,7 +97,7 @@ def test_days_outside_of_the_period_are_not_compared():
 
 def test_each_kind_is_a_finding_of_its_own():
     found = judged(daily(100, 100, 100, 100, 100, 5, 30, 100, 100, 500, 101))
-    kinds = ["severely low", "low", "spike", "outlier high"]
+    kinds = ["severely low", "low", "spiking", "outlier high"]
     assert [next(kind for kind in kinds if f" {kind}, " in finding.message) for finding in found] == kinds
 
 
@@ -105,7 +106,7 @@ def test_weekends_are_compared_with_weekends_when_asked():
     assert [finding.count for finding in judged(daily(*week * 4))] == [8]
     assert judged(daily(*week * 4), weekends=True) == []
     [finding] = judged(daily(*week * 3, *week[:6], 60), weekends=True)
-    assert finding.message.startswith("1 of 8 days off in column 'd' is spike, above 3 times the mean: 2024-01-28")
+    assert finding.message.startswith("1 of 8 days off in column 'd' is spiking, above 3 times the mean: 2024-01-28")
 
 
 def test_days_off_without_rows_say_nothing_but_working_days_do():
@@ -169,7 +170,7 @@ def test_a_stray_day_ten_thousand_years_off_makes_every_other_one_a_spike():
 def test_files_and_tables_say_the_same(both_sides):
     counts = daily(20, 21, 22, 1, 20, 19, 90, 21, 0, 20)
     found = both_sides(file_of(counts), DATED, checks={"daily_rows": "warning"}, settings=BY_DATE).agree()
-    assert [(finding.count, " spike, " in finding.message) for finding in found] == [(1, True), (2, False)][::-1]
+    assert [(finding.count, " spiking, " in finding.message) for finding in found] == [(1, True), (2, False)][::-1]
 
 
 def test_the_parts_of_a_file_do_not_matter(findings_of_file):
@@ -209,34 +210,17 @@ def test_the_figures_are_those_of_the_statistics_module_and_of_numpy(counts, zer
         assert low <= spread.first_quartile <= spread.third_quartile <= high
 
 
-class _Block:
-    """As much of a block as the check looks at."""
+class TestTheContract(ValidatorContract):
+    """Any split in any order finds the same."""
 
-    def __init__(self, days: list[int | None]) -> None:
-        import pyarrow as pa
+    rows: ClassVar[Any] = {
+        "d": [MONDAY] * 30 + [None] + [MONDAY + timedelta(days=9)] * 25 + [MONDAY + timedelta(days=4)]
+    }
+    expected: ClassVar[Any] = {"daily_rows": 5 + 1 + 2}
 
-        self.batch = pa.record_batch([pa.array(days, pa.int32()).cast(pa.date32())], names=["d"])
-
-
-@given(st.lists(st.lists(st.one_of(st.none(), st.integers(0, 30)), max_size=20), min_size=1), st.randoms())
-def test_any_split_in_any_order_finds_the_same(parts, random):
-    check = daily_rows.read({"weekends": True}, JOB)
-    columns = (Column(name="d", type=ColumnType.parse("date")),)
-
-    def counted(blocks: list[list[int | None]]) -> daily_rows.DailyRows:
-        asked = daily_rows.Question(column="d", period=None, workdays=check.workdays, said=check.said)
-        accumulator = daily_rows.DailyRows(0, asked)
-        for block in blocks:
-            accumulator.update(_Block(block))
-        return pickle.loads(pickle.dumps(accumulator))
-
-    assert next(iter(check.table_checks(JOB, columns))).name == "daily_rows"
-    accumulators = [counted([part]) for part in parts]
-    random.shuffle(accumulators)
-    first, *others = accumulators
-    for other in others:
-        first.merge(other)
-    assert list(first.finish()) == list(counted(parts).finish())
+    def validator(self) -> Any:
+        columns = (Column(name="d", type=ColumnType.parse("date")),)
+        return daily_rows.read({"weekends": True}, JOB).validators(JOB, SimpleNamespace(columns=columns))
 
 
 def test_the_days_that_are_compared_are_those_of_the_calendar():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from etl_framework import (
     TableName,
     UsageError,
 )
+from etl_framework.testing import ValidatorContract
 
 JANUARY = {"period": "2024-01", "date_column": "d"}
 BY_DATE = {"date_column": "d"}
@@ -301,6 +303,20 @@ def test_any_split_in_any_order_counts_the_same(parts, random):
 def _plain(tally: DayTally) -> tuple[object, ...]:
     figures = tally.figures()
     return figures.days.tolist(), figures.rows.tolist(), figures.undated
+
+
+class TestTheContract(ValidatorContract):
+    """Any split in any order finds the same."""
+
+    rows: ClassVar[Any] = {
+        "d": [date(2024, 1, 30) + timedelta(days=day) for day in (0, 0, 3, -29, 1, 60)] + [None, None]
+    }
+    expected: ClassVar[Any] = {"dates": 28 + 2 + 2}
+
+    def validator(self) -> Any:
+        job = replace(JOB, period=Period.parse("2024-01"), date_column="d")
+        columns = (Column(name="d", type=ColumnType.parse("date")),)
+        return dates.read("complete", job).validators(job, SimpleNamespace(columns=columns))
 
 
 spans = st.tuples(st.integers(-400, 400), st.integers(0, 120))

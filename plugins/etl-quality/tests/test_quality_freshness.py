@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import pickle
 from datetime import UTC, datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 import sqlglot
 from etl_quality import freshness
-from etl_quality.day_figures import DayColumn
-from hypothesis import given
-from hypothesis import strategies as st
 
 from etl_framework import Column, ColumnType, Job, QueryResult, Rows, Severity, Statement, TableName, UsageError
+from etl_framework.testing import ValidatorContract
 
 BY_DATE = {"date_column": "d"}
 JOB = Job(name="j", patterns=(), table=TableName(("t",)), target="duckdb:", date_column="d")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def at(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Sets the time."""
 
     def set_time(text: str) -> None:
         monkeypatch.setattr(freshness, "now", lambda: datetime.fromisoformat(text).replace(tzinfo=UTC))
 
+    set_time("2024-02-01 00:00:00")
     return set_time
 
 
@@ -117,29 +116,15 @@ def test_wrong_settings_are_refused_and_named(said, match):
         freshness.read(said, JOB)
 
 
-@given(st.lists(st.lists(st.none() | st.integers(-(10**12), 10**12)), min_size=1), st.randoms())
-def test_any_split_in_any_order_finds_the_same(parts, random):
-    import pyarrow as pa
+class TestTheContract(ValidatorContract):
+    """Any split in any order finds the same."""
 
-    class Block:
-        def __init__(self, moments: list[int | None]) -> None:
-            self.batch = pa.record_batch([pa.array(moments, pa.timestamp("us"))], names=["d"])
+    rows: ClassVar[Any] = {"d": [datetime(2024, 1, day, hour) for day in (3, 1, 9, 7) for hour in (4, 2)] + [None]}  # noqa: DTZ001
+    expected: ClassVar[Any] = {"freshness": 1}
 
-    columns = (Column(name="d", type=ColumnType.parse("timestamp")),)
-
-    def measured(blocks: list[list[int | None]]) -> freshness.Freshness:
-        asked = freshness.read("2 days", JOB)._question(DayColumn(name="d", at=0, column=columns[0]))
-        accumulator = freshness.Freshness(0, asked)
-        for block in blocks:
-            accumulator.update(Block(block))
-        return pickle.loads(pickle.dumps(accumulator))
-
-    accumulators = [measured([part]) for part in parts]
-    random.shuffle(accumulators)
-    first, *others = accumulators
-    for other in others:
-        first.merge(other)
-    assert first._newest == measured(parts)._newest
+    def validator(self) -> Any:
+        columns = (Column(name="d", type=ColumnType.parse("timestamp")),)
+        return freshness.read("2 days", JOB).validators(JOB, SimpleNamespace(columns=columns))
 
 
 @pytest.mark.parametrize("type_", ["date", "timestamp", "timestamptz"])
