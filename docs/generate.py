@@ -125,8 +125,20 @@ def _help(command: click.Command) -> str:
     )
 
 
+def tutorial_page() -> str:
+    """The tutorial, with the files of the example as they are: whatever follows a comment with a file's path."""
+
+    def shown(found: re.Match[str]) -> str:
+        text = (DOCS.parent / found["path"]).read_text(encoding="utf-8")
+        return f"{found['before']}{text}```"
+
+    block = r"(?P<before><!-- (?P<path>examples/\S+) -->\n\n```\w+\n).*?^```$"
+    page = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    return re.sub(block, shown, page, flags=re.MULTILINE | re.DOTALL)
+
+
 #: Every generated page, by file name.
-PAGES: dict[str, Callable[[], str]] = {"cli.md": cli_page, "hooks.md": hooks_page}
+PAGES: dict[str, Callable[[], str]] = {"cli.md": cli_page, "hooks.md": hooks_page, "tutorial.md": tutorial_page}
 
 
 def main(arguments: list[str]) -> int:

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+AsInstalled: TypeAlias = Callable[[Path, Path], None]
+
+
+@pytest.fixture
+def as_installed() -> AsInstalled:
+    """Makes Python find a project in a folder, which is made when missing, as if pip had installed it there."""
+
+    def install(root: Path, site: Path) -> None:
+        project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        [(plugin, package)] = project["entry-points"]["etl_framework"].items()
+        info = site / f"{package}-{project['version']}.dist-info"
+        info.mkdir(parents=True)
+        version = f"Name: {project['name']}\nVersion: {project['version']}\n"
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\n{version}")
+        (info / "entry_points.txt").write_text(f"[etl_framework]\n{plugin} = {package}\n")
+        (site / package).symlink_to(root / package)
+
+    return install
 
 
 @pytest.fixture(scope="session")

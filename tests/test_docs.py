@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,19 +15,27 @@ from etl_framework import Plugins, PluginSettings
 from etl_framework.config import load_config
 from etl_framework.config_check import problems
 
+if TYPE_CHECKING:
+    from _pytest.mark import ParameterSet
+
+    from conftest import AsInstalled
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"^<!-- examples/\S+ -->\n\n```.*?^```$", re.MULTILINE | re.DOTALL)
+"""A file of the example, as docs/generate.py put it there; the example is tested by itself."""
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 DRAWINGS = {"", "text"}
 RUN_ELSEWHERE = {"sh", "sql"}
 """Shell blocks install things or run for long: the two of the README are what CI runs, word for word. SQL is run by the
 tests of the plugin whose page it is on."""
 
 
-def blocks(language: str) -> list[object]:
+def blocks(language: str) -> list[ParameterSet]:
     found = []
     for page in PAGES:
-        for number, (said, code) in enumerate(BLOCK.findall(page.read_text(encoding="utf-8"))):
+        for number, (said, code) in enumerate(BLOCK.findall(FILE.sub("", page.read_text(encoding="utf-8")))):
             if said == language and "def etl_" not in code.split("(")[0]:
                 found.append(pytest.param(code, id=f"{page.stem}-{number}"))
     return found
@@ -58,21 +67,44 @@ def readme_configuration() -> str:
     return str(configuration)
 
 
-@pytest.mark.parametrize("code", blocks("console"))
-def test_commands_of_the_pages_run(code: str, folder: Path) -> None:
-    (folder / "etl.toml").write_text(readme_configuration())
+def run(code: str, folder: Path, **environment: str) -> str:
+    """Run the commands of a block, and give what they print."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    shown = ""
     for line in code.splitlines():
         if line.startswith("$ "):
             ended = subprocess.run(
                 ["bash", "-c", line[2:]],
                 cwd=folder,
-                env={**os.environ, "PATH": path},
+                env={**os.environ, "PATH": path, **environment},
                 capture_output=True,
                 text=True,
                 check=False,
             )
             assert ended.returncode == 0, f"{line}\n{ended.stdout}\n{ended.stderr}"
+            shown += ended.stdout
+    return shown
+
+
+@pytest.mark.parametrize("code", [block for block in blocks("console") if not str(block.id).startswith(TUTORIAL.stem)])
+def test_commands_of_the_pages_run(code: str, folder: Path) -> None:
+    (folder / "etl.toml").write_text(readme_configuration())
+    run(code, folder)
+
+
+def test_the_tutorial_can_be_followed_where_its_example_is_installed(tmp_path: Path, as_installed: AsInstalled) -> None:
+    site, folder = tmp_path / "site", tmp_path / "folder"
+    folder.mkdir()
+    as_installed(ROOT / "examples" / "acme-checks", site)
+    page = FILE.sub("", TUTORIAL.read_text(encoding="utf-8"))
+    path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
+    shown = ""
+    for said, code in BLOCK.findall(page):
+        if said == "console":
+            shown = run(code, folder, PYTHONPATH=path)
+        elif said == "text":
+            for line in code.splitlines():
+                assert line.strip() in shown, shown
 
 
 @pytest.mark.parametrize("code", blocks("toml"))

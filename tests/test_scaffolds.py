@@ -9,12 +9,16 @@ import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from etl_framework import UsageError
 from etl_framework.cli import main
 from etl_framework.scaffolding import KINDS, NewPlugin, write_plugin
+
+if TYPE_CHECKING:
+    from conftest import AsInstalled
 
 KIND = pytest.mark.parametrize("kind", KINDS)
 
@@ -23,18 +27,6 @@ KIND = pytest.mark.parametrize("kind", KINDS)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def installed(plugin: NewPlugin, site: Path) -> Path:
-    """Let Python find a plugin as if pip had installed it, editable, into a folder."""
-    project = tomllib.loads((plugin.folder / "pyproject.toml").read_text())["project"]
-    info = site / f"{plugin.package}-{project['version']}.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    entry_points = project["entry-points"]["etl_framework"].items()
-    (info / "entry_points.txt").write_text("[etl_framework]\n" + "".join(f"{k} = {v}\n" for k, v in entry_points))
-    (site / plugin.package).symlink_to(plugin.folder / plugin.package)
-    return site
 
 
 def run(*command: str, site: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -58,9 +50,10 @@ def assert_works(plugin: NewPlugin, site: Path) -> None:
 
 
 @KIND
-def test_its_tests_pass_at_once(kind: str, folder: Path) -> None:
+def test_its_tests_pass_at_once(kind: str, folder: Path, as_installed: AsInstalled) -> None:
     plugin = write_plugin(f"acme-{kind}", kind)
-    assert_works(plugin, installed(plugin, folder / "site"))
+    as_installed(plugin.folder, folder / "site")
+    assert_works(plugin, folder / "site")
 
 
 def test_pip_installs_it(folder: Path) -> None:
