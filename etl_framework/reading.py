@@ -114,7 +114,7 @@ class PartReader:
         with ExitStack() as stack:
             packer = stack.enter_context(self._packer(part)) if self.packing else None
             rejects = stack.enter_context(PartRejects(self.rejects, part.number)) if self.rejects else None
-            for block in self._blocks(part):
+            for block in blocks_of(part, self.survey, self.job, self.plugins):
                 for bad in block.bad_rows:
                     tally.add(bad, analysis.source.path)
                     if rejects:
@@ -148,14 +148,6 @@ class PartReader:
             seconds_of=checks.seconds,
         )
 
-    def _blocks(self, part: Part) -> Iterator[Block]:
-        analysis = self.survey.analyses[part.source]
-        try:
-            with self.plugins.blaming(analysis.format, "etl_analyze"):
-                yield from analysis.format.read(analysis.source, part, self.survey.columns, self.job.block_bytes)
-        except MisplacedCut as error:
-            raise MisplacedCut(part.source) from error
-
     def _packer(self, part: Part) -> Packer:
         assert self.packing is not None
         return Packer(
@@ -172,3 +164,17 @@ class PartReader:
         return Event(
             name=name, run=self.run, step="validate", part=part.number, bytes=done, total_bytes=part.size, rows=rows
         )
+
+
+def blocks_of(part: Part, survey: Survey, job: Job, plugins: Plugins) -> Iterator[Block]:
+    """The blocks of a part, in order.
+
+    :raises MisplacedCut: with the index of the source whose cuts must be made exactly.
+    :raises TypesWidened: the survey's types do not hold.
+    """
+    analysis = survey.analyses[part.source]
+    try:
+        with plugins.blaming(analysis.format, "etl_analyze"):
+            yield from analysis.format.read(analysis.source, part, survey.columns, job.block_bytes)
+    except MisplacedCut as error:
+        raise MisplacedCut(part.source) from error

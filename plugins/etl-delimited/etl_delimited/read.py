@@ -88,6 +88,13 @@ class DelimitedBlock:
         """Where the record of a row of the batch begins."""
         return self.positions([row])[0]
 
+    def offsets(self) -> Offsets:
+        """Where the record of every row of the batch begins: see :class:`etl_framework.Located`."""
+        starts = self._starts[:-1] if self._kept is None else self._starts[self._kept]
+        if self._parser.dialect.encoding == "utf-8":
+            return starts + self._window.offset
+        return np.fromiter(self._offsets(starts.tolist()), np.int64, len(starts))
+
     def positions(self, rows: Sequence[int]) -> list[Position]:
         """Where the records of several rows begin, given in ascending order."""
         records = np.array(rows, np.int64)
