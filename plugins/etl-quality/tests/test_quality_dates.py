@@ -31,7 +31,7 @@ from etl_framework import (
     TableName,
     UsageError,
 )
-from etl_framework.testing import ValidatorContract
+from etl_framework.testing import TableCheckContract, ValidatorContract
 
 JANUARY = {"period": "2024-01", "date_column": "d"}
 BY_DATE = {"date_column": "d"}
@@ -335,18 +335,35 @@ def _plain(tally: DayTally) -> tuple[object, ...]:
     return figures.days.tolist(), figures.rows.tolist(), figures.undated
 
 
-class TestTheContract(ValidatorContract):
+CONTRACT_JOB = replace(JOB, period=Period.parse("2024-01"), date_column="d")
+CONTRACT_COLUMNS = (Column(name="d", type=ColumnType.parse("date")),)
+CONTRACT_ROWS = {"d": [date(2024, 1, 30) + timedelta(days=day) for day in (0, 0, 3, -29, 1, 60)] + [None, None]}
+CONTRACT_FOUND = {"dates": 28 + 2 + 2}
+
+
+class TestTheContractOfFiles(ValidatorContract):
     """Any split in any order finds the same."""
 
-    rows: ClassVar[Any] = {
-        "d": [date(2024, 1, 30) + timedelta(days=day) for day in (0, 0, 3, -29, 1, 60)] + [None, None]
-    }
-    expected: ClassVar[Any] = {"dates": 28 + 2 + 2}
+    rows: ClassVar[Any] = CONTRACT_ROWS
+    expected: ClassVar[Any] = CONTRACT_FOUND
 
     def validator(self) -> Any:
-        job = replace(JOB, period=Period.parse("2024-01"), date_column="d")
-        columns = (Column(name="d", type=ColumnType.parse("date")),)
-        return dates.read("complete", job).validators(job, SimpleNamespace(columns=columns))
+        analysis = SimpleNamespace(columns=CONTRACT_COLUMNS)
+        return dates.read("complete", CONTRACT_JOB).validators(CONTRACT_JOB, analysis)
+
+
+class TestTheContractOfTables(TableCheckContract):
+    """A table of the same rows gives the same findings."""
+
+    rows: ClassVar[Any] = CONTRACT_ROWS
+    expected: ClassVar[Any] = CONTRACT_FOUND
+
+    def check(self) -> Any:
+        return dates.read("complete", CONTRACT_JOB).table_checks(CONTRACT_JOB, CONTRACT_COLUMNS)
+
+    def twin(self) -> Any:
+        analysis = SimpleNamespace(columns=CONTRACT_COLUMNS)
+        return dates.read("complete", CONTRACT_JOB).validators(CONTRACT_JOB, analysis)
 
 
 spans = st.tuples(st.integers(-400, 400), st.integers(0, 120))
