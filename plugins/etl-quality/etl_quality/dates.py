@@ -209,8 +209,7 @@ def _missing(asked: Question, figures: DayFigures) -> Iterator[Finding]:
         count=missing,
         message=f"{missing:,} of {steps.words(steps.count(first, last))} from {steps.label(first)} to "
         f"{steps.label(last)} {'is' if missing == 1 else 'are'} missing in column {asked.column!r}: {listed}{more}",
-        advice="Was the source delivered whole? Rows that cannot be read are not counted. Where nothing is due on "
-        'such days, say so: every = "business-day", or calendar = "US" or a file of holidays.',
+        advice=f"Was the source delivered whole? Rows that cannot be read are not counted. {_not_due(steps)}".rstrip(),
         samples=tuple(
             Sample(
                 column=asked.column,
@@ -220,6 +219,17 @@ def _missing(asked: Question, figures: DayFigures) -> Iterator[Finding]:
             for gap in gaps[:MOST_SAMPLES]
         ),
     )
+
+
+def _not_due(steps: Steps) -> str:
+    """What to do where nothing is due."""
+    if steps.calendar:
+        return f"Holidays that the calendar {steps.calendar.name} does not know can stand in a file."
+    if steps.every is Every.BUSINESS_DAY:
+        return 'Where they are holidays, name a calendar: calendar = "US", or a file.'
+    if steps.every is Every.DAY:
+        return 'Where nothing is due on such days, say so: every = "business-day", or a calendar.'
+    return ""
 
 
 def _gap(steps: Steps, gap: Gap) -> str:

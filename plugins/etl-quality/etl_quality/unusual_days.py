@@ -35,7 +35,7 @@ class Unusual:
         if self.below:
             return (
                 "Was the source delivered whole? Days without rows count as 0. Where fewer are due at weekends and on "
-                'holidays, say so: weekends = true, calendar = "US" or a file of holidays.'
+                "holidays, say so: weekends = true, and a calendar."
             )
         return "Was something delivered twice? `duplicates` tells rows that share a key."
 

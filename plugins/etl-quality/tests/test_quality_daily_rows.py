@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl_framework import Column, ColumnType, Job, Period, Severity, TableName, UsageError
-from etl_framework.testing import ValidatorContract
+from etl_framework.testing import TableCheckContract, ValidatorContract
 
 DATED = {"d": "date", "n": "integer"}
 BY_DATE = {"date_column": "d"}
@@ -210,17 +210,35 @@ def test_the_figures_are_those_of_the_statistics_module_and_of_numpy(counts, zer
         assert low <= spread.first_quartile <= spread.third_quartile <= high
 
 
-class TestTheContract(ValidatorContract):
+CONTRACT_JOB = JOB
+CONTRACT_COLUMNS = (Column(name="d", type=ColumnType.parse("date")),)
+CONTRACT_ROWS = {"d": [MONDAY] * 30 + [None] + [MONDAY + timedelta(days=9)] * 25 + [MONDAY + timedelta(days=4)]}
+CONTRACT_FOUND = {"daily_rows": 5 + 1 + 2}
+
+
+class TestTheContractOfFiles(ValidatorContract):
     """Any split in any order finds the same."""
 
-    rows: ClassVar[Any] = {
-        "d": [MONDAY] * 30 + [None] + [MONDAY + timedelta(days=9)] * 25 + [MONDAY + timedelta(days=4)]
-    }
-    expected: ClassVar[Any] = {"daily_rows": 5 + 1 + 2}
+    rows: ClassVar[Any] = CONTRACT_ROWS
+    expected: ClassVar[Any] = CONTRACT_FOUND
 
     def validator(self) -> Any:
-        columns = (Column(name="d", type=ColumnType.parse("date")),)
-        return daily_rows.read({"weekends": True}, JOB).validators(JOB, SimpleNamespace(columns=columns))
+        analysis = SimpleNamespace(columns=CONTRACT_COLUMNS)
+        return daily_rows.read({"weekends": True}, CONTRACT_JOB).validators(CONTRACT_JOB, analysis)
+
+
+class TestTheContractOfTables(TableCheckContract):
+    """A table of the same rows gives the same findings."""
+
+    rows: ClassVar[Any] = CONTRACT_ROWS
+    expected: ClassVar[Any] = CONTRACT_FOUND
+
+    def check(self) -> Any:
+        return daily_rows.read({"weekends": True}, CONTRACT_JOB).table_checks(CONTRACT_JOB, CONTRACT_COLUMNS)
+
+    def twin(self) -> Any:
+        analysis = SimpleNamespace(columns=CONTRACT_COLUMNS)
+        return daily_rows.read({"weekends": True}, CONTRACT_JOB).validators(CONTRACT_JOB, analysis)
 
 
 def test_the_days_that_are_compared_are_those_of_the_calendar():

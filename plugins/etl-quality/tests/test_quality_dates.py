@@ -31,7 +31,7 @@ from etl_framework import (
     TableName,
     UsageError,
 )
-from etl_framework.testing import ValidatorContract
+from etl_framework.testing import TableCheckContract, ValidatorContract
 
 JANUARY = {"period": "2024-01", "date_column": "d"}
 BY_DATE = {"date_column": "d"}
@@ -220,6 +220,36 @@ def test_the_exact_lines_are_told_at_the_borders_of_parts(findings_of_file):
         ]
 
 
+@pytest.mark.parametrize("place", range(0, 32, 4))
+def test_a_row_without_a_date_is_found_by_its_line_in_whichever_part_it_is(findings_of_file, place):
+    inside = days("2024-01-01", "2024-01-31")
+    text = file_of(*inside[:place], "", *inside[place:])
+    [finding] = findings_of_file(text, DATED, checks=COMPLETE, settings=JANUARY, part_bytes=30)
+    assert [(sample.line, sample.value, sample.reason) for sample in finding.samples] == [(place + 2, None, "no date")]
+
+
+@pytest.mark.parametrize("place", [0, 1, 7, 15, 16, 29, 30])
+def test_a_day_is_missing_wherever_its_row_stood(findings_of_file, place):
+    inside = days("2024-01-01", "2024-01-31")
+    missing = inside.pop(place)
+    [finding] = findings_of_file(file_of(*inside), DATED, checks=COMPLETE, settings=JANUARY, part_bytes=30)
+    assert (finding.count, finding.samples[0].value) == (1, missing)
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        ("complete", "Where nothing is due on such days, say so"),
+        ({"every": "business-day"}, "Where they are holidays, name a calendar"),
+        ({"calendar": "US"}, "Holidays that the calendar US does not know can stand in a file."),
+    ],
+)
+def test_what_to_do_about_missing_days_depends_on_what_is_said_already(findings_of_file, check, said):
+    text = file_of("2024-01-02", "2024-01-04")
+    [finding] = findings_of_file(text, DATED, checks={"dates": check}, settings=BY_DATE)
+    assert said in finding.advice
+
+
 def test_a_load_is_refused_by_its_file_and_by_its_rows(in_folder):
     from etl_framework import load
 
@@ -305,18 +335,35 @@ def _plain(tally: DayTally) -> tuple[object, ...]:
     return figures.days.tolist(), figures.rows.tolist(), figures.undated
 
 
-class TestTheContract(ValidatorContract):
+CONTRACT_JOB = replace(JOB, period=Period.parse("2024-01"), date_column="d")
+CONTRACT_COLUMNS = (Column(name="d", type=ColumnType.parse("date")),)
+CONTRACT_ROWS = {"d": [date(2024, 1, 30) + timedelta(days=day) for day in (0, 0, 3, -29, 1, 60)] + [None, None]}
+CONTRACT_FOUND = {"dates": 28 + 2 + 2}
+
+
+class TestTheContractOfFiles(ValidatorContract):
     """Any split in any order finds the same."""
 
-    rows: ClassVar[Any] = {
-        "d": [date(2024, 1, 30) + timedelta(days=day) for day in (0, 0, 3, -29, 1, 60)] + [None, None]
-    }
-    expected: ClassVar[Any] = {"dates": 28 + 2 + 2}
+    rows: ClassVar[Any] = CONTRACT_ROWS
+    expected: ClassVar[Any] = CONTRACT_FOUND
 
     def validator(self) -> Any:
-        job = replace(JOB, period=Period.parse("2024-01"), date_column="d")
-        columns = (Column(name="d", type=ColumnType.parse("date")),)
-        return dates.read("complete", job).validators(job, SimpleNamespace(columns=columns))
+        analysis = SimpleNamespace(columns=CONTRACT_COLUMNS)
+        return dates.read("complete", CONTRACT_JOB).validators(CONTRACT_JOB, analysis)
+
+
+class TestTheContractOfTables(TableCheckContract):
+    """A table of the same rows gives the same findings."""
+
+    rows: ClassVar[Any] = CONTRACT_ROWS
+    expected: ClassVar[Any] = CONTRACT_FOUND
+
+    def check(self) -> Any:
+        return dates.read("complete", CONTRACT_JOB).table_checks(CONTRACT_JOB, CONTRACT_COLUMNS)
+
+    def twin(self) -> Any:
+        analysis = SimpleNamespace(columns=CONTRACT_COLUMNS)
+        return dates.read("complete", CONTRACT_JOB).validators(CONTRACT_JOB, analysis)
 
 
 spans = st.tuples(st.integers(-400, 400), st.integers(0, 120))

@@ -11,7 +11,7 @@ import sqlglot
 from etl_quality import freshness
 
 from etl_framework import Column, ColumnType, Job, QueryResult, Rows, Severity, Statement, TableName, UsageError
-from etl_framework.testing import ValidatorContract
+from etl_framework.testing import TableCheckContract, ValidatorContract
 
 BY_DATE = {"date_column": "d"}
 JOB = Job(name="j", patterns=(), table=TableName(("t",)), target="duckdb:", date_column="d")
@@ -116,15 +116,35 @@ def test_wrong_settings_are_refused_and_named(said, match):
         freshness.read(said, JOB)
 
 
-class TestTheContract(ValidatorContract):
+CONTRACT_JOB = JOB
+CONTRACT_COLUMNS = (Column(name="d", type=ColumnType.parse("timestamp")),)
+CONTRACT_ROWS = {"d": [datetime(2024, 1, day, hour) for day in (3, 1, 9, 7) for hour in (4, 2)] + [None]}  # noqa: DTZ001
+CONTRACT_FOUND = {"freshness": 1}
+
+
+class TestTheContractOfFiles(ValidatorContract):
     """Any split in any order finds the same."""
 
-    rows: ClassVar[Any] = {"d": [datetime(2024, 1, day, hour) for day in (3, 1, 9, 7) for hour in (4, 2)] + [None]}  # noqa: DTZ001
-    expected: ClassVar[Any] = {"freshness": 1}
+    rows: ClassVar[Any] = CONTRACT_ROWS
+    expected: ClassVar[Any] = CONTRACT_FOUND
 
     def validator(self) -> Any:
-        columns = (Column(name="d", type=ColumnType.parse("timestamp")),)
-        return freshness.read("2 days", JOB).validators(JOB, SimpleNamespace(columns=columns))
+        analysis = SimpleNamespace(columns=CONTRACT_COLUMNS)
+        return freshness.read("2 days", CONTRACT_JOB).validators(CONTRACT_JOB, analysis)
+
+
+class TestTheContractOfTables(TableCheckContract):
+    """A table of the same rows gives the same findings."""
+
+    rows: ClassVar[Any] = CONTRACT_ROWS
+    expected: ClassVar[Any] = CONTRACT_FOUND
+
+    def check(self) -> Any:
+        return freshness.read("2 days", CONTRACT_JOB).table_checks(CONTRACT_JOB, CONTRACT_COLUMNS)
+
+    def twin(self) -> Any:
+        analysis = SimpleNamespace(columns=CONTRACT_COLUMNS)
+        return freshness.read("2 days", CONTRACT_JOB).validators(CONTRACT_JOB, analysis)
 
 
 @pytest.mark.parametrize("type_", ["date", "timestamp", "timestamptz"])
