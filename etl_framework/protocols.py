@@ -27,6 +27,8 @@ from etl_framework.values import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
     from etl_framework.rows import Rows
@@ -61,6 +63,9 @@ class Block(Protocol):
 
     def position(self, row: int) -> Position:
         """Where the record of row ``row`` of ``batch`` begins; computed when asked, so cheap when nothing is wrong."""
+
+    def row_lines(self) -> npt.NDArray[np.int64]:
+        """The line of every row of ``batch``, as in :attr:`Position.line`; cheap where every record is one line."""
 
 
 class Format(Protocol):

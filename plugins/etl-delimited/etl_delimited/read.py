@@ -34,6 +34,8 @@ from etl_framework import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import numpy.typing as npt
+
     from etl_delimited.checks import Problem
     from etl_delimited.dialect import Dialect
     from etl_delimited.structure import Offsets
@@ -87,6 +89,15 @@ class DelimitedBlock:
     def position(self, row: int) -> Position:
         """Where the record of a row of the batch begins."""
         return self.positions([row if self._kept is None else int(self._kept[row])])[0]
+
+    def row_lines(self) -> npt.NDArray[np.int64]:
+        """The line of every row of the batch."""
+        before, rows = self._window.line + 1, self.batch.num_rows
+        if self._kept is None and self._window.lines == rows:
+            # Every record has a line of its own, and every line a record.
+            return np.arange(before, before + rows)
+        starts = self._starts[:rows] if self._kept is None else self._starts[self._kept]
+        return scan.line_indexes(self._window.data, self._window.dialect, starts) + before
 
     def positions(self, records: Sequence[int]) -> list[Position]:
         """Where records begin, good or bad, given by ascending indexes."""

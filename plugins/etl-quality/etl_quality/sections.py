@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 
-MODULES: dict[str, str] = {}
+MODULES: dict[str, str] = {
+    "duplicates": "etl_quality.duplicates",
+}
 """Of each key of the section ``checks``, the module whose ``read(value, job)`` gives its :class:`Checks`."""
 
 
