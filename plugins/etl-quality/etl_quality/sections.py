@@ -21,6 +21,7 @@ MODULES: dict[str, str] = {
     "daily_rows": "etl_quality.daily_rows",
     "freshness": "etl_quality.freshness",
     "columns": "etl_quality.columns",
+    "duplicates": "etl_quality.duplicates",
 }
 """Of each key of the section ``checks``, the module whose ``read(value, job)`` gives its :class:`Checks`."""
 
