@@ -26,6 +26,7 @@ _KEYS_NAMED = 5
 _PLACES_PER_KEY = 5
 _MOST_SAMPLES = 10
 _SHOWN = 100
+_ROWS = quote("_etl_rows_of_the_key")
 
 
 class DuplicatesSettings(Settings):
@@ -137,15 +138,17 @@ def repetition_in(rows: Rows, keys: tuple[str, ...], worst: int) -> Repetition:
             raise _no_such_column(name, rows.columns)
         columns.append(quote(column.name))
     names = ", ".join(columns)
-    repeated = f"SELECT {names}, count(*) AS n FROM {RELATION} GROUP BY {names} HAVING count(*) > 1"  # noqa: S608 - quoted
+    repeated = f"FROM {RELATION} GROUP BY {names} HAVING count(*) > 1"
     figures = (
-        f"SELECT (SELECT count(*) FROM {RELATION}), count(*), coalesce(sum(n - 1), 0) FROM ({repeated}) AS repeated"  # noqa: S608
+        f"SELECT (SELECT count(*) FROM {RELATION}), count(*), coalesce(sum({_ROWS} - 1), 0) "  # noqa: S608 - quoted names
+        f"FROM (SELECT count(*) AS {_ROWS} {repeated}) AS repeated"
     )
     [(total, count, extra)] = rows.query(statement(figures, (), rows.dialect)).rows
     if not count:
         return Repetition(rows=int(total))
-    order = ", ".join(f"{name} NULLS FIRST" for name in columns)
-    found = rows.query(statement(f"{repeated} ORDER BY n DESC, {order} LIMIT {worst:d}", (), rows.dialect))
+    worst_first = f"ORDER BY count(*) DESC, {', '.join(f'{name} NULLS FIRST' for name in columns)} LIMIT {worst:d}"
+    listed = f"SELECT {names}, count(*) {repeated} {worst_first}"  # noqa: S608 - quoted names
+    found = rows.query(statement(listed, (), rows.dialect))
     named = tuple(RepeatedKey(values=tuple(row[:-1]), rows=int(row[-1])) for row in found.rows)
     return Repetition(rows=int(total), keys=int(count), extra=int(extra), worst=named)
 
