@@ -93,7 +93,7 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Executor as Executor
     from etl_framework.protocols import Format as Format
     from etl_framework.protocols import Lined as Lined
-    from etl_framework.protocols import Lined Located as Located
+    from etl_framework.protocols import Located as Located
     from etl_framework.protocols import MisplacedCut as MisplacedCut
     from etl_framework.protocols import Profiler as Profiler
     from etl_framework.protocols import Run as Run
@@ -209,8 +209,8 @@ _MODULES = {
     ),
     "profiles": "ColumnProfile Lengths Pattern Profile Quantile Score ScorePart TopValue",
     "protocols": (
-        "Block Capacity Codec Compressor Emit Executor Format Lined Located MisplacedCut Profiler Run Spilling StagingArea "
-        "TableCheck TypesWidened Validator Warehouse"
+        "Block Capacity Codec Compressor Emit Executor Format Lined Located MisplacedCut Profiler Run Spilling "
+        "StagingArea TableCheck TypesWidened Validator Warehouse"
     ),
     "waiting": "first_completed in_background interruptible",
     "errors": (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -106,11 +106,18 @@ class Workspace:
 
         return plan_load(job, find_sources(job), self.plugins(job))
 
-    def validate(self, job: Job, *, observers: tuple[Emit, ...] = ()) -> Validation:
-        """Check a job's sources, load nothing."""
+    def validate(
+        self, job: Job, *, columns: Collection[str] | None = None, observers: tuple[Emit, ...] = ()
+    ) -> Validation:
+        """Check a job's sources, load nothing.
+
+        :param columns: names of those to read as what they are; of the others only the structure is checked. None for
+            all.
+        :raises UsageError: a source has no such column.
+        """
         from etl_framework.validating import validate_sources
 
-        return validate_sources(job, find_sources(job), self.plugins(job), observers)
+        return validate_sources(job, find_sources(job), self.plugins(job), observers, columns=columns)
 
     def profile(self, job: Job, *, observers: tuple[Emit, ...] = ()) -> Profiling:
         """Read a job's sources and say what is in them, column by column."""

@@ -147,7 +147,7 @@ def repetition_in(rows: Rows, keys: tuple[str, ...], worst: int) -> Repetition:
     if not count:
         return Repetition(rows=int(total))
     worst_first = f"ORDER BY count(*) DESC, {', '.join(f'{name} NULLS FIRST' for name in columns)} LIMIT {worst:d}"
-    listed = f"SELECT {names}, count(*) {repeated} {worst_first}"  # noqa: S608 - quoted names
+    listed = f"SELECT {names}, count(*) {repeated} {worst_first}"
     found = rows.query(statement(listed, (), rows.dialect))
     named = tuple(RepeatedKey(values=tuple(row[:-1]), rows=int(row[-1])) for row in found.rows)
     return Repetition(rows=int(total), keys=int(count), extra=int(extra), worst=named)
