@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from etl_framework.api import profile as profile
     from etl_framework.api import resume as resume
     from etl_framework.api import validate as validate
+    from etl_framework.auditing import TableVerdict as TableVerdict
     from etl_framework.checks import MOST_SAMPLES as MOST_SAMPLES
     from etl_framework.checks import RowCheck as RowCheck
     from etl_framework.checks import first_samples as first_samples
     from etl_framework.checks import row_check as row_check
     from etl_framework.checks import shown as shown
+    from etl_framework.cli.session import Session as Session
+    from etl_framework.cli.session import json_option as json_option
     from etl_framework.columns import FLOATS as FLOATS
     from etl_framework.columns import INTEGERS as INTEGERS
     from etl_framework.columns import NUMBERS as NUMBERS
@@ -64,6 +67,8 @@ if TYPE_CHECKING:
     from etl_framework.jsonable import dumps as dumps
     from etl_framework.jsonable import report_from_json as report_from_json
     from etl_framework.jsonable import to_jsonable as to_jsonable
+    from etl_framework.junit import junit_report as junit_report
+    from etl_framework.junit import write_junit as write_junit
     from etl_framework.key_checks import KeyCheck as KeyCheck
     from etl_framework.key_checks import key_check as key_check
     from etl_framework.ledger import LedgerRow as LedgerRow
@@ -92,6 +97,7 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Emit as Emit
     from etl_framework.protocols import Executor as Executor
     from etl_framework.protocols import Format as Format
+    from etl_framework.protocols import Lined as Lined
     from etl_framework.protocols import Located as Located
     from etl_framework.protocols import MisplacedCut as MisplacedCut
     from etl_framework.protocols import Profiler as Profiler
@@ -142,6 +148,7 @@ if TYPE_CHECKING:
     from etl_framework.totals import TotalsAccumulator as TotalsAccumulator
     from etl_framework.totals import compare as compare
     from etl_framework.totals import reconcile as reconcile
+    from etl_framework.validating import Validation as Validation
     from etl_framework.values import Allowance as Allowance
     from etl_framework.values import Analysis as Analysis
     from etl_framework.values import BadRow as BadRow
@@ -176,6 +183,10 @@ if TYPE_CHECKING:
 _MODULES = {
     "api": "analyze load profile resume validate",
     "workspace": "Workspace",
+    "cli.session": "Session json_option",
+    "junit": "junit_report write_junit",
+    "validating": "Validation",
+    "auditing": "TableVerdict",
     "hookspecs": "hookimpl",
     "checks": "MOST_SAMPLES RowCheck first_samples row_check shown",
     "figures": "Figures",
@@ -208,8 +219,8 @@ _MODULES = {
     ),
     "profiles": "ColumnProfile Lengths Pattern Profile Quantile Score ScorePart TopValue",
     "protocols": (
-        "Block Capacity Codec Compressor Emit Executor Format Located MisplacedCut Profiler Run Spilling StagingArea "
-        "TableCheck TypesWidened Validator Warehouse"
+        "Block Capacity Codec Compressor Emit Executor Format Lined Located MisplacedCut Profiler Run Spilling "
+        "StagingArea TableCheck TypesWidened Validator Warehouse"
     ),
     "waiting": "first_completed in_background interruptible",
     "errors": (

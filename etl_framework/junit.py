@@ -22,7 +22,7 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """What no XML 1.0 document may hold, not even escaped."""
 
 
-def junit(suite: str, checks: Iterable[str], findings: Sequence[Finding], seconds: float) -> str:
+def junit_report(suite: str, checks: Iterable[str], findings: Sequence[Finding], seconds: float) -> str:
     """The report as text.
 
     :param suite: what was checked: a job, or a table.

@@ -80,6 +80,14 @@ class Located(Protocol):
         """Of each row of ``batch``, the byte within the source at which its record begins; see :class:`Position`."""
 
 
+@runtime_checkable
+class Lined(Protocol):
+    """What a block offers beside :class:`Block` when it can tell at once on which lines all of its rows begin."""
+
+    def row_lines(self) -> NDArray[np.int64]:
+        """Of each row of ``batch``, the line within the part; see :class:`Position`."""
+
+
 class Format(Protocol):
     """How to split and to read one source. Picklable: it travels to worker processes and into the journal."""
 

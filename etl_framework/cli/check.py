@@ -59,6 +59,6 @@ def write_report(path: str | None, suite: str, checks: Any, found: Any, seconds:
         return
     from pathlib import Path
 
-    from etl_framework.junit import junit, write_junit
+    from etl_framework.junit import junit_report, write_junit
 
-    write_junit(Path(path), junit(suite, checks, found, seconds))
+    write_junit(Path(path), junit_report(suite, checks, found, seconds))

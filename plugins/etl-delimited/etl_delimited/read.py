@@ -104,6 +104,15 @@ class DelimitedBlock:
             return starts + self._window.offset
         return np.fromiter(self._offsets(starts.tolist()), np.int64, len(starts))
 
+    def row_lines(self) -> Offsets:
+        """The line of every row of the batch: see :class:`etl_framework.Lined`."""
+        before, rows = self._window.line + 1, self.batch.num_rows
+        if self._kept is None and self._window.lines == rows:
+            # Every record has a line of its own, and every line a record.
+            return np.arange(before, before + rows)
+        starts = self._starts[:-1] if self._kept is None else self._starts[self._kept]
+        return scan.line_indexes(self._window.data, self._window.dialect, starts) + before
+
     def positions(self, rows: Sequence[int]) -> list[Position]:
         """Where the records of several rows begin, given in ascending order."""
         records = np.array(rows, np.int64)

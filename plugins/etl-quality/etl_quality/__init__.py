@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from etl_framework import hookimpl
 
 if TYPE_CHECKING:
+    import click
+
     from etl_framework import Analysis, Column, Job, Profiler, TableCheck, Validator
 
 
@@ -39,3 +41,11 @@ def etl_profile(job: Job, analysis: Analysis) -> Profiler:
     from etl_quality.profile import ProfileMaker
 
     return ProfileMaker(analysis.columns, job.keys)
+
+
+@hookimpl
+def etl_commands() -> Iterable[click.Command]:
+    """Add ``etl duplicates``."""
+    from etl_quality.duplicates_command import duplicates
+
+    return [duplicates]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time
 from decimal import Decimal
 from difflib import get_close_matches
@@ -43,13 +43,29 @@ class DuplicatesSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedKey:
+    """A key that occurs more than once, for people.
+
+    :param key: its values.
+    :param rows: how many rows have it.
+    :param placed: how many of the finding's samples are of it; they come in the order of the keys.
+    """
+
+    key: str
+    rows: int
+    placed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicatesFinding(Finding):
     """What the check found; ``count`` is that of the extra rows.
 
     :param keys: how many keys occur more than once.
+    :param worst: those with the most rows.
     """
 
     keys: int
+    worst: tuple[NamedKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +175,7 @@ def _findings(settings: DuplicatesSettings, found: Repetition) -> Iterator[Findi
     share = found.extra / found.rows
     tolerated = share < settings.warning_below and settings.severity is Severity.ERROR
     names = ", ".join(settings.keys)
+    named = tuple(_named(settings.keys, found))
     occur = "occurs" if found.keys == 1 else "occur"
     yield DuplicatesFinding(
         rule=NAME,
@@ -169,23 +186,24 @@ def _findings(settings: DuplicatesSettings, found: Repetition) -> Iterator[Findi
         f"up to {found.worst[0].rows:,} times",
         advice="Was a file delivered or loaded twice? Remove the extra rows; where they are meant, name all columns "
         "of the key (keys).",
-        samples=tuple(_samples(settings.keys, found)),
+        samples=tuple(sample for _, samples in named for sample in samples),
         keys=found.keys,
+        worst=tuple(key for key, _ in named),
     )
 
 
-def _samples(names: tuple[str, ...], found: Repetition) -> Iterator[Sample]:
+def _named(names: tuple[str, ...], found: Repetition) -> Iterator[tuple[NamedKey, list[Sample]]]:
     """The worst keys, each with the first of its rows as far as they have places."""
     left = _MOST_SAMPLES
     for key in found.worst:
-        column = names[0] if len(names) == 1 else None
         value = key_in_words(names, key.values)
-        reason = f"{key.rows:,} rows have this key"
-        if not key.places:
-            yield Sample(column=column, value=value, reason=reason)
-        for place in key.places[: max(left, 0)]:
-            yield Sample(file=place.file, line=place.line, part=place.part, column=column, value=value, reason=reason)
-        left -= len(key.places)
+        sample = Sample(
+            column=names[0] if len(names) == 1 else None, value=value, reason=f"{key.rows:,} rows have this key"
+        )
+        placed = [replace(sample, file=at.file, line=at.line, part=at.part) for at in key.places[:left]]
+        left -= len(placed)
+        if placed or not key.places:
+            yield NamedKey(key=value, rows=key.rows, placed=len(placed)), placed or [sample]
 
 
 def key_in_words(names: tuple[str, ...], values: tuple[Any, ...]) -> str:

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pyarrow as pa
 
-from etl_framework import quote
+from etl_framework import Lined, quote
 from etl_quality.hash_runs import Run, Suspects, sorted_run, suspects
 from etl_quality.key_hashes import hashes
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from etl_framework import Block
     from etl_quality.key_hashes import Bits
 
@@ -243,7 +245,7 @@ class _Writer:
         return _Spilled(self._folder, tuple(self._runs), tuple(self._stretches), sizes)
 
     def _stretch(self, block: Block) -> _Stretch:
-        rows, lines = block.batch.num_rows, block.row_lines()
+        rows, lines = block.batch.num_rows, _lines(block)
         first, last = int(lines[0]), int(lines[-1])
         if last - first == rows - 1:
             return _Stretch(block.source, block.part, rows, first)
@@ -258,6 +260,13 @@ class _Writer:
         self._runs.append(Run(self._folder / _HASHES, self._written, fences))
         self._written += len(run)
         self._hashes.write(run)
+
+
+def _lines(block: Block) -> npt.NDArray[np.int64]:
+    """The line of each row."""
+    if isinstance(block, Lined):
+        return block.row_lines()
+    return np.array([place.line for place in block.positions(range(block.batch.num_rows))], np.int64)
 
 
 def _grouped(parts: Sequence[_Spilled], found: Suspects, worst: int) -> tuple[int, int, pa.Table]:

@@ -1,0 +1,145 @@
+"""What repeats in a file or a table, asked for by itself: all that ``etl duplicates`` does."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etl_framework import Check, UsageError
+from etl_quality.duplicates import KEY, NAME, DuplicatesFinding
+
+if TYPE_CHECKING:
+    from etl_framework import Emit, Finding, Job, Sample, TableVerdict, Validation, Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a row lies.
+
+    :param file: path of the file.
+    :param line: of the file, from 1.
+    """
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicatedKey:
+    """A key that more than one row has.
+
+    :param key: its values, for people.
+    :param rows: how many rows have it.
+    :param places: the first of them; empty for those of a table.
+    """
+
+    key: str
+    rows: int
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplication:
+    """What repeats.
+
+    :param where: the files or the table.
+    :param keys: the columns of the key.
+    :param rows: how many were looked at, without bad ones.
+    :param duplicated_keys: how many keys more than one row has.
+    :param extra_rows: rows beyond the first of each key.
+    :param worst: the keys with the most rows.
+    :param checks: names of the checks that were made.
+    :param findings: those that forbid a load, or are odd, duplicates included.
+    :param seconds: wall time.
+    :param passed: whether there are rows, none of them bad, and no key twice.
+    """
+
+    where: str
+    keys: tuple[str, ...]
+    rows: int
+    duplicated_keys: int
+    extra_rows: int
+    worst: tuple[DuplicatedKey, ...]
+    checks: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    seconds: float
+    passed: bool
+
+
+def duplication(
+    workspace: Workspace,
+    where: str,
+    keys: Sequence[str] = (),
+    *,
+    job: str | None = None,
+    target: str | None = None,
+    observers: tuple[Emit, ...] = (),
+) -> Duplication:
+    """Find the keys that more than one row of a file, of a job's files or of a table has.
+
+    Of a file only the columns of the key are read as what they are; of the others the structure is checked.
+
+    :param where: path of a file or name of a job; what is neither is a table.
+    :param keys: the columns of the key; those of the job, when there are none.
+    :param job: how the file is to be read, or which job loads into the table.
+    :param target: the warehouse of the table.
+    :raises UsageError: nobody says what the key is, or there is no such column or table.
+    """
+    if where in workspace.config.jobs and job is None:
+        asked, is_file = _only_duplicates(workspace.job(where, (), {}), keys), True
+    elif os.path.lexists(where):
+        asked, is_file = _only_duplicates(workspace.job(job, [where], {}), keys), True
+    else:
+        asked, is_file = _only_duplicates(workspace.table_job(where, job, {"target": target}), keys), False
+    verdict = _verdict(workspace, asked, observers, is_file=is_file)
+    found = next((finding for finding in verdict.findings if isinstance(finding, DuplicatesFinding)), None)
+    return Duplication(
+        where=where,
+        keys=asked.keys,
+        rows=verdict.rows,
+        duplicated_keys=found.keys if found else 0,
+        extra_rows=found.count if found else 0,
+        worst=tuple(_worst(found)) if found else (),
+        checks=verdict.checks,
+        findings=verdict.findings,
+        seconds=verdict.seconds,
+        passed=verdict.passed,
+    )
+
+
+def _verdict(
+    workspace: Workspace, job: Job, observers: tuple[Emit, ...], *, is_file: bool
+) -> Validation | TableVerdict:
+    if is_file:
+        return workspace.validate(job, columns=job.keys, observers=observers)
+    return workspace.check(job)
+
+
+def _only_duplicates(job: Job, keys: Sequence[str]) -> Job:
+    """The job with this one check, whatever it says of others."""
+    said = job.section("checks").get(NAME)
+    of_check = said.get("keys", ()) if isinstance(said, Mapping) else ()
+    chosen = tuple(keys) or tuple(of_check) or job.keys
+    if not chosen:
+        raise UsageError("nobody says which columns identify a row", advice="Name them: --keys a,b.", key=f"{KEY}.keys")
+    others = {name: section for name, section in job.sections.items() if name not in ("checks", "rules")}
+    return dataclasses.replace(
+        job,
+        keys=chosen,
+        check=Check.FILE,
+        # What the period and the date column say is another question.
+        period=None,
+        date_column=None,
+        sections={**others, "checks": {NAME: {"keys": list(chosen)}}},
+    )
+
+
+def _worst(finding: DuplicatesFinding) -> Iterator[DuplicatedKey]:
+    samples: Iterator[Sample] = iter(finding.samples)
+    for named in finding.worst:
+        placed = [next(samples) for _ in range(named.placed)]
+        places = tuple(Place(file=at.file, line=at.line) for at in placed if at.file and at.line)
+        yield DuplicatedKey(key=named.key, rows=named.rows, places=places)

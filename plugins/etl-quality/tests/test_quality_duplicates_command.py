@@ -1,0 +1,127 @@
+"""`etl duplicates`: what it prints, and what it looks at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner, Result
+from etl_quality.duplication import DuplicatedKey, Place, duplication
+
+from etl_framework import Workspace, load
+from etl_framework.cli import etl
+from etl_framework.cli.session import Session
+
+TEXT = "a,b,note\n" + "".join(f"{number},{number % 3},x\n" for number in range(30)) + "4,1,\n4,1,\n7,1,\n,,\n,,\n"
+ETL = """
+[jobs.orders]
+source = "t.csv"
+table = "t"
+keys = ["a", "b"]
+columns = { a = "integer" }
+[jobs.orders.checks]
+duplicates = { severity = "warning", keys = ["a"] }
+[[jobs.orders.rules]]
+sql = "a < 0"
+name = "nonsense"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current one, with a file whose keys repeat."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text(TEXT)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(etl, ["-q", "duplicates", *arguments], obj=Session(), standalone_mode=False)
+
+
+def test_the_keys_of_a_file_that_repeat_are_shown_with_their_lines(folder: Path) -> None:
+    ended = run("t.csv", "--keys", "a,b")
+    assert ended.return_value == 3
+    *keys, verdict = ended.stdout.splitlines()
+    assert [" ".join(line.split()) for line in keys] == [
+        "3 rows a = 4, b = 1: t.csv:6,32,33",
+        "2 rows a = null, b = null: t.csv:35,36",
+        "2 rows a = 7, b = 1: t.csv:9,34",
+    ]
+    assert verdict.startswith("3 duplicated keys (a, b), 4 extra rows in 35 rows of t.csv, ")
+
+
+def test_a_file_whose_keys_are_unique_passes(folder: Path) -> None:
+    (folder / "t.csv").write_text("a,b\n1,2\n2,2\n")
+    ended = run("t.csv", "--keys", "a")
+    assert ended.return_value == 0
+    assert ended.stdout.startswith("no duplicated keys (a) in 2 rows of t.csv, ")
+
+
+def test_a_table_is_looked_at_where_there_is_no_file_of_that_name(folder: Path) -> None:
+    load("t.csv", target="duckdb:w.duckdb")
+    ended = run("t", "--keys", "a, b", "--target", "duckdb:w.duckdb", "--json")
+    assert ended.return_value == 3
+    told = json.loads(ended.stdout)
+    assert (told["kind"], told["rows"], told["duplicated_keys"], told["extra_rows"]) == ("duplicates", 35, 3, 4)
+    assert [(key["key"], key["rows"], key["places"]) for key in told["worst"]] == [
+        ("a = 4, b = 1", 3, []),
+        ("a = null, b = null", 2, []),
+        ("a = 7, b = 1", 2, []),
+    ]
+
+
+def test_a_job_says_which_files_and_which_keys_and_its_other_checks_are_not_made(folder: Path) -> None:
+    (folder / "etl.toml").write_text(ETL)
+    found = duplication(Workspace.open(), "orders")
+    assert (found.keys, found.duplicated_keys, found.passed) == (("a",), 3, False)
+    assert found.worst[0] == DuplicatedKey(
+        key="4", rows=3, places=tuple(Place(file=str(folder / "t.csv"), line=line) for line in (6, 32, 33))
+    )
+    assert set(found.checks) == {"no_rows", "duplicates"}
+
+
+def test_a_table_that_a_job_loads_into_has_the_keys_of_the_job(folder: Path) -> None:
+    (folder / "etl.toml").write_text(ETL.replace("[jobs.orders]", '[jobs.orders]\ntarget = "duckdb:w.duckdb"'))
+    load("t.csv", target="duckdb:w.duckdb")
+    assert duplication(Workspace.open(), "t").keys == ("a",)
+
+
+def test_only_the_columns_of_the_key_are_read_as_what_they_are_but_the_structure_is_checked(folder: Path) -> None:
+    (folder / "etl.toml").write_text(
+        '[jobs.t]\nsource = "t.csv"\ntable = "t"\ncolumns = { a = "integer", b = "integer" }\n'
+    )
+    (folder / "t.csv").write_text("a,b\n1,no number\n1,2\n3,3,3\n")
+    found = duplication(Workspace.open(), "t.csv", ["a"], job="t")
+    assert {finding.rule for finding in found.findings} == {"too_many_fields", "ragged_rows", "duplicates"}
+    assert found.extra_rows == 1
+
+
+def test_findings_are_written_for_ci_systems(folder: Path) -> None:
+    run("t.csv", "--keys", "a", "--junit", "found.xml")
+    [suite] = ET.parse(folder / "found.xml").getroot()
+    assert (suite.get("name"), suite.get("failures")) == ("duplicates in t.csv", "1")
+
+
+def test_no_rows_are_not_good_enough(folder: Path) -> None:
+    (folder / "t.csv").write_text("a,b\n")
+    ended = run("t.csv", "--keys", "a")
+    assert ended.return_value == 3
+    assert ended.stdout.startswith("error: no_rows: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["t.csv"], "nobody says which columns identify a row"),
+        (["t.csv", "--keys", "aa"], "no column 'aa'"),
+        (["t.csv", "--keys", "a,a"], "names a column twice"),
+        (["nowhere", "--keys", "a", "--target", "duckdb:w.duckdb"], "no table"),
+    ],
+)
+def test_what_cannot_be_answered_says_why(folder: Path, arguments: list[str], message: str) -> None:
+    load("t.csv", target="duckdb:w.duckdb")
+    ended = run(*arguments)
+    assert message in str(ended.exception)
