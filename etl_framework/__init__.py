@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from etl_framework.profiles import Score as Score
     from etl_framework.profiles import ScorePart as ScorePart
     from etl_framework.profiles import TopValue as TopValue
+    from etl_framework.protocols import Asking as Asking
     from etl_framework.protocols import Block as Block
     from etl_framework.protocols import Capacity as Capacity
     from etl_framework.protocols import Codec as Codec
@@ -219,7 +220,7 @@ _MODULES = {
     ),
     "profiles": "ColumnProfile Lengths Pattern Profile Quantile Score ScorePart TopValue",
     "protocols": (
-        "Block Capacity Codec Compressor Emit Executor Format Lined Located MisplacedCut Profiler Run Spilling "
+        "Asking Block Capacity Codec Compressor Emit Executor Format Lined Located MisplacedCut Profiler Run Spilling "
         "StagingArea TableCheck TypesWidened Validator Warehouse"
     ),
     "waiting": "first_completed in_background interruptible",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
+from etl_framework.asking import ask_first
 from etl_framework.auditing import audit, refuse_without_sql
 from etl_framework.errors import (
     CommittedWrongly,
@@ -395,6 +396,7 @@ class _Attempt:
             rejects=self._folder if quarantine else None,
             spilled=self._folder / "spilled",
             plugins=self._plugins,
+            answers=ask_first(self._job, survey, self._plugins, lambda: warehouse),
         )
 
     def _look_again(self, survey: Survey) -> Survey:

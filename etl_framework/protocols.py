@@ -207,6 +207,27 @@ class Profiler(Protocol):
         """The profile of everything that was seen."""
 
 
+@runtime_checkable
+class Asking(Protocol):
+    """What a validator offers beside :class:`Validator` when it has to know something of the warehouse.
+
+    :ivar insists: whether it cannot do without; else a warehouse that is out of reach hinders nothing.
+    """
+
+    insists: bool
+
+    def ask(self, warehouse: Warehouse) -> object:
+        """Ask, before the first part is read; called once, of an accumulator that sees no block.
+
+        :returns: what every part's accumulator is told; picklable, and small enough to be in memory many times.
+        :raises UsageError: the question makes no sense.
+        :raises RunFailed: the warehouse cannot answer.
+        """
+
+    def tell(self, answer: object | None) -> None:
+        """Take the answer in; called before the first ``update`` of a part, with None where nobody could be asked."""
+
+
 class TableCheck(Protocol):
     """A check of rows that are in a warehouse, by SQL.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from etl_framework.asking import tell
 from etl_framework.checks import BadRowTally
 from etl_framework.packing import Packer
 from etl_framework.part_checks import PartChecks
@@ -22,6 +23,7 @@ from etl_framework.totals import TotalsAccumulator
 from etl_framework.values import Check, Event, OnBadRows
 
 if TYPE_CHECKING:
+    from etl_framework.asking import Answers
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Block, Codec, Emit, Validator
     from etl_framework.survey import Survey
@@ -85,6 +87,7 @@ class PartReader:
     :param rejects: the folder that bad rows are written to; None when they are only counted.
     :param spilled: the folder for the files of checks that keep more than memory should hold.
     :param plugins: the run's plugins; pickled, they load again where they arrive.
+    :param answers: what checks were told by the warehouse; see :func:`etl_framework.asking.ask_first`.
     """
 
     run: str
@@ -94,6 +97,7 @@ class PartReader:
     rejects: Path | None
     spilled: Path
     plugins: Plugins
+    answers: Answers = field(default_factory=dict)
 
     def __call__(self, part: Part, emit: Emit) -> PartOutcome:
         """Read one part.
@@ -106,6 +110,7 @@ class PartReader:
         check_unchanged(analysis.source)
         checked = self.job.check in (Check.FILE, Check.BOTH)
         validators = self.plugins.validators(self.job, analysis) if checked else []
+        tell(validators, self.answers, self.plugins)
         checks = PartChecks(validators, self.spilled / f"{part.number:06}", self.plugins)
         totals, tally = TotalsAccumulator(self.survey.columns), BadRowTally()
         rows = lines = consumed = 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from etl_framework.asking import ask_first
 from etl_framework.observing import tell_observers
 from etl_framework.reading import PartReader
 from etl_framework.state import new_run_id
@@ -84,8 +85,19 @@ def validate_sources(
         plugins.event(event)
 
     def attempt(survey: Survey) -> Verdict:
+        with ExitStack() as connected:
+            answers = ask_first(
+                job, survey, plugins, lambda: connected.enter_context(closing(plugins.connect(job.target)))
+            )
         reader = PartReader(
-            run=run, job=job, survey=survey, packing=None, rejects=None, spilled=Path(spilled), plugins=plugins
+            run=run,
+            job=job,
+            survey=survey,
+            packing=None,
+            rejects=None,
+            spilled=Path(spilled),
+            plugins=plugins,
+            answers=answers,
         )
         outcomes = {outcome.part: outcome for outcome in executor.run(reader, survey.parts, emit)}
         return judge(job, survey, outcomes, plugins)

@@ -203,12 +203,20 @@ def _lossy(values: pa.Array) -> tuple[str, ...]:
             continue
         exact = Decimal(text)
         whole_and_large = exact == exact.to_integral_value() and abs(exact) > _SAFE_INTEGER and "e" not in text.lower()
-        # A double written with as many digits is the number again, or else some were lost.
-        if whole_and_large or Decimal(f"{float(text):.{len(exact.as_tuple().digits)}g}") != exact:
+        if whole_and_large or not _comes_back(text, exact):
             found.append(text)
             if len(found) == 3:
                 break
     return tuple(found)
+
+
+def _comes_back(text: str, exact: Decimal) -> bool:
+    """Whether a double keeps every digit of a number: written with as many digits, or as short as it can be told.
+
+    The two differ where the double lies halfway between two numbers of so many digits, as 2**-24 does.
+    """
+    double = float(text)
+    return exact in (Decimal(f"{double:.{len(exact.as_tuple().digits)}g}"), Decimal(repr(double)))
 
 
 def _iso_date(values: pa.Array) -> Inferred | None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from etl_delimited.infer import NULL_TOKENS, Inferred, fits, infer
 from etl_delimited.settings import FormatSettings
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 NOTHING_DECLARED = FormatSettings()
@@ -174,6 +174,7 @@ def test_decimals_are_double_only_when_a_double_holds_each(numbers: list[Decimal
 
 @settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+@example([2.0**-24])
 def test_doubles_as_python_writes_them_never_lose_anything(numbers: list[float]) -> None:
     found = inferred(*map(repr, numbers))
     large = any(number == int(number) and abs(number) > 2**53 for number in numbers)

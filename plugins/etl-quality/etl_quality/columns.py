@@ -16,6 +16,7 @@ from etl_quality.column_rules import Among, ColumnRule, Least, Length, Matches, 
 from etl_quality.monotonic import DIRECTIONS, Monotonic, MonotonicInTable
 from etl_quality.sections import Settings, settings
 from etl_quality.typed import highest, lowest, typed
+from etl_quality.unique import Unique, UniqueInTable
 from etl_quality.words import Words, named
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class ColumnSettings(Settings):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     not_null: bool = False
+    unique: bool = False
     min: Any = None
     max: Any = None
     length: LengthSettings | None = None
@@ -73,7 +75,7 @@ class Checks:
     columns: Mapping[str, ColumnSettings]
 
     def validators(self, job: Job, analysis: Analysis) -> Iterator[Validator]:  # noqa: ARG002 - the same for all jobs
-        """The rules about single values in one pass, then those about the order."""
+        """The rules about single values in one pass, then those about values among each other."""
         if not analysis.columns:
             # An empty file without declared columns, of which nothing is read.
             return
@@ -82,6 +84,8 @@ class Checks:
         if any(found for _, found in rules):
             yield ColumnPass(NAME, [(column.name, found) for column, found in rules if found])
         for name, column, said in asked:
+            if said.unique:
+                yield Unique(column.name, name, said.severity)
             if said.monotonic is not None:
                 yield Monotonic(column.name, name, said.monotonic, said.severity)
 
@@ -91,7 +95,9 @@ class Checks:
         rules = [(column, column_rules(said, column, key)) for key, column, said in asked]
         if any(found for _, found in rules):
             yield ColumnQuery(NAME, [(column, found) for column, found in rules if found])
-        for name, _, said in asked:
+        for name, column, said in asked:
+            if said.unique:
+                yield UniqueInTable(column.name, name, said.severity)
             if said.monotonic is not None:
                 yield MonotonicInTable(name, said.monotonic)
 

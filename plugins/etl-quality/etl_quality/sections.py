@@ -22,6 +22,7 @@ MODULES: dict[str, str] = {
     "freshness": "etl_quality.freshness",
     "columns": "etl_quality.columns",
     "duplicates": "etl_quality.duplicates",
+    "schema": "etl_quality.schema",
 }
 """Of each key of the section ``checks``, the module whose ``read(value, job)`` gives its :class:`Checks`."""
 

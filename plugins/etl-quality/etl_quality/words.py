@@ -68,8 +68,8 @@ class Tally:
         :param more: bad rows of the batch beyond these.
         """
         self.count += len(rows) + more
-        for row, value in list(zip(rows, values, strict=True))[: MOST_SAMPLES - len(self.samples)]:
-            where = block.position(row)
+        wanted = list(rows)[: MOST_SAMPLES - len(self.samples)]
+        for where, value in zip(block.positions(wanted) if wanted else (), values, strict=False):
             self.samples.append(
                 Sample(
                     file=block.source,

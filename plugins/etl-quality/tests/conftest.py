@@ -39,36 +39,36 @@ class Side:
     def __init__(self, folder: Path, target: str) -> None:
         self.target = target
         self.folder = folder
-        self._workspace = Workspace.open(state_dir=folder / "state")
+        self.workspace = Workspace.open(state_dir=folder / "state")
 
     def job(self, data: Data, *, part_bytes: int | None = None) -> Job:
         """The job of some data."""
         path = self.folder / "t.csv"
         path.write_text(data.text)
         given = {"target": self.target, "table": "t", "columns": dict(data.columns), **data.settings}
-        job = self._workspace.job(None, [path], given)
+        job = self.workspace.job(None, [path], given)
         return replace(
             job, sections={**job.sections, **data.sections}, folder=self.folder, part_bytes=part_bytes or job.part_bytes
         )
 
     def of_file(self, data: Data, *, part_bytes: int | None = None) -> tuple[Finding, ...]:
         """The findings of `etl validate`."""
-        return self._workspace.validate(self.job(data, part_bytes=part_bytes)).findings
+        return self.workspace.validate(self.job(data, part_bytes=part_bytes)).findings
 
     def load(self, data: Data) -> Job:
         """Load without any check, in place of what was there."""
         job = self.job(data)
-        self._workspace.load(replace(job, check=Check.NONE, again=True))
+        self.workspace.load(replace(job, check=Check.NONE, again=True))
         return job
 
     def of_table(self, data: Data) -> tuple[Finding, ...]:
         """The findings of `etl check`."""
-        return self._workspace.check(self.load(data)).findings
+        return self.workspace.check(self.load(data)).findings
 
     def rows(self, data: Data, ask: Callable[[Rows, Job], Any]) -> Any:
         """Load, and ask about the rows."""
         job = self.load(data)
-        plugins: Plugins = self._workspace.plugins()
+        plugins: Plugins = self.workspace.plugins()
         with closing(plugins.connect(self.target)) as warehouse:
             return ask(warehouse.rows(TABLE), job)
 
@@ -140,6 +140,16 @@ def snowflake_side(in_folder: Path, emulator_process: Any) -> Side:
     folder = in_folder / "snowflake"
     folder.mkdir()
     return Side(folder, "snowflake:test")
+
+
+@pytest.fixture
+def data() -> Callable[..., Data]:
+    """`data(text, {"n": "integer"}, checks={…}, rules=[…])`: for the methods of a `Side`."""
+
+    def make(text: str, columns: Mapping[str, str], **sections: Any) -> Data:
+        return data_of(text, columns, sections, {})
+
+    return make
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import itertools
 import math
 import pickle
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,9 @@ class OfRows:
 
     def position(self, row: int) -> Position:
         return Position(part=self.part, line=self.first_line + row, offset=0)
+
+    def positions(self, rows: Sequence[int]) -> list[Position]:
+        return [self.position(row) for row in rows]
 
 
 # Rows

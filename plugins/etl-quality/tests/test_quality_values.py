@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import pickle
 import random
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -39,11 +40,12 @@ class Rows:
     data: bytes = b""
     lines: int = 0
     consumed: int = 0
-    asked: list[int] = field(default_factory=list)
 
     def position(self, row: int) -> Position:
-        self.asked.append(row)
         return Position(part=self.part, line=self.first_line + row, offset=0)
+
+    def positions(self, rows: Sequence[int]) -> list[Position]:
+        return [self.position(row) for row in rows]
 
 
 def job(**sections: Any) -> Job:
@@ -237,6 +239,40 @@ def test_values_rise_or_fall_across_parts_and_gaps(findings_of_file, direction, 
         )
         assert [sample.line for each in found for sample in each.samples] == bad
         assert [each.count for each in found] == [len(bad)]
+
+
+# Unique
+
+
+@pytest.mark.parametrize(("first", "again"), [(0, 59), (30, 31), (0, 1)], ids=["ends", "border", "neighbours"])
+def test_a_value_that_is_there_twice_is_found_with_its_lines(findings_of_file, first, again):
+    lines = [f"{number},x" for number in range(60)]
+    lines[again] = lines[first]
+    text = "\n".join(["id,s", *lines])
+    found = findings_of_file(
+        text, {"id": "integer", "s": "varchar"}, checks={"columns": {"id": {"unique": True}}}, part_bytes=60
+    )
+    [finding] = found
+    assert (finding.rule, finding.count) == ("unique", 1)
+    assert finding.message == "1 row repeats a value of column 'id': 1 value occurs more than once, up to 2 times"
+    assert [(sample.line, sample.column, sample.value) for sample in finding.samples] == [
+        (first + 2, "id", str(first)),
+        (again + 2, "id", str(first)),
+    ]
+
+
+def test_rows_without_a_value_repeat_nothing_on_any_side(both_sides):
+    rules = {"id": {"unique": True}, "s": {"unique": True, "severity": "warning"}}
+    text = "id,s,n\n1,a,1\n,b,2\n,a,3\n2,,4\n,,5\n2,a,6\n3,,7"
+    found = both_sides(text, {"id": "integer", "s": "varchar", "n": "integer"}, checks={"columns": rules}).agree()
+    assert {(each.count, each.severity) for each in found} == {(1, Severity.ERROR), (2, Severity.WARNING)}
+    [lines] = [[sample.line for sample in each.samples] for each in found if each.severity is Severity.ERROR]
+    assert lines == [5, 7]
+
+
+def test_a_column_without_any_value_repeats_nothing(findings_of_file):
+    rules = {"s": {"unique": True}}
+    assert findings_of_file("s,n\n,1\n,2", {"s": "varchar", "n": "integer"}, checks={"columns": rules}) == ()
 
 
 # Merging
