@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     # `as` marks each name as exported for type checkers, which cannot see what __getattr__ gives.
     from etl_framework.api import analyze as analyze
     from etl_framework.api import load as load
+    from etl_framework.api import profile as profile
     from etl_framework.api import resume as resume
     from etl_framework.api import validate as validate
     from etl_framework.checks import MOST_SAMPLES as MOST_SAMPLES
@@ -76,6 +77,14 @@ if TYPE_CHECKING:
     from etl_framework.plugins import PluginInfo as PluginInfo
     from etl_framework.plugins import Plugins as Plugins
     from etl_framework.plugins import PluginSettings as PluginSettings
+    from etl_framework.profiles import ColumnProfile as ColumnProfile
+    from etl_framework.profiles import Lengths as Lengths
+    from etl_framework.profiles import Pattern as Pattern
+    from etl_framework.profiles import Profile as Profile
+    from etl_framework.profiles import Quantile as Quantile
+    from etl_framework.profiles import Score as Score
+    from etl_framework.profiles import ScorePart as ScorePart
+    from etl_framework.profiles import TopValue as TopValue
     from etl_framework.protocols import Block as Block
     from etl_framework.protocols import Capacity as Capacity
     from etl_framework.protocols import Codec as Codec
@@ -83,7 +92,9 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Emit as Emit
     from etl_framework.protocols import Executor as Executor
     from etl_framework.protocols import Format as Format
+    from etl_framework.protocols import Located as Located
     from etl_framework.protocols import MisplacedCut as MisplacedCut
+    from etl_framework.protocols import Profiler as Profiler
     from etl_framework.protocols import Run as Run
     from etl_framework.protocols import Spilling as Spilling
     from etl_framework.protocols import StagingArea as StagingArea
@@ -163,7 +174,7 @@ if TYPE_CHECKING:
     from etl_framework.workspace import Workspace as Workspace
 
 _MODULES = {
-    "api": "analyze load resume validate",
+    "api": "analyze load profile resume validate",
     "workspace": "Workspace",
     "hookspecs": "hookimpl",
     "checks": "MOST_SAMPLES RowCheck first_samples row_check shown",
@@ -195,9 +206,10 @@ _MODULES = {
         "Allowance Analysis BadRow Check Event Fact Finding Gate Job LedgerEntry Leftover Mode OnBadRows PackedPart "
         "Part PeriodFilter Position Receipt RunReport Sample Severity Source StagedPart Status StepTime TextLayout"
     ),
+    "profiles": "ColumnProfile Lengths Pattern Profile Quantile Score ScorePart TopValue",
     "protocols": (
-        "Block Capacity Codec Compressor Emit Executor Format MisplacedCut Run Spilling StagingArea TableCheck "
-        "TypesWidened Validator Warehouse"
+        "Block Capacity Codec Compressor Emit Executor Format Located MisplacedCut Profiler Run Spilling StagingArea "
+        "TableCheck TypesWidened Validator Warehouse"
     ),
     "waiting": "first_completed in_background interruptible",
     "errors": (

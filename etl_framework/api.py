@@ -11,6 +11,7 @@ from etl_framework.errors import UsageError
 from etl_framework.workspace import Workspace
 
 if TYPE_CHECKING:
+    from etl_framework.profiling import Profiling
     from etl_framework.protocols import Emit
     from etl_framework.validating import Validation
     from etl_framework.values import Analysis, Job, RunReport
@@ -92,6 +93,16 @@ def analyze(
     """
     workspace = Workspace.open(config)
     return workspace.analyze(_job("analyze", workspace, job, files, options), exact=exact)
+
+
+def profile(*files: Files, job: str | None = None, config: Path | str | None = None, **options: object) -> Profiling:
+    """Read files, or the sources of a job, and say what is in them, as ``etl analyze --profile`` does.
+
+    :returns: figures and a quality score of each column, and of all together.
+    :raises EtlError: as :func:`load`; bad data is no error here but lowers the score.
+    """
+    workspace = Workspace.open(config)
+    return workspace.profile(_job("profile", workspace, job, files, options))
 
 
 def _job(

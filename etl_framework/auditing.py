@@ -169,7 +169,7 @@ def _nothing_there(job: Job) -> Finding:
     return Finding(
         rule=NO_ROWS,
         severity=Severity.ERROR,
-        count=0,
+        count=1,
         message=f"{where} holds no rows",
         advice="Was it ever loaded, and into this target? `etl runs list` shows the loads.",
     )

@@ -157,6 +157,7 @@ class Use(_Settings):
     connect: Text | None = None
     executor: Text | None = None
     analyze: Text | None = None
+    profile: Text | None = None
     compress: Text | None = None
     upload: Text | None = None
     load: Text | None = None

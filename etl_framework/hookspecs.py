@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import click
 
     from etl_framework.columns import Column
-    from etl_framework.protocols import Codec, Executor, Run, TableCheck, Validator, Warehouse
+    from etl_framework.protocols import Codec, Executor, Profiler, Run, TableCheck, Validator, Warehouse
     from etl_framework.values import Analysis, Event, Job, PackedPart, Receipt, RunReport, Source, StagedPart
 
 PROJECT = "etl_framework"
@@ -90,6 +90,21 @@ def etl_validate(job: Job, analysis: Analysis) -> Iterable[Validator]:
     :param job: what is loaded; checks read their settings from its sections.
     :param analysis: of the part's source, with the final columns of the run.
     :returns: new validators; none is fine.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec(firstresult=True)
+def etl_profile(job: Job, analysis: Analysis) -> Profiler | None:
+    """Make what profiles the data.
+
+    Called once per part by ``etl analyze --profile``, in the worker that reads it: each call gives a new accumulator.
+    One may answer.
+
+    :param job: what is looked at; ``keys`` are the columns that are declared to identify a row.
+    :param analysis: of the part's source, with the final columns.
+    :returns: a new accumulator, or None when this plugin has nothing to tell of such data.
 
     .. versionadded:: 0.1
     """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import click
 
     from etl_framework.columns import Column
-    from etl_framework.protocols import Codec, Executor, Run, TableCheck, Validator, Warehouse
+    from etl_framework.protocols import Codec, Executor, Profiler, Run, TableCheck, Validator, Warehouse
     from etl_framework.values import Analysis, Event, Job, PackedPart, Receipt, RunReport, Source, StagedPart
 
 __all__ = ["PluginInfo", "PluginSettings", "Plugins"]
@@ -198,6 +198,20 @@ class Plugins:
             _shaped(plugin, "etl_validate", validator, Validator)
             given.append((plugin.info.name, validator))
         return given
+
+    def profiler(self, job: Job, analysis: Analysis) -> Profiler:
+        """What profiles the data of a part, new at each call: ``etl_profile``; use it within :meth:`blaming`."""
+        from etl_framework.protocols import Profiler
+
+        plugin, answer = self._ask_one(
+            "etl_profile",
+            f"profiles {analysis.source.path}",
+            "Install one that does, such as etl-quality.",
+            job=job,
+            analysis=analysis,
+        )
+        profiler: Profiler = _shaped(plugin, "etl_profile", answer, Profiler)
+        return profiler
 
     def table_checks(self, job: Job, columns: tuple[Column, ...]) -> list[tuple[str, TableCheck]]:
         """Everybody's checks of rows in a warehouse: ``etl_check``.

@@ -27,8 +27,11 @@ from etl_framework.values import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
+    from etl_framework.profiles import Profile
     from etl_framework.rows import Rows
     from etl_framework.sql import Statement
     from etl_framework.tables import Deletion, PeriodCount, QueryResult, RowFilter, TableSummary, Unit
@@ -64,6 +67,17 @@ class Block(Protocol):
 
     def positions(self, rows: Sequence[int]) -> Sequence[Position]:
         """The same of several rows, in ascending order; costs little more than one."""
+
+    def row_lines(self) -> NDArray[np.int64]:
+        """The line of every row of ``batch``, as in :attr:`Position.line`; cheap where every record is one line."""
+
+
+@runtime_checkable
+class Located(Protocol):
+    """What a block offers beside :class:`Block` when it can tell at once where all of its rows begin."""
+
+    def offsets(self) -> NDArray[np.int64]:
+        """Of each row of ``batch``, the byte within the source at which its record begins; see :class:`Position`."""
 
 
 class Format(Protocol):
@@ -167,6 +181,22 @@ class Spilling(Protocol):
 
         Where they are not, the part is read again.
         """
+
+
+class Profiler(Protocol):
+    """Makes a profile: one accumulator per part, merged in any order, finished once.
+
+    Picklable after any ``update``: it travels between processes.
+    """
+
+    def update(self, block: Block) -> None:
+        """Look at the next block of the part, one without good rows included; nothing of it must be changed or kept."""
+
+    def merge(self, other: Self) -> None:
+        """Take in what another accumulator saw; the order of parts must not matter."""
+
+    def finish(self) -> Profile:
+        """The profile of everything that was seen."""
 
 
 class TableCheck(Protocol):

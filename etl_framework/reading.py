@@ -5,15 +5,16 @@ This is what runs on the workers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import rmtree
 from typing import TYPE_CHECKING, Literal
 
 from etl_framework.checks import BadRowTally
 from etl_framework.packing import Packer
+from etl_framework.part_checks import PartChecks
 from etl_framework.protocols import MisplacedCut, Spilling
 from etl_framework.rejects import PartRejects
 from etl_framework.sources import check_unchanged
@@ -54,6 +55,8 @@ class PartOutcome:
     :param totals: control totals of the good records.
     :param validators: plugin name and accumulator of every check.
     :param pieces: what waits for upload; empty when nothing was packed.
+    :param seconds: wall time of reading the part.
+    :param seconds_of: how much of it the checks of each plugin took.
     """
 
     part: int
@@ -63,6 +66,8 @@ class PartOutcome:
     totals: TotalsAccumulator
     validators: tuple[tuple[str, Validator], ...]
     pieces: tuple[PackedPart, ...]
+    seconds: float = 0.0
+    seconds_of: Mapping[str, float] = field(default_factory=dict)
 
     def is_whole(self) -> bool:
         """Whether what the checks keep in files is still there."""
@@ -101,39 +106,35 @@ class PartReader:
         check_unchanged(analysis.source)
         checked = self.job.check in (Check.FILE, Check.BOTH)
         validators = self.plugins.validators(self.job, analysis) if checked else []
-        self._have_spilled(part, validators)
+        checks = PartChecks(validators, self.spilled / f"{part.number:06}", self.plugins)
         totals, tally = TotalsAccumulator(self.survey.columns), BadRowTally()
         rows = lines = consumed = 0
+        began = time.perf_counter()
         emit(self._event("part_started", part, 0, 0))
         with ExitStack() as stack:
             packer = stack.enter_context(self._packer(part)) if self.packing else None
             rejects = stack.enter_context(PartRejects(self.rejects, part.number)) if self.rejects else None
-            for block in self._blocks(part):
+            for block in blocks_of(part, self.survey, self.job, self.plugins):
                 for bad in block.bad_rows:
                     tally.add(bad, analysis.source.path)
                     if rejects:
                         rejects.write(bad)
-                if block.batch.num_rows:
-                    totals.update(block.batch)
-                    for plugin, validator in validators:
-                        with self.plugins.blaming(plugin, "etl_validate"):
-                            validator.update(block)
                 if packer and tally.rows and self.job.on_bad_rows is OnBadRows.ABORT:
                     # The gate will refuse: from here on only findings matter.
                     packer.discard()
                     packer = None
                 if packer:
                     packer.write(block)
+                if block.batch.num_rows:
+                    totals.update(block.batch)
+                    checks.update(block)
                 rows += block.batch.num_rows
                 lines += block.lines
                 consumed += block.consumed
                 emit(self._event("part_progress", part, consumed, rows + tally.rows))
             check_unchanged(analysis.source)
             pieces = packer.finish() if packer else ()
-        for plugin, validator in validators:
-            if isinstance(validator, Spilling):
-                with self.plugins.blaming(plugin, "etl_validate"):
-                    validator.settle()
+        checks.settle()
         emit(self._event("part_packed", part, part.size, rows + tally.rows))
         return PartOutcome(
             part=part.number,
@@ -141,27 +142,11 @@ class PartReader:
             lines=lines,
             bad_rows=tally,
             totals=totals,
-            validators=tuple(validators),
+            validators=checks.validators,
             pieces=pieces,
+            seconds=time.perf_counter() - began,
+            seconds_of=checks.seconds,
         )
-
-    def _have_spilled(self, part: Part, validators: Sequence[tuple[str, Validator]]) -> None:
-        """Give each check that wants one a folder of its own, without what an earlier attempt left there."""
-        for number, (plugin, validator) in enumerate(validators):
-            if isinstance(validator, Spilling):
-                folder = self.spilled / f"{part.number:06}-{number:02}"
-                rmtree(folder, ignore_errors=True)
-                folder.mkdir(parents=True)
-                with self.plugins.blaming(plugin, "etl_validate"):
-                    validator.spill_to(folder)
-
-    def _blocks(self, part: Part) -> Iterator[Block]:
-        analysis = self.survey.analyses[part.source]
-        try:
-            with self.plugins.blaming(analysis.format, "etl_analyze"):
-                yield from analysis.format.read(analysis.source, part, self.survey.columns, self.job.block_bytes)
-        except MisplacedCut as error:
-            raise MisplacedCut(part.source) from error
 
     def _packer(self, part: Part) -> Packer:
         assert self.packing is not None
@@ -179,3 +164,17 @@ class PartReader:
         return Event(
             name=name, run=self.run, step="validate", part=part.number, bytes=done, total_bytes=part.size, rows=rows
         )
+
+
+def blocks_of(part: Part, survey: Survey, job: Job, plugins: Plugins) -> Iterator[Block]:
+    """The blocks of a part, in order.
+
+    :raises MisplacedCut: with the index of the source whose cuts must be made exactly.
+    :raises TypesWidened: the survey's types do not hold.
+    """
+    analysis = survey.analyses[part.source]
+    try:
+        with plugins.blaming(analysis.format, "etl_analyze"):
+            yield from analysis.format.read(analysis.source, part, survey.columns, job.block_bytes)
+    except MisplacedCut as error:
+        raise MisplacedCut(part.source) from error

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
 from etl_framework.columns import FLOATS, Column, ColumnType, Kind
-from etl_framework.errors import RunFailed
+from etl_framework.errors import RunFailed, UsageError
 from etl_framework.likeness import in_many_files
 from etl_framework.protocols import MisplacedCut, TypesWidened
 from etl_framework.terminal import listed
@@ -67,6 +68,23 @@ class Survey:
             analyses=tuple(dataclasses.replace(analysis, columns=tuple(columns)) for analysis in self.analyses),
             findings=(*self.findings, *findings),
         )
+
+    def only(self, names: Collection[str]) -> Survey:
+        """The same sources, of which only some columns are read.
+
+        :raises UsageError: there is no such column.
+        """
+        there = [column.name for column in self.columns]
+        for name in names:
+            # An empty source has no columns at all.
+            if there and name not in there:
+                guess = get_close_matches(name, there, n=1)
+                meant = f"Did you mean {guess[0]!r}? " if guess else ""
+                raise UsageError(
+                    f"the source has no column {name!r}", advice=f"{meant}Its columns are {', '.join(there)}."
+                )
+        chosen = set(names)
+        return self.with_columns([column for column in self.columns if column.name in chosen])
 
     def with_sources(self, sources: Iterable[Source], touched: AbstractSet[int]) -> Survey:
         """The same, of files some of which were touched meanwhile, so that cuts of theirs may be wrong once more."""

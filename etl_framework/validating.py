@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from etl_framework.observing import tell_observers
 from etl_framework.reading import PartReader
 from etl_framework.state import new_run_id
 from etl_framework.survey import Survey, plan_parts, settle, survey_sources
-from etl_framework.values import Event, Severity
+from etl_framework.values import Check, Event, Severity
 from etl_framework.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -56,12 +57,23 @@ class Validation:
 
 
 def validate_sources(
-    job: Job, sources: tuple[Source, ...], plugins: Plugins, observers: tuple[Emit, ...] = ()
+    job: Job,
+    sources: tuple[Source, ...],
+    plugins: Plugins,
+    observers: tuple[Emit, ...] = (),
+    *,
+    columns: Collection[str] | None = None,
 ) -> Validation:
     """Read and check everything, pack and load nothing.
 
+    What a load would check in the warehouse is checked here, too: there is nothing but the files.
+
+    :param columns: names of those to read as what they are; of the others only the structure is checked. None for all.
+    :raises UsageError: a source has no such column.
     :raises EtlError: a source cannot be read, or a plugin is broken.
     """
+    if job.check is Check.WAREHOUSE:
+        job = replace(job, check=Check.FILE)
     began = time.perf_counter()
     run = new_run_id()
     executor = plugins.executor(job.executor)
@@ -82,6 +94,8 @@ def validate_sources(
         emit(Event(name="survey_changed", run=run, step="validate", message=message))
 
     survey = survey_sources(job, sources, plugins)
+    if columns is not None:
+        survey = survey.only(columns)
     verdict = None
     with ExitStack() as stack:
         stack.callback(emit, Event(name="run_finished", run=run))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from etl_framework.checks import BadRowTally
 from etl_framework.errors import Refused
-from etl_framework.terminal import counted
+from etl_framework.terminal import counted, seconds_in_words
 from etl_framework.totals import Totals, TotalsAccumulator
 from etl_framework.values import Finding, Mode, OnBadRows, Severity, in_file
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from etl_framework.reading import PartOutcome
     from etl_framework.survey import Survey
     from etl_framework.values import Job, Sample
+
+
+SLOW_SECONDS = 10.0
+"""Below it, nobody minds how long the checks of a plugin take; of all workers together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,7 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
     for (plugin, _, _), validator in merged.items():
         with plugins.blaming(plugin, "etl_validate"):
             findings.extend(validator.finish())
+    findings.extend(_slow(outcomes.values()))
     return Verdict(
         rows=rows,
         bad=tally.rows,
@@ -85,6 +90,26 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
         ),
         checks=tuple(dict.fromkeys(name for _, name, _ in merged)),
     )
+
+
+def _slow(outcomes: Iterable[PartOutcome]) -> Iterator[Finding]:
+    """Name the plugin whose checks took more than everything else together, where anybody waited for them."""
+    reading = 0.0
+    checking: dict[str, float] = {}
+    for outcome in outcomes:
+        reading += outcome.seconds
+        for plugin, seconds in outcome.seconds_of.items():
+            checking[plugin] = checking.get(plugin, 0.0) + seconds
+    for plugin, seconds in checking.items():
+        if seconds > SLOW_SECONDS and seconds > reading / 2:
+            yield Finding(
+                rule="slow_checks",
+                severity=Severity.INFO,
+                count=1,
+                message=f"the checks of plugin {plugin!r} took {seconds_in_words(seconds)} "
+                f"of the {seconds_in_words(reading)} that were spent on reading and checking",
+                advice="Checks are fast when they ask Arrow about whole columns, and slow when they look at each row.",
+            )
 
 
 _Key = tuple[str, str, int]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from etl_framework.auditing import TableVerdict
     from etl_framework.journal import RunRecord
     from etl_framework.planning import LoadPlan
+    from etl_framework.profiling import Profiling
     from etl_framework.protocols import Emit
     from etl_framework.pruning import PrunedRun
     from etl_framework.staging import Removal, Staging
@@ -105,11 +106,26 @@ class Workspace:
 
         return plan_load(job, find_sources(job), self.plugins(job))
 
-    def validate(self, job: Job, *, observers: tuple[Emit, ...] = ()) -> Validation:
-        """Check a job's sources, load nothing."""
+    def validate(
+        self, job: Job, *, columns: Collection[str] | None = None, observers: tuple[Emit, ...] = ()
+    ) -> Validation:
+        """Check a job's sources, load nothing.
+
+        :param columns: names of those to read as what they are; of the others only the structure is checked. None for
+            all.
+        :raises UsageError: a source has no such column.
+        """
         from etl_framework.validating import validate_sources
 
-        return validate_sources(job, find_sources(job), self.plugins(job), observers)
+        return validate_sources(job, find_sources(job), self.plugins(job), observers, columns=columns)
+
+    def profile(self, job: Job, *, observers: tuple[Emit, ...] = ()) -> Profiling:
+        """Read a job's sources and say what is in them, column by column."""
+        from etl_framework.profiling import profile_sources
+
+        plugins = Plugins.load(self.settings)
+        plugins.use(job.use)
+        return profile_sources(job, find_sources(job), plugins, observers)
 
     def table_job(self, table: str, name: str | None, options: dict[str, object]) -> Job:
         """The job whose checks a table is to be checked with; see :func:`etl_framework.config.job_of_table`."""

@@ -98,6 +98,13 @@ def test_validating_alone_leaves_nothing_behind(tmp_path: Path, monkeypatch: pyt
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_validating_checks_files_also_where_a_load_checks_in_the_warehouse() -> None:
+    write([*range(ROWS), 7])
+    found = validate(job="sales", check="warehouse")
+    assert [finding.rule for finding in found.findings] == ["twice"]
+    assert validate(job="sales", check="none").checks == ()
+
+
 def stop_after(parts: int) -> None:
     """Stop a run once so many parts are read."""
     packed: list[Event] = []

@@ -290,3 +290,52 @@ def test_a_run_that_is_resumed_without_one_of_its_plugins_says_which_and_what_wo
     assert "`etl --disable-plugin aaa_team load` begins anew" in said
     assert "required_plugins" not in said
     assert "Did you mean" not in said
+
+
+MUTATING = """
+import ctypes
+from etl_framework import hookimpl
+
+class Check:
+    name = "meddler"
+    def update(self, block):
+        ctypes.memset(block.batch["price"].buffers()[1].address, 0, 8)
+    def merge(self, other): pass
+    def finish(self): return ()
+
+@hookimpl
+def etl_validate(job): yield Check()
+"""
+
+
+@pytest.mark.parametrize("executor", ["threads:1", "processes:1"])
+def test_a_check_that_changes_its_batch_is_named_and_nothing_is_loaded(folder: Path, executor: str) -> None:
+    write_plugin(MUTATING)
+    workspace = Workspace.open()
+    with pytest.raises(HookFailed, match=r"plugin 'aaa_team' .* 'meddler' changed the batch that it was to look at"):
+        workspace.load(workspace.job("sales", (), {"executor": executor}))
+    assert rows_in_table() in (None, 0)
+
+
+def test_what_a_check_changes_after_the_first_block_is_not_what_is_loaded(folder: Path) -> None:
+    write_plugin(
+        MUTATING.replace("def update(self, block):", "seen = 0\n    def update(self, block):").replace(
+            "        ctypes", "        self.seen += 1\n        if self.seen > 1: ctypes"
+        )
+    )
+    workspace = Workspace.open()
+    job = workspace.job("sales", (), {"block_size": "4KiB"})
+    assert workspace.load(job).reconciled
+    with duckdb.connect("w.duckdb", read_only=True) as connection:
+        wrong = "SELECT count(*) FROM sales WHERE price <> id + 0.5"
+        assert connection.execute(wrong).fetchall() == [(0,)]
+
+
+def test_a_slow_check_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl_framework.verdict.SLOW_SECONDS", 0.0)
+    write_plugin(CHECK.replace("def update(self, block): pass", "def update(self, block): sum(range(3_000_000))"))
+    workspace = Workspace.open()
+    report = workspace.load(workspace.job("sales", (), {}))
+    (finding,) = [finding for finding in report.findings if finding.rule == "slow_checks"]
+    assert finding.message.startswith("the checks of plugin 'aaa_team' took ")
+    assert report.reconciled

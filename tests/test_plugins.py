@@ -77,6 +77,7 @@ CALLS: dict[str, tuple[Callable[[Plugins], object], Any]] = {
     "etl_executor": (lambda plugins: plugins.executor("threads:"), Anything()),
     "etl_analyze": (lambda plugins: plugins.analyze(SOURCE, JOB), ANALYSIS),
     "etl_validate": (lambda plugins: plugins.validators(JOB, ANALYSIS), [Anything()]),
+    "etl_profile": (lambda plugins: plugins.profiler(JOB, ANALYSIS), Anything()),
     "etl_compress": (lambda plugins: plugins.codec(JOB, "mem:"), Anything()),
     "etl_upload": (lambda plugins: plugins.upload(PACKED, Anything(), Anything()), STAGED),
     "etl_check": (lambda plugins: plugins.table_checks(JOB, ()), [Anything()]),
@@ -86,7 +87,7 @@ CALLS: dict[str, tuple[Callable[[Plugins], object], Any]] = {
     "etl_event": (lambda plugins: plugins.event(EVENT), None),
 }
 OBSERVERS = ("etl_report", "etl_event")
-QUESTIONS = ("etl_connect", "etl_executor", "etl_analyze", "etl_compress")
+QUESTIONS = ("etl_connect", "etl_executor", "etl_analyze", "etl_profile", "etl_compress")
 ASK_ONE = (*QUESTIONS, "etl_upload", "etl_load")
 
 

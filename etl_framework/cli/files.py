@@ -15,7 +15,8 @@ from etl_framework.likeness import alike, differences, in_many_files
 from etl_framework.terminal import bytes_in_words, counted, printable, seconds_in_words
 
 if TYPE_CHECKING:
-    from etl_framework.values import Analysis
+    from etl_framework.values import Analysis, Job
+    from etl_framework.workspace import Workspace
 
 _MOST_GROUPS, _MOST_NAMES, _MOST_FACTS = 20, 3, 20
 
@@ -23,13 +24,21 @@ _MOST_GROUPS, _MOST_NAMES, _MOST_FACTS = 20, 3, 20
 @click.command()
 @job_options
 @click.option("--exact", is_flag=True, help="Count the rows instead of estimating them.  [default: estimate]")
+@click.option("--profile", is_flag=True, help="Read everything and profile each column.  [default: a sample]")
 @json_option
 @click.pass_obj
 @with_log
-def analyze(session: Session, job_or_files: tuple[str, ...], exact: bool, **options: object) -> int:
-    """Find out format, columns, types and number of rows of files."""
+def analyze(session: Session, job_or_files: tuple[str, ...], exact: bool, profile: bool, **options: object) -> int:
+    """Find out format, columns, types and number of rows of files.
+
+    With --profile, read every row and tell of each column the nulls, different values, extremes, mean, quantiles,
+    frequent values, lengths and shapes of texts, and a quality score with what it is made of.
+    """
     workspace = session.workspace()
-    analyses = workspace.analyze(workspace.job(*_what(workspace, job_or_files), options), exact=exact)
+    job = workspace.job(*_what(workspace, job_or_files), options)
+    if profile:
+        return _profile(session, workspace, job)
+    analyses = workspace.analyze(job, exact=exact)
 
     def show() -> None:
         usual, *others = alike(analyses)
@@ -44,6 +53,14 @@ def analyze(session: Session, job_or_files: tuple[str, ...], exact: bool, **opti
     session.answer("analysis", analyses, show)
     failed = any(finding.severity == "error" for analysis in analyses for finding in analysis.findings)
     return ExitCode.REFUSED if failed else ExitCode.DONE
+
+
+def _profile(session: Session, workspace: Workspace, job: Job) -> int:
+    from etl_framework.cli.profile import show_profiling
+
+    profiling = workspace.profile(job, observers=session.observers())
+    session.answer("profile", profiling, lambda: show_profiling(profiling))
+    return ExitCode.DONE if profiling.profile else ExitCode.REFUSED
 
 
 def _show_group(group: tuple[Analysis, ...], usual: Analysis | None = None) -> None:

@@ -159,7 +159,7 @@ class Bars:
     def _begin_step(self, event: Event) -> None:
         self._progress.start()
         self._tally.begin(event.total_bytes or 0)
-        known = event.step == "validate"
+        known = event.step in ("validate", "profile")
         self._step = self._progress.add_task(event.step, total=event.total_bytes if known else None, words="")
 
     def _end_step(self, event: Event) -> None:

@@ -18,6 +18,7 @@ from etl_framework.terminal import printable
 
 if TYPE_CHECKING:
     from etl_framework.protocols import Emit
+    from etl_framework.values import Sample
     from etl_framework.workspace import Workspace
 
 
@@ -185,13 +186,18 @@ def findings(found: Iterable[Any]) -> None:
         click.secho(f"{finding.severity:<8}", fg=colours[finding.severity], nl=False)
         click.echo(f"{finding.rule}: {printable(finding.message)}")
         for sample in finding.samples[:5]:
-            where = f"{sample.file}:{sample.line}" if sample.line else str(sample.file)
-            column = f" {sample.column!r}" if sample.column else ""
-            value = f" = {printable(str(sample.value), limit=80)!r}" if sample.value is not None else ""
-            reason = f": {printable(sample.reason)}" if sample.reason else ""
-            click.echo(f"          {printable(where)}{printable(column)}{value}{reason}")
+            click.echo(f"          {_place(sample)}")
         if finding.advice:
             click.echo(f"          {printable(finding.advice)}")
+
+
+def _place(sample: Sample) -> str:
+    """Where a sample is, and what is there, as far as it tells."""
+    where = "" if sample.file is None else f"{sample.file}:{sample.line}" if sample.line else sample.file
+    value = "" if sample.value is None else f"= {printable(str(sample.value), limit=80)!r}"
+    column = repr(sample.column) if sample.column else ""
+    place = " ".join(filter(None, (printable(where), printable(column), value)))
+    return ": ".join(filter(None, (place, printable(sample.reason))))
 
 
 def confirm(question: str, *, yes: bool, unasked: str) -> None:

@@ -11,7 +11,9 @@ from etl_framework.columns import Column, ColumnType, Kind
 from etl_framework.values import Analysis, BadRow, Fact, Position, Source, TextLayout
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from etl_framework.protocols import Block
     from etl_framework.values import Part
@@ -102,6 +104,12 @@ class LiteralBlock:
     def positions(self, rows: Sequence[int]) -> Sequence[Position]:
         """See :meth:`etl_framework.protocols.Block.positions`."""
         return [self.position(row) for row in rows]
+
+    def row_lines(self) -> NDArray[np.int64]:
+        """See :meth:`etl_framework.protocols.Block.row_lines`."""
+        import numpy as np
+
+        return np.array([self.position(row).line for row in range(self.batch.num_rows)], np.int64)
 
     @property
     def changed(self) -> bool:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -67,7 +67,13 @@ class WarehouseContract(WarehouseAsking):
     ...         return f"ours:{folder / 'w.db'}"
 
     The plugin must be installed, as for any load, and so must one that reads CSV.
+
+    :cvar odd_names: of columns; leave out those that the warehouse cannot name.
+    :cvar odd_ending: of a table's name.
     """
+
+    odd_names: ClassVar[tuple[str, ...]] = HOSTILE_NAMES
+    odd_ending: ClassVar[str] = ' "odd" ;\''
 
     def test_a_load_brings_every_value_and_reconciles(self, empty: Scratch) -> None:
         """The report, the table and the control totals tell the same."""
@@ -162,10 +168,10 @@ class WarehouseContract(WarehouseAsking):
         import csv
         import io
 
-        names = ["id", *HOSTILE_NAMES]
+        names = ["id", *self.odd_names]
         text = io.StringIO()
-        csv.writer(text).writerows([names, [1, *("x" for _ in HOSTILE_NAMES)]])
-        table = TableName((f'{empty.table.name} "odd" ;\'',))
+        csv.writer(text).writerows([names, [1, *("x" for _ in self.odd_names)]])
+        table = TableName((empty.table.name + self.odd_ending,))
         types = {name: "bigint" if name == "id" else "varchar" for name in names}
         outcome = empty.run(text.getvalue(), target=empty.url, table=str(table), columns=types)
         assert outcome.error is None, str(outcome.error)

@@ -108,6 +108,8 @@ class Parser:
             if column.format is not None and column.type.kind in _DATES
         }
         self._text_fields = self._fields_of_text()
+        # The last field tells where quotes ran on to the end.
+        self._needed = sorted({*layout.fields, layout.width - 1})
         self._integers, self._floats = (self._columns_of(kinds) for kinds in (INTEGERS, FLOATS))
         self._quoted_empties = False
         self._options = {
@@ -125,9 +127,10 @@ class Parser:
         return self.batch(self.fields(records))
 
     def fields(self, records: Buffer, *, is_ascii: bool = False) -> pa.Table:
-        """Every field of the records; columns with a date pattern still as text.
+        """The fields of the records, by their indexes as text; columns with a date pattern still as text.
 
-        :param is_ascii: the records are known to be, so that no text needs to be validated.
+        :param is_ascii: the records are known to be, so that no text needs to be validated, and fields that the run
+            does not load can be left out.
         :raises ParseError: some record does not fit.
         """
         if not len(records):
@@ -148,7 +151,7 @@ class Parser:
         last = self.layout.width - 1
         if last not in self._text_fields or not fields.num_rows:
             return False
-        value = fields.column(last)[-1].as_buffer()
+        value = fields.column(self._names[last])[-1].as_buffer()
         return value is not None and value.size > 0 and value[-1] in b"\r\n"
 
     def batch(self, fields: pa.Table) -> pa.RecordBatch:
@@ -158,7 +161,7 @@ class Parser:
         """
         arrays = []
         for at, field in enumerate(self.layout.fields):
-            array = whole(fields.column(field))
+            array = whole(fields.column(self._names[field]))
             if at in self._patterns:
                 array, wrong = self._patterns[at].read(array)
                 if len(wrong):
@@ -219,6 +222,7 @@ class Parser:
     def _convert_options(self, quoted_nulls: bool, *, check_utf8: bool) -> csv.ConvertOptions:
         return csv.ConvertOptions(
             check_utf8=check_utf8,
+            include_columns=None if check_utf8 else [self._names[field] for field in self._needed],
             column_types=self._types(),
             null_values=list(self.dialect.null_values),
             true_values=TRUE_VALUES,
@@ -247,7 +251,8 @@ class Parser:
         """Tell null from empty in the text columns."""
         if "" not in self.dialect.null_values:
             return table
-        unclear = [field for field in sorted(self._text_fields) if self._has_empty(table.column(field))]
+        there = {int(name) for name in table.column_names} & self._text_fields
+        unclear = [field for field in sorted(there) if self._has_empty(table.column(self._names[field]))]
         if not unclear:
             return table
         if has_pair(text, self.dialect.quote):
@@ -260,9 +265,10 @@ class Parser:
             )
             exact = self._read(text, delimiter, options).columns
         else:
-            exact = [_empty_to_null(whole(table.column(field))) for field in unclear]
+            exact = [_empty_to_null(whole(table.column(self._names[field]))) for field in unclear]
         for field, values in zip(unclear, exact, strict=True):
-            table = table.set_column(field, self._names[field], values)
+            name = self._names[field]
+            table = table.set_column(table.column_names.index(name), name, values)
         return table
 
     def _has_empty(self, values: pa.ChunkedArray) -> bool:
@@ -308,7 +314,7 @@ class Parser:
                     raise ParseError(at, int(rows[0]), "hexadecimal digits")
         for at in self._floats:
             field = self.layout.fields[at]
-            if len(infinite := infinite_rows(whole(fields.column(field)))):
+            if len(infinite := infinite_rows(whole(fields.column(self._names[field])))):
                 numbers = whole(self.texts(records, fields=[field]).column(0)).take(pa.array(infinite))
                 if len(rows := finite_rows(numbers)):
                     raise ParseError(at, int(infinite[rows[0]]), "beyond the range")

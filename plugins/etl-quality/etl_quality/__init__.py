@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from etl_framework import hookimpl
 
 if TYPE_CHECKING:
-    from etl_framework import Analysis, Column, Job, TableCheck, Validator
+    from etl_framework import Analysis, Column, Job, Profiler, TableCheck, Validator
 
 
 @hookimpl
@@ -31,3 +31,11 @@ def etl_check(job: Job, columns: tuple[Column, ...]) -> Iterable[TableCheck]:
 
     for check in asked(job):
         yield from check.table_checks(job, columns)
+
+
+@hookimpl
+def etl_profile(job: Job, analysis: Analysis) -> Profiler:
+    """Profile whatever can be read."""
+    from etl_quality.profile import ProfileMaker
+
+    return ProfileMaker(analysis.columns, job.keys)

@@ -49,6 +49,8 @@ def _translated(sql: str, dialect: str) -> tuple[str, tuple[int, ...]]:
         raise UsageError(f"{_MARK!r} cannot be part of a query", advice="Choose another name.")
     try:
         tree = parse_one(_numbered(sql), read=WRITTEN_IN)
+        if dialect == "snowflake":
+            tree = tree.transform(_for_snowflake)
         written = tree.sql(dialect=known, unsupported_level=ErrorLevel.RAISE, comments=False)
     except SqlglotError as error:
         raise UsageError(
@@ -56,6 +58,18 @@ def _translated(sql: str, dialect: str) -> tuple[str, tuple[int, ...]]:
             advice="Say it in another way.",
         ) from error
     return _MARKED.sub("?", written), tuple(int(number) for number in _MARKED.findall(written))
+
+
+def _for_snowflake(node: Any) -> Any:
+    """What sqlglot would hand on as it is, or with another meaning: there REGEXP_LIKE matches the whole of a text."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.RegexpFullMatch):
+        return exp.Anonymous(this="REGEXP_LIKE", expressions=[node.this, node.expression])
+    if isinstance(node, exp.RegexpLike):
+        found = exp.Anonymous(this="REGEXP_INSTR", expressions=[node.this, node.expression])
+        return exp.Paren(this=exp.GT(this=found, expression=exp.Literal.number(0)))
+    return node
 
 
 def _numbered(sql: str) -> str:

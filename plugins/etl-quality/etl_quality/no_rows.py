@@ -67,7 +67,7 @@ def _findings(rows: int) -> Iterator[Finding]:
         yield Finding(
             rule=NAME,
             severity=Severity.ERROR,
-            count=0,
+            count=1,
             message="there are no good rows: nothing that could be checked",
             advice="Is it the right file, and was it written to its end? See `etl analyze`.",
         )

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 
-MODULES: dict[str, str] = {}
+MODULES: dict[str, str] = {
+    "dates": "etl_quality.dates",
+    "daily_rows": "etl_quality.daily_rows",
+    "freshness": "etl_quality.freshness",
+    "columns": "etl_quality.columns",
+    "duplicates": "etl_quality.duplicates",
+}
 """Of each key of the section ``checks``, the module whose ``read(value, job)`` gives its :class:`Checks`."""
 
 

@@ -147,9 +147,14 @@ def findings_of_file(duckdb_side: Side) -> Callable[..., tuple[Finding, ...]]:
     """`findings_of_file(text, {"n": "integer"}, checks={…}, rules=[…], part_bytes=40)`: those of the file alone."""
 
     def ask(
-        text: str, columns: Mapping[str, str], *, part_bytes: int | None = None, **sections: Any
+        text: str,
+        columns: Mapping[str, str],
+        *,
+        part_bytes: int | None = None,
+        settings: Mapping[str, Any] | None = None,
+        **sections: Any,
     ) -> tuple[Finding, ...]:
-        return duckdb_side.of_file(data_of(text, columns, sections, {}), part_bytes=part_bytes)
+        return duckdb_side.of_file(data_of(text, columns, sections, settings or {}), part_bytes=part_bytes)
 
     return ask
 

@@ -1,0 +1,76 @@
+"""The checks of one part: every validator sees every block, and what one of them does wrong is told with its name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from etl_framework.protocols import Spilling
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from etl_framework.plugins import Plugins
+    from etl_framework.protocols import Block, Validator
+
+
+class PartChecks:
+    """The validators of one part.
+
+    :param validators: pairs of plugin name and new accumulator.
+    :param folder: where the files of this part's checks go that keep more than memory should hold.
+    :ivar seconds: by plugin, how long its validators took.
+    """
+
+    def __init__(self, validators: Sequence[tuple[str, Validator]], folder: Path, plugins: Plugins) -> None:
+        self.validators = tuple(validators)
+        self.seconds: dict[str, float] = {}
+        self._plugins = plugins
+        self._watched = False
+        for number, (plugin, validator) in enumerate(self.validators):
+            if isinstance(validator, Spilling):
+                # An earlier attempt may have left something there.
+                own = folder.with_name(f"{folder.name}-{number:02}")
+                rmtree(own, ignore_errors=True)
+                own.mkdir(parents=True)
+                with plugins.blaming(plugin, "etl_validate"):
+                    validator.spill_to(own)
+
+    def update(self, block: Block) -> None:
+        """Have every validator look at the next block.
+
+        The first block of a part is compared with what it was before. Looking at every one would cost as much as some
+        checks do; what is loaded is safe all the same, since a block is packed before it is checked.
+
+        :raises HookFailed: a validator raised, or changed the batch.
+        """
+        before = None if self._watched or not self.validators else _digest(block.batch)
+        for plugin, validator in self.validators:
+            began = time.perf_counter()
+            with self._plugins.blaming(plugin, "etl_validate"):
+                validator.update(block)
+                if before is not None and _digest(block.batch) != before:
+                    raise ValueError(f"the check {validator.name!r} changed the batch that it was to look at")
+            self.seconds[plugin] = self.seconds.get(plugin, 0.0) + time.perf_counter() - began
+        self._watched = True
+
+    def settle(self) -> None:
+        """The part has ended: what is kept in files is written out."""
+        for plugin, validator in self.validators:
+            if isinstance(validator, Spilling):
+                with self._plugins.blaming(plugin, "etl_validate"):
+                    validator.settle()
+
+
+def _digest(batch: pa.RecordBatch) -> bytes:
+    digest = xxhash.xxh3_128()
+    for column in batch.columns:
+        for buffer in column.buffers():
+            if buffer is not None:
+                digest.update(buffer)
+    return digest.digest()

@@ -1,0 +1,267 @@
+"""The section ``checks.columns``: what the values of each column must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from etl_framework import Kind, Severity, UsageError
+from etl_quality.column_pass import ColumnPass
+from etl_quality.column_query import ColumnQuery
+from etl_quality.column_rules import Among, ColumnRule, Least, Length, Matches, Most, NotNull, whole
+from etl_quality.monotonic import DIRECTIONS, Monotonic, MonotonicInTable
+from etl_quality.sections import Settings, settings
+from etl_quality.typed import highest, lowest, typed
+from etl_quality.words import Words, named
+
+if TYPE_CHECKING:
+    from etl_framework import Analysis, Column, Job, TableCheck, Validator
+
+NAME = "columns"
+_KEY = f"checks.{NAME}"
+_LISTED = 20
+
+
+class LengthSettings(Settings):
+    """How many characters a text has."""
+
+    min: int = Field(default=0, ge=0)
+    max: int | None = Field(default=None, ge=0)
+
+
+class ColumnSettings(Settings):
+    """What the values of a column must be."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    not_null: bool = False
+    min: Any = None
+    max: Any = None
+    length: LengthSettings | None = None
+    regex: str | None = None
+    allowed: tuple[Any, ...] | None = Field(default=None, min_length=1)
+    monotonic: str | None = None
+    severity: Severity = Severity.ERROR
+
+    @field_validator("length", mode="before")
+    @classmethod
+    def _exactly(cls, value: object) -> object:
+        return {"min": value, "max": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("monotonic")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None and value not in DIRECTIONS:
+            raise ValueError(f"must be {named(list(DIRECTIONS))}")
+        return value
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> ColumnSettings:
+        if not self.model_fields_set - {"severity"}:
+            raise ValueError("asks nothing of the column")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """See :class:`etl_quality.sections.Checks`."""
+
+    columns: Mapping[str, ColumnSettings]
+
+    def validators(self, job: Job, analysis: Analysis) -> Iterator[Validator]:  # noqa: ARG002 - the same for all jobs
+        """The rules about single values in one pass, then those about the order."""
+        if not analysis.columns:
+            # An empty file without declared columns, of which nothing is read.
+            return
+        asked = self._found(analysis.columns)
+        rules = [(column, column_rules(said, column, key)) for key, column, said in asked]
+        if any(found for _, found in rules):
+            yield ColumnPass(NAME, [(column.name, found) for column, found in rules if found])
+        for name, column, said in asked:
+            if said.monotonic is not None:
+                yield Monotonic(column.name, name, said.monotonic, said.severity)
+
+    def table_checks(self, job: Job, columns: tuple[Column, ...]) -> Iterator[TableCheck]:  # noqa: ARG002
+        """The same rules; the order is none that a table could be asked about."""
+        asked = self._found(columns)
+        rules = [(column, column_rules(said, column, key)) for key, column, said in asked]
+        if any(found for _, found in rules):
+            yield ColumnQuery(NAME, [(column, found) for column, found in rules if found])
+        for name, _, said in asked:
+            if said.monotonic is not None:
+                yield MonotonicInTable(name, said.monotonic)
+
+    def _found(self, columns: Sequence[Column]) -> list[tuple[str, Column, ColumnSettings]]:
+        """Of each column that is named, its name as the job spells it, what it is, and the settings."""
+        return [(name, find(name, columns, f"{_KEY}.{name}"), said) for name, said in self.columns.items()]
+
+
+def read(value: object, job: Job) -> Checks:  # noqa: ARG001 - columns are known only once a source is analyzed
+    """The rules of each column.
+
+    :raises UsageError: they cannot be understood.
+    """
+    if not isinstance(value, Mapping):
+        raise UsageError(
+            f"{_KEY} must be a table of columns, not {value!r}",
+            advice=f"Write [jobs.NAME.{_KEY}], and below it lines such as price = {{ min = 0 }}.",
+            key=_KEY,
+        )
+    return Checks({str(name): settings(ColumnSettings, f"{_KEY}.{name}", said) for name, said in value.items()})
+
+
+def find(name: str, columns: Sequence[Column], key: str) -> Column:
+    """The column of that name; without regard to the case of letters where none is spelled like this.
+
+    :param key: of the setting that names it.
+    :raises UsageError: there is none.
+    """
+    for column in columns:
+        if column.name == name:
+            return column
+    for column in columns:
+        if column.name.casefold() == name.casefold():
+            return column
+    names = [column.name for column in columns]
+    guess = get_close_matches(name, names, n=1)
+    meant = f"Did you mean {guess[0]!r}? " if guess else ""
+    raise UsageError(
+        f"{key}: there is no column {name!r}",
+        advice=f"{meant}The columns are {', '.join(map(repr, names[:_LISTED]))}.",
+        key=key,
+    )
+
+
+def column_rules(said: ColumnSettings, column: Column, name: str) -> list[ColumnRule]:
+    """The rules about single values of a column, in the order of the settings.
+
+    :param name: of the column as the job spells it, for messages: warehouses have their own ways.
+    :raises UsageError: one does not suit the column's type.
+    """
+    return list(_Rules(said, column, name))
+
+
+class _Rules:
+    """Makes the rules of one column out of its settings."""
+
+    def __init__(self, said: ColumnSettings, column: Column, name: str) -> None:
+        self._said, self._column, self._name, self._key = said, column, name, f"{_KEY}.{name}"
+
+    def __iter__(self) -> Iterator[ColumnRule]:
+        said = self._said
+        if said.not_null:
+            yield NotNull(
+                words=self._words(
+                    "not_null",
+                    "has no value",
+                    "have no value",
+                    "there is no value",
+                    "Supply the values, or allow them to be missing.",
+                    of="row",
+                )
+            )
+        yield from self._bounds()
+        if said.length is not None:
+            yield self._length(said.length)
+        if said.regex is not None:
+            yield self._matches(said.regex)
+        if said.allowed is not None:
+            yield self._among(said.allowed)
+
+    def _bounds(self) -> Iterator[ColumnRule]:
+        least = most = None
+        if self._said.min is not None:
+            least = lowest(self._said.min, self._column, f"{self._key}.min")
+        if self._said.max is not None:
+            most = highest(self._said.max, self._column, f"{self._key}.max")
+        if least and most and least.value > most.value:
+            raise UsageError(
+                f"{self._key}.min ({least.said}) is above max ({most.said})",
+                advice="Swap the two.",
+                key=f"{self._key}.min",
+            )
+        advice = "Is the unit, or the sign, that of the other rows? Correct the values, or the bound."
+        if least:
+            below = f"below {least.said}"
+            yield Least(words=self._words("min", f"is {below}", f"are {below}", f"is {below}", advice), bound=least)
+        if most:
+            above = f"above {most.said}"
+            yield Most(words=self._words("max", f"is {above}", f"are {above}", f"is {above}", advice), bound=most)
+
+    def _length(self, said: LengthSettings) -> Length:
+        self._insist_on_text("length")
+        if said.max is not None and said.min > said.max:
+            raise UsageError(
+                f"{self._key}.length: min ({said.min}) is above max ({said.max})",
+                advice="Swap the two.",
+                key=f"{self._key}.length",
+            )
+        if said.min == said.max:
+            wanted = f"{said.min}"
+        elif said.max is None:
+            wanted = f"at least {said.min}"
+        else:
+            wanted = f"{said.min} to {said.max}" if said.min else f"at most {said.max}"
+        advice = "Was a value cut off, padded, or moved into the wrong column?"
+        reason = f"has not {wanted} characters"
+        return Length(
+            words=self._words("length", reason, f"have not {wanted} characters", reason, advice),
+            least=said.min,
+            most=said.max,
+        )
+
+    def _matches(self, pattern: str) -> Matches:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        self._insist_on_text("regex")
+        key = f"{self._key}.regex"
+        try:
+            pc.match_substring_regex(pa.array([""]), whole(pattern))
+        except pa.ArrowInvalid as error:
+            raise UsageError(
+                f"{key}: {str(error).partition(': ')[2] or error}",
+                advice="Write a regular expression as RE2 understands it: without look-around and backreferences.",
+                key=key,
+            ) from error
+        advice = "The whole value must match, from its beginning to its end. Correct the values, or the expression."
+        unlike = f"not match {pattern}"
+        return Matches(
+            words=self._words("regex", f"does {unlike}", f"do {unlike}", f"does {unlike}", advice), pattern=pattern
+        )
+
+    def _among(self, allowed: Sequence[object]) -> Among:
+        import pyarrow as pa
+
+        values = [typed(value, self._column, f"{self._key}.allowed") for value in allowed]
+        advice = "Add the values to allowed if they are right; else look for a changed code list at the source."
+        none_of = f"none of {named(values).replace(' or ', ', ')}"
+        return Among(
+            words=self._words("allowed", f"is {none_of}", f"are {none_of}", f"is {none_of}", advice),
+            values=pa.array(values, self._column.type.arrow()),
+        )
+
+    def _insist_on_text(self, rule: str) -> None:
+        if self._column.type.kind is not Kind.VARCHAR:
+            key = f"{self._key}.{rule}"
+            raise UsageError(
+                f"{key}: column {self._column.name!r} is {self._column.type}, and only text has a {rule}",
+                advice=f"Declare the column as varchar, or leave {rule} out.",
+                key=key,
+            )
+
+    def _words(self, rule: str, one: str, several: str, reason: str, advice: str, *, of: str = "value") -> Words:
+        where = f"{of}{{s}} of column {self._name!r}"
+        return Words(
+            rule=rule,
+            column=self._name,
+            severity=self._said.severity,
+            one=f"{where.replace('{s}', '')} {one}",
+            several=f"{where.replace('{s}', 's')} {several}",
+            reason=reason,
+            advice=advice,
+        )

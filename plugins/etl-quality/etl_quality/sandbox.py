@@ -1,0 +1,72 @@
+"""A DuckDB of its own for expressions that a user wrote: it sees one batch, and no file, no network, no extension."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from etl_framework import quote
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from etl_framework import Column
+
+BATCH = quote("_etl_batch")
+"""What stands after FROM."""
+
+_LOCKED: dict[str, str | bool | int | float | list[str]] = {
+    # The parts of a file are what is done at once; and only one thread keeps rows in their order.
+    "threads": 1,
+    "memory_limit": "2GB",
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+}
+_of_thread = threading.local()
+
+
+def connection() -> duckdb.DuckDBPyConnection:
+    """This thread's own connection, which nothing that runs in it can unlock."""
+    if not hasattr(_of_thread, "connection"):
+        made = duckdb.connect(":memory:", config=_LOCKED)
+        made.execute("SET TimeZone = 'UTC'")
+        made.execute("SET lock_configuration = true")
+        _of_thread.connection = made
+    found: duckdb.DuckDBPyConnection = _of_thread.connection
+    return found
+
+
+@contextmanager
+def seeing(batch: pa.RecordBatch | pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The connection while it sees some rows as :data:`BATCH`."""
+    made = connection()
+    made.register("_etl_batch", batch)
+    try:
+        yield made
+    finally:
+        made.unregister("_etl_batch")
+
+
+def types_of(expressions: Sequence[str], columns: Sequence[Column]) -> list[str]:
+    """The types, as DuckDB spells them, that expressions over columns have.
+
+    :raises duckdb.Error: one cannot be understood.
+    """
+    import pyarrow as pa
+
+    empty = pa.schema([(column.name, column.type.arrow()) for column in columns]).empty_table()
+    with seeing(empty) as made:
+        listed = ", ".join(f"({expression})" for expression in expressions)
+        rows: list[tuple[Any, ...]] = made.execute(f"DESCRIBE SELECT {listed} FROM {BATCH}").fetchall()  # noqa: S608
+    return [str(row[1]) for row in rows]
+
+
+def reason_of(error: duckdb.Error) -> str:
+    """Why DuckDB could not do it, in a line."""
+    return str(error).partition("\n")[0].strip()

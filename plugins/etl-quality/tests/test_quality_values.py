@@ -1,0 +1,378 @@
+"""What the values of columns must be: on files, on tables, however a file is split."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from etl_quality.columns import Checks, read
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from etl_framework import Analysis, Column, ColumnType, Finding, Job, Position, Severity, TableName, UsageError
+
+COLUMNS = {
+    "id": "bigint",
+    "price": "decimal(10,2)",
+    "day": "date",
+    "moment": "timestamp",
+    "seen": "timestamptz",
+    "code": "varchar",
+    "x": "double",
+}
+
+
+@dataclass
+class Rows:
+    """A block of rows, each on a line of its own."""
+
+    batch: pa.RecordBatch
+    part: int = 0
+    first_line: int = 1
+    source: str = "f.csv"
+    bad_rows: tuple[Any, ...] = ()
+    data: bytes = b""
+    lines: int = 0
+    consumed: int = 0
+    asked: list[int] = field(default_factory=list)
+
+    def position(self, row: int) -> Position:
+        self.asked.append(row)
+        return Position(part=self.part, line=self.first_line + row, offset=0)
+
+
+def job(**sections: Any) -> Job:
+    return Job(name="t", patterns=(), table=TableName(("t",)), target="duckdb:", sections=sections)
+
+
+def columns(**types: str) -> tuple[Column, ...]:
+    return tuple(Column(name=name, type=ColumnType.parse(type_), declared=True) for name, type_ in types.items())
+
+
+def analysis(found: tuple[Column, ...]) -> Any:
+    return Analysis(source=None, format=None, columns=found, rows=0)  # type: ignore[arg-type]
+
+
+def checks(said: dict[str, Any]) -> Checks:
+    return read(said, job())
+
+
+def refusal(said: dict[str, Any], **types: str) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        list(checks(said).validators(job(), analysis(columns(**types))))
+    with pytest.raises(UsageError):
+        list(checks(said).table_checks(job(), columns(**types)))
+    return caught.value
+
+
+# Planted defects
+
+GOOD = "{id},1.50,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"
+RULES = {
+    "price": {"not_null": True, "min": 1, "max": 1.5},
+    "day": {"min": "2024-01-01", "max": "2024-01-31"},
+    "moment": {"max": "2024-01-31"},
+    "seen": {"min": "2024-01-01T00:00:00+01:00"},
+    "code": {"allowed": ["EUR", "USD"], "length": 3, "regex": "[A-Z]+"},
+    "id": {"monotonic": "strictly increasing"},
+    "x": {"min": -1, "max": 1e6},
+}
+DEFECTS = [
+    ("not_null", "price", None, "{id},,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
+    ("min", "price", "0.99", "{id},0.99,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
+    ("max", "price", "1.51", "{id},1.51,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
+    ("min", "day", "2023-12-31", "{id},1.50,2023-12-31,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
+    ("max", "day", "2024-02-01", "{id},1.50,2024-02-01,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
+    ("max", "moment", "2024-02-01", "{id},1.50,2024-01-15,2024-02-01T00:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
+    ("min", "seen", "2023-12-31", "{id},1.50,2024-01-15,2024-01-31T23:59:59.999999,2023-12-31T22:59:59Z,EUR,0.5"),
+    ("allowed", "code", "GBP", "{id},1.50,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,GBP,0.5"),
+    ("max", "x", "1000000.5", "{id},1.50,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,1000000.5"),
+    ("monotonic", "id", "0", "0,1.50,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
+]
+
+
+@pytest.mark.parametrize("row", [0, 19, 40, 99], ids=["first", "within", "border", "last"])
+@pytest.mark.parametrize(("rule", "column", "value", "defect"), DEFECTS)
+def test_a_planted_defect_is_found_on_its_line_and_nothing_else(findings_of_file, row, rule, column, value, defect):
+    if rule == "monotonic" and row == 0:
+        pytest.skip("the first row has none before it")
+    lines = [GOOD.format(id=100 + number) for number in range(100)]
+    lines[row] = defect.format(id=100 + row)
+    text = "\n".join([",".join(COLUMNS), *lines])
+    found = findings_of_file(text, COLUMNS, checks={"columns": RULES}, part_bytes=700)
+    [finding] = found
+    [sample] = finding.samples
+    assert (finding.rule, finding.severity, finding.count) == (rule, Severity.ERROR, 1)
+    assert (sample.column, sample.line, sample.part) == (column, row + 2, None)
+    assert (sample.value or "").startswith(value or "")
+    assert sample.reason
+    assert finding.advice
+
+
+def test_good_data_has_no_findings_on_any_side(both_sides):
+    text = "\n".join([",".join(COLUMNS), *(GOOD.format(id=number) for number in range(100))])
+    rules = {name: said for name, said in RULES.items() if name != "id"}
+    assert both_sides(text, COLUMNS, checks={"columns": rules}).agree() == ()
+
+
+def test_every_side_says_the_same_of_bad_data(both_sides):
+    lines = [defect.format(id=100 + number) for number, (*_, defect) in enumerate(DEFECTS)]
+    text = "\n".join([",".join(COLUMNS), *lines * 3, "-5,,,,,,"])
+    rules = {name: said for name, said in RULES.items() if name != "id"}
+    found = both_sides(text, COLUMNS, checks={"columns": rules})
+    assert {(each.rule, each.samples[0].column) for each in found.agree()} == {
+        (rule, column) for rule, column, *_ in DEFECTS if rule != "monotonic"
+    }
+    for findings in found.sides.values():
+        assert {each.rule: each.count for each in findings}["not_null"] == 4
+        [allowed] = [each for each in findings if each.rule == "allowed"]
+        assert [sample.value for sample in allowed.samples] == ["GBP"] * 3
+        assert allowed.message == "3 values of column 'code' are none of 'EUR', 'USD'"
+
+
+def test_hostile_names_and_values_are_names_and_values(both_sides):
+    hostile = 'a "b" OR 1=1; --'
+    header = '"' + hostile.replace('"', '""') + '"'
+    text = f"{header},b\nx';--,1\n'?',2\n\\,3"
+    rules = {hostile: {"allowed": ["x';--", "\\"], "regex": r"[^ü]*", "min": "'"}}
+    [finding] = both_sides(text, {hostile: "varchar", "b": "integer"}, checks={"columns": rules}).agree()
+    assert (finding.rule, finding.count, finding.samples[0].value) == ("allowed", 1, "'?'")
+
+
+def test_characters_are_counted_not_bytes(both_sides):
+    rules = {"s": {"length": {"min": 2, "max": 3}}}
+    [finding] = both_sides(
+        "s,n\nüü,1\nü,2\nüüü,3\nüüüü,4\n漢字,5", {"s": "varchar", "n": "integer"}, checks={"columns": rules}
+    ).agree()
+    assert (finding.rule, finding.count) == ("length", 2)
+    assert [sample.line for sample in finding.samples] == [3, 5]
+
+
+def test_a_pattern_must_match_the_whole_value(both_sides):
+    rules = {"s": {"regex": "a|ab+"}}
+    [finding] = both_sides(
+        "s,n\na,1\nabb,2\nba,3\nac,4\nab b,5", {"s": "varchar", "n": "integer"}, checks={"columns": rules}
+    ).agree()
+    assert [sample.line for sample in finding.samples] == [4, 5, 6]
+
+
+def test_decimals_are_compared_exactly(both_sides):
+    rules = {"d": {"min": "0.10", "max": 9999999999.1}}
+    text = "d,n\n0.1,1\n0.0999,2\n9999999999.1,3\n9999999999.1001,4"
+    found = both_sides(text, {"d": "decimal(18,4)", "n": "integer"}, checks={"columns": rules}).agree()
+    assert [(each.rule, each.count, each.samples[0].line) for each in found] == [("min", 1, 3), ("max", 1, 5)]
+
+
+def test_large_integers_are_compared_exactly(both_sides):
+    rules = {"n": {"max": 9007199254740992, "allowed": [9007199254740993, 9007199254740992]}}
+    text = "n,b\n9007199254740993,1\n9007199254740992,2\n9007199254740994,3"
+    found = both_sides(text, {"n": "bigint", "b": "integer"}, checks={"columns": rules}).agree()
+    assert {each.rule: each.count for each in found} == {"max": 2, "allowed": 1}
+
+
+def test_a_severity_is_that_of_the_findings(findings_of_file):
+    [finding] = findings_of_file(
+        "a\n1\n2", {"a": "integer"}, checks={"columns": {"a": {"max": 1, "severity": "warning"}}}
+    )
+    assert finding.severity is Severity.WARNING
+
+
+def test_at_most_ten_samples_are_kept_in_the_order_of_the_file(findings_of_file):
+    text = "\n".join(["a", *["9"] * 500])
+    [finding] = findings_of_file(text, {"a": "integer"}, checks={"columns": {"a": {"max": 1}}}, part_bytes=100)
+    assert finding.count == 500
+    assert [sample.line for sample in finding.samples] == list(range(2, 12))
+
+
+def test_no_value_breaks_only_not_null(findings_of_file):
+    rules = {"s": {"regex": "x", "allowed": ["x"], "length": 1}, "n": {"min": 1, "max": 1, "allowed": [1]}}
+    found = findings_of_file(
+        "s,n,k\n,,1\n,,2\nx,1,3", {"s": "varchar", "n": "integer", "k": "integer"}, checks={"columns": rules}
+    )
+    assert found == ()
+
+
+def test_not_a_number_is_above_every_bound(both_sides):
+    rules = {"x": {"min": 0, "max": 5}}
+    text, types = "x,n\n1,1\nnan,2\n3,3", {"x": "double", "n": "integer"}
+    found = both_sides(text, types, checks={"columns": rules}, format={"null_values": []})
+    [finding] = found.agree()
+    assert (finding.rule, finding.count) == ("max", 1)
+
+
+def test_the_order_of_a_table_is_said_to_be_unknown(both_sides):
+    found = both_sides("a\n2\n1", {"a": "integer"}, checks={"columns": {"a": {"monotonic": "increasing"}}})
+    assert [each.severity for each in found.file] == [Severity.ERROR]
+    for findings in (found.duckdb, found.snowflake):
+        [finding] = findings
+        assert (finding.rule, finding.severity) == ("monotonic", Severity.INFO)
+        assert "was not checked" in finding.message
+
+
+# The order of rows
+
+
+@pytest.mark.parametrize(
+    ("direction", "bad"),
+    [
+        ("increasing", [6]),
+        ("strictly increasing", [3, 6]),
+        ("decreasing", [5, 7]),
+        ("strictly decreasing", [3, 5, 7]),
+    ],
+)
+def test_values_rise_or_fall_across_parts_and_gaps(findings_of_file, direction, bad):
+    text = "a,b\n5,x\n5,x\n,x\n6,x\n1,x\n9,x"
+    for part_bytes in (4, 8, 1000):
+        found = findings_of_file(
+            text,
+            {"a": "integer", "b": "varchar"},
+            checks={"columns": {"a": {"monotonic": direction}}},
+            part_bytes=part_bytes,
+        )
+        assert [sample.line for each in found for sample in each.samples] == bad
+        assert [each.count for each in found] == [len(bad)]
+
+
+# Merging
+
+TYPED = columns(n="integer", d="decimal(6,2)", s="varchar", x="double")
+ASKED = {
+    "n": {"not_null": True, "min": 0, "max": 5, "allowed": [0, 1, 2, 3], "monotonic": "increasing"},
+    "d": {"min": -1, "max": 1, "monotonic": "strictly decreasing"},
+    "s": {"length": {"min": 1, "max": 2}, "regex": "[a-c]*", "allowed": ["a", "b", "cc"], "min": "a", "max": "c"},
+    "x": {"min": 0, "max": 1, "monotonic": "increasing"},
+}
+VALUES = st.fixed_dictionaries(
+    {
+        "n": st.none() | st.integers(-2, 7),
+        "d": st.none() | st.decimals(-2, 2, places=2),
+        "s": st.none() | st.text("abcü\n", max_size=4),
+        "x": st.none() | st.floats(-1, 2) | st.just(float("nan")),
+    }
+)
+
+
+def accumulated(rows: list[dict[str, Any]], cuts: list[int], blocks: int, seed: int) -> list[Finding]:
+    """The findings of parts that begin at these rows, merged in any order, each having travelled."""
+    schema = pa.schema([(column.name, column.type.arrow()) for column in TYPED])
+    borders = sorted({0, *(cut for cut in cuts if cut < len(rows)), len(rows)})
+    parts = []
+    for number, (begin, end) in enumerate(itertools.pairwise(borders)):
+        validators = list(checks(ASKED).validators(job(), analysis(TYPED)))
+        for at in range(begin, end, blocks):
+            batch = pa.RecordBatch.from_pylist(rows[at : min(at + blocks, end)], schema=schema)
+            for validator in validators:
+                validator.update(Rows(batch, part=number, first_line=at - begin + 1))
+        parts.append(pickle.loads(pickle.dumps(validators)))
+    random.Random(seed).shuffle(parts)
+    first, *others = parts or [list(checks(ASKED).validators(job(), analysis(TYPED)))]
+    for other in others:
+        for mine, theirs in zip(first, other, strict=True):
+            mine.merge(theirs)
+    return [in_rows(finding, borders) for validator in first for finding in validator.finish()]
+
+
+def in_rows(finding: Finding, borders: list[int]) -> Any:
+    places = tuple((borders[sample.part or 0] + (sample.line or 0), sample.value) for sample in finding.samples)
+    return finding.rule, finding.count, finding.message, places
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    rows=st.lists(VALUES, max_size=30),
+    cuts=st.lists(st.integers(1, 29), max_size=6),
+    blocks=st.integers(1, 40),
+    seed=st.integers(0, 99),
+)
+def test_any_split_in_any_order_finds_what_one_pass_finds(rows, cuts, blocks, seed):
+    assert accumulated(rows, cuts, blocks, seed) == accumulated(rows, [], 100, 0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows=st.lists(VALUES, min_size=1, max_size=30))
+def test_what_is_counted_is_what_python_counts(rows):
+    found = {(rule, message.split("'")[1]): count for rule, count, message, _ in accumulated(rows, [], 100, 0)}
+    ns, ss, xs = ([row[name] for row in rows if row[name] is not None] for name in ("n", "s", "x"))
+    expected = {
+        ("not_null", "n"): len(rows) - len(ns),
+        ("min", "n"): sum(n < 0 for n in ns),
+        ("max", "n"): sum(n > 5 for n in ns),
+        ("allowed", "n"): sum(n not in (0, 1, 2, 3) for n in ns),
+        ("length", "s"): sum(not 1 <= len(s) <= 2 for s in ss),
+        ("regex", "s"): sum(bool(set(s) - set("abc")) for s in ss),
+        ("min", "s"): sum(s.encode() < b"a" for s in ss),
+        ("max", "s"): sum(s.encode() > b"c" for s in ss),
+        ("max", "x"): sum(not x <= 1 for x in xs),
+        ("min", "x"): sum(x < 0 for x in xs),
+    }
+    assert {key: found.get(key, 0) for key in expected} == expected
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("said", "types", "key", "words"),
+    [
+        ({"prise": {"min": 0}}, {"price": "integer"}, "checks.columns.prise", "no column 'prise'"),
+        ({"a": {"mni": 0}}, {"a": "integer"}, "checks.columns.a.mni", "not a known key"),
+        ({"a": {}}, {"a": "integer"}, "checks.columns.a", "asks nothing"),
+        ({"a": {"min": "x"}}, {"a": "integer"}, "checks.columns.a.min", "integer, which cannot be compared with 'x'"),
+        ({"a": {"min": 5}}, {"a": "date"}, "checks.columns.a.min", "date, which cannot be compared with 5"),
+        ({"a": {"min": True}}, {"a": "integer"}, "checks.columns.a.min", "cannot be compared with True"),
+        ({"a": {"max": 1}}, {"a": "varchar"}, "checks.columns.a.max", "varchar, which cannot be compared with 1"),
+        ({"a": {"max": float("inf")}}, {"a": "double"}, "checks.columns.a.max", "cannot be compared with inf"),
+        ({"a": {"max": "2024-01-01T00:00:00Z"}}, {"a": "timestamp"}, "checks.columns.a.max", "cannot be compared"),
+        ({"a": {"min": True}}, {"a": "boolean"}, "checks.columns.a.min", "no order"),
+        ({"a": {"min": 2, "max": 1}}, {"a": "integer"}, "checks.columns.a.min", "min (2) is above max (1)"),
+        ({"a": {"allowed": []}}, {"a": "integer"}, "checks.columns.a.allowed", "at least 1"),
+        ({"a": {"allowed": [0.5]}}, {"a": "integer"}, "checks.columns.a.allowed", "cannot be compared with 0.5"),
+        ({"a": {"allowed": [0.125]}}, {"a": "decimal(5,2)"}, "checks.columns.a.allowed", "compared with 0.125"),
+        ({"a": {"regex": "("}}, {"a": "varchar"}, "checks.columns.a.regex", "missing )"),
+        ({"a": {"regex": "(?=x)"}}, {"a": "varchar"}, "checks.columns.a.regex", "invalid perl operator"),
+        ({"a": {"regex": "x"}}, {"a": "integer"}, "checks.columns.a.regex", "only text has a regex"),
+        ({"a": {"length": 3}}, {"a": "date"}, "checks.columns.a.length", "only text has a length"),
+        ({"a": {"length": {"min": 3, "max": 2}}}, {"a": "varchar"}, "checks.columns.a.length", "above max"),
+        ({"a": {"monotonic": "up"}}, {"a": "integer"}, "checks.columns.a.monotonic", "'increasing'"),
+        ({"a": {"min": 1, "severity": "fatal"}}, {"a": "integer"}, "checks.columns.a.severity", "'error'"),
+    ],
+)
+def test_what_does_not_suit_is_refused_by_its_key(said, types, key, words):
+    error = refusal(said, **types)
+    assert error.key == key
+    assert words in error.message
+    assert key in error.message
+    assert error.advice
+
+
+def test_a_misspelt_column_is_guessed():
+    assert "Did you mean 'price'?" in refusal({"prise": {"min": 0}}, price="integer").advice
+
+
+def test_what_is_no_table_of_columns_is_refused():
+    with pytest.raises(UsageError, match=r"checks\.columns must be a table of columns, not 'strict'"):
+        read("strict", job())
+
+
+def test_a_bound_between_two_values_is_the_next_one(findings_of_file):
+    rules = {"n": {"min": 0.5, "max": 2.5}, "d": {"min": 0.005}}
+    found = findings_of_file(
+        "n,d\n0,0.00\n1,0.01\n3,1", {"n": "integer", "d": "decimal(5,2)"}, checks={"columns": rules}
+    )
+    assert [(each.rule, each.count, each.message.split("are ")[-1].split("is ")[-1]) for each in found] == [
+        ("min", 1, "below 0.5"),
+        ("max", 1, "above 2.5"),
+        ("min", 1, "below 0.005"),
+    ]
+
+
+def test_a_bound_beyond_the_type_is_broken_by_all_values_or_none(findings_of_file):
+    rules = {"n": {"min": 1e9, "max": 1e30}}
+    [finding] = findings_of_file("n,m\n1,1\n,2\n2,3", {"n": "smallint", "m": "integer"}, checks={"columns": rules})
+    assert (finding.rule, finding.count) == ("min", 2)
