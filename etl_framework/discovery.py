@@ -102,6 +102,7 @@ class Plugin:
         """
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
+        self.implementation = implementation
         self.module = (
             implementation.__name__ if isinstance(implementation, ModuleType) else type(implementation).__module__
         )

@@ -22,6 +22,7 @@ KINDS: Mapping[str, str] = {
     "validator": "Checks of rows for etl-framework",
     "notifier": "Tells a webhook how runs of etl-framework ended",
     "codec": "A compression for staged parts of etl-framework",
+    "warehouse": "A warehouse for etl-framework, in an SQLite file",
     "reporter": "A report of each run of etl-framework",
     "command": "A command for etl",
 }

@@ -148,3 +148,15 @@ def test_the_commands_that_are_said_to_be_missing_are_missing() -> None:
         group = words[0] if len(words) > 1 else group
         assert " ".join(words) not in known
         assert len(words) > 1 or f"{group} {words[0]}" not in known
+
+
+def test_the_tests_of_the_page_about_testing_pass(folder: Path) -> None:
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    examples = [code for said, code in BLOCK.findall(page) if said == "python"]
+    for number, code in enumerate(examples):
+        (folder / f"test_example_{number}.py").write_text(code)
+    asked = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
+    ended = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert " passed" in ended.stdout
+    assert all("def test_" in code or "Contract" in code for code in examples)

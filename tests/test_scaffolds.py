@@ -120,7 +120,7 @@ def test_a_name_that_cannot_be_one_is_refused(name: str, reason: str, folder: Pa
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("delimited", "validator"), ("etl-snowflake", "codec"), ("load", "command")]
+    ("name", "kind"), [("delimited", "validator"), ("etl-snowflake", "warehouse"), ("load", "command")]
 )
 def test_a_name_that_is_taken_is_refused(
     name: str, kind: str, folder: Path, capsys: pytest.CaptureFixture[str]

@@ -148,7 +148,7 @@ class Broken:
         (ReporterContract, "it_prints_nothing_unless_the_report_is_for_the_console", ("tmp_path", "capsys")),
         (ReporterContract, "it_takes_every_outcome", ("tmp_path", "=done without rows")),
         (ObserverContract, "it_takes_an_event_with_all_figures_or_none", ("=run_started",)),
-        (CommandsContract, "their_names_are_words_and_nobody_else_s", ()),
+        (CommandsContract, "their_names_are_words_that_nobody_else_uses", ()),
         (CommandsContract, "they_tell_what_they_do", ()),
         (QuestionsContract, "a_foreign_target_is_left_to_others", ("=no-such-scheme",)),
         (QuestionsContract, "a_foreign_codec_is_left_to_others", ()),

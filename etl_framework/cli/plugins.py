@@ -10,9 +10,9 @@ import click
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, facts, json_option, table
 from etl_framework.errors import ExitCode, UsageError
-from etl_framework.plugins import PluginInfo, Plugins
+from etl_framework.plugins import PluginInfo, Plugins, PluginSettings
 from etl_framework.scaffolding import KINDS
-from etl_framework.terminal import printable
+from etl_framework.terminal import counted, printable
 
 
 @click.group()
@@ -61,11 +61,7 @@ def list_plugins(session: Session) -> int:
 @with_log
 def plugin_info(session: Session, name: str) -> int:
     """Show one plugin: where it comes from, and what it implements."""
-    surveyed = Plugins.survey(session.workspace().settings)
-    info = next((info for info in surveyed.infos if info.name == name), None)
-    if info is None:
-        known = ", ".join(info.name for info in surveyed.infos)
-        raise UsageError(f"there is no plugin {name!r}", advice=f"Plugins: {known}.")
+    info = _named(name, session.workspace().settings)
 
     def show() -> None:
         facts(
@@ -90,6 +86,50 @@ def _state(info: PluginInfo) -> str:
     if info.error:
         return "broken"
     return "disabled" if info.disabled else "deprecated" if info.warnings else "ok"
+
+
+def _named(name: str, settings: PluginSettings) -> PluginInfo:
+    infos = Plugins.survey(settings).infos
+    info = next((info for info in infos if info.name == name), None)
+    if info is None:
+        raise UsageError(f"there is no plugin {name!r}", advice=f"Plugins: {', '.join(info.name for info in infos)}.")
+    return info
+
+
+@plugins.command("check")
+@click.argument("name")
+@click.option("--job", metavar="JOB", help="Try checks and formats with this job's settings and its first source.")
+@click.option("--target", metavar="URL", help="Try a warehouse in this empty scratch place; tables are left there.")
+@json_option
+@click.pass_obj
+@with_log
+def check_plugin(session: Session, name: str, job: str | None, target: str | None) -> int:
+    """Try an installed plugin: does it keep what its hooks promise?
+
+    The contracts are those of etl_framework.testing; they need pytest. Exits with 4 when a promise is broken.
+    Reporters are told of old runs only, which notifiers ignore.
+    """
+    from etl_framework.targets import choose
+    from etl_framework.testing.examining import examine
+
+    workspace = session.workspace()
+    info = _named(name, workspace.settings)
+    resolved = None if job is None else workspace.job(job, (), {})
+    url = None if target is None else choose(workspace.config, target)[0].url
+    examined = examine(info.name, workspace.settings, job=resolved, target=url)
+
+    def show() -> None:
+        words = {True: "ok", False: "failed", None: "not tried"}
+        rows = [(each.contract, each.promise, words[each.ok], each.why) for each in examined.promises]
+        table("", ["contract", "promise", "kept", "why"], rows)
+        for each in examined.not_run:
+            click.echo(f"not tried: the contract of {each.contract}: {printable(each.why)}")
+        kept, broken = (sum(each.ok is ok for each in examined.promises) for ok in (True, False))
+        tried = counted(kept, "promise") if kept > 1 else "nothing was tried but that it loads: 1 promise"
+        click.secho(f"{name}: {tried} kept, {broken} broken", fg="red" if broken else "green")
+
+    session.answer("plugin_check", examined, show)
+    return ExitCode.DONE if examined.kept else ExitCode.PLUGIN
 
 
 @plugins.command("new")

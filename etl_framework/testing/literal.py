@@ -163,11 +163,16 @@ class LiteralRows:
             starts=tuple(accumulate(map(len, lines)))[:-1],
         )
 
+    @property
+    def types(self) -> ColumnTypes:
+        """Of each column, as in ``etl.toml``."""
+        return {column.name: str(column.type) for column in self.columns}
+
     def repeated(self, times: int) -> LiteralRows:
         """The same rows several times, one after the other."""
         import pyarrow as pa
 
-        return type(self).of(pa.concat_tables([self.table] * times), {c.name: str(c.type) for c in self.columns})
+        return type(self).of(pa.concat_tables([self.table] * times), self.types)
 
     def blocks(self, cutting: Cutting) -> Iterator[tuple[int, Iterator[LiteralBlock]]]:
         """Each part's number and blocks; the header is the first line of the first part."""

@@ -43,7 +43,7 @@ class CommandsContract(PluginContract):
 
         return {name: command for name, (command, _) in self.plugins().commands(COMMANDS).items()}
 
-    def test_their_names_are_words_and_nobody_else_s(self) -> None:
+    def test_their_names_are_words_that_nobody_else_uses(self) -> None:
         """Lower case, words joined by hyphens; not those of the command line itself."""
         for name, _ in _with_subcommands(self.commands()):
             last = name.split()[-1]

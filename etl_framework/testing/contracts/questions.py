@@ -60,7 +60,7 @@ class QuestionsContract(PluginContract):
             job = literal_job(compress="no-such-codec", compress_level=level)
             _left_to_others(partial(plugins.codec, job, f"{FOREIGN}:"), "etl_compress(compress='no-such-codec')")
 
-    def test_a_foreign_warehouse_s_part_is_left_to_others(self) -> None:
+    def test_a_part_for_a_foreign_warehouse_is_left_to_others(self) -> None:
         """Who did not connect to it cannot bring anything there."""
         if (plugins := self._asked("etl_upload")) is None:
             return
@@ -69,7 +69,7 @@ class QuestionsContract(PluginContract):
         run: Any = None
         _left_to_others(lambda: plugins.upload(part, foreign, run), "etl_upload into a foreign warehouse")
 
-    def test_a_foreign_warehouse_s_load_is_left_to_others(self) -> None:
+    def test_a_load_into_a_foreign_warehouse_is_left_to_others(self) -> None:
         """Nor load into it."""
         if (plugins := self._asked("etl_load")) is None:
             return

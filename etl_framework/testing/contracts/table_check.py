@@ -88,13 +88,13 @@ class TableCheckContract(ABC):
         """A table may have them in another order than the file."""
         literal = self._literal()
         names = literal.table.column_names[::-1]
-        turned = LiteralRows.of(literal.table.select(names), _types(literal))
+        turned = LiteralRows.of(literal.table.select(names), literal.types)
         assert _told(self._find(turned)) == _told(self._find(literal))
 
     def test_no_rows_give_findings_or_none(self) -> None:
         """Nothing to look at is no reason to fail."""
         literal = self._literal()
-        for finding in self._find(LiteralRows.of(literal.table.slice(0, 0), _types(literal))):
+        for finding in self._find(LiteralRows.of(literal.table.slice(0, 0), literal.types)):
             assert_sane(finding)
 
     def test_it_only_asks_queries(self) -> None:
@@ -149,10 +149,6 @@ class TableCheckContract(ABC):
 
     def _find(self, literal: LiteralRows) -> tuple[Finding, ...]:
         return tuple(finding for check in self._checks() for finding in check_table(check, literal))
-
-
-def _types(literal: LiteralRows) -> dict[str, str]:
-    return {column.name: str(column.type) for column in literal.columns}
 
 
 def _counts(found: Iterable[Finding]) -> dict[str, int]:

@@ -141,7 +141,7 @@ class ValidatorContract(ABC):
     def test_a_file_without_rows_gives_findings_or_none(self) -> None:
         """Nothing to look at is no reason to fail."""
         literal = self._literal()
-        nothing = LiteralRows.of(literal.table.slice(0, 0), {c.name: str(c.type) for c in literal.columns})
+        nothing = LiteralRows.of(literal.table.slice(0, 0), literal.types)
         for finding in self._find(nothing, Cutting(parts=((), ()), order=(0, 1))):
             assert_sane(finding)
 

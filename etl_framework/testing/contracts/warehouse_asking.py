@@ -86,7 +86,7 @@ class WarehouseAsking(ScratchContract):
             assert warehouse.default_codec
             warehouse.close()
 
-    def test_tables_are_listed_without_the_plugin_s_own(self, empty: Scratch) -> None:
+    def test_tables_are_listed_without_those_of_the_plugin(self, empty: Scratch) -> None:
         """The load ledger and landing tables are nobody's business."""
         before = list(empty.others())
         empty.load("1,,,,,,", "2,,,,,,")
@@ -120,7 +120,7 @@ class WarehouseAsking(ScratchContract):
         with pytest.raises(UsageError):
             warehouse.delete(MISSING, None)
 
-    def test_a_query_answers_with_python_s_own_types(self, scratch: Scratch) -> None:
+    def test_a_query_answers_with_the_types_of_python(self, scratch: Scratch) -> None:
         """Exact decimals, moments in UTC."""
         [row] = scratch.query("SELECT id, day, moment, seen, amount, name, x FROM {t} WHERE id = ? -- the first", 1)
         moment = datetime(2024, 1, 1)  # noqa: DTZ001 - the column has no time zone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -44,6 +45,10 @@ JANUARY = (date(2024, 1, 1), date(2024, 1, 31))
 MISSING = TableName(("etl_contract_missing",))
 
 
+_NEEDED = {"etl_connect", "etl_executor", "etl_analyze", "etl_compress", "etl_upload", "etl_load"}
+"""Hooks without which there is no load."""
+
+
 class Scratch:
     """A table of a name of its own, and how to load into it.
 
@@ -56,8 +61,8 @@ class Scratch:
         self.url = url
         self.folder = folder
         self.table = TableName((f"etl_contract_{uuid.uuid4().hex[:12]}",))
-        self._settings = settings
-        self.run = EtlRun(folder, settings)
+        self._settings = _without_bystanders(settings or PluginSettings())
+        self.run = EtlRun(folder, self._settings)
         self.warehouse = self.connect()
 
     def connect(self) -> Warehouse:
@@ -96,6 +101,13 @@ class Scratch:
     def is_mine(self, name: TableName) -> bool:
         """Whether it is the table, however the warehouse spells it."""
         return name.name.casefold() == self.table.name.casefold()
+
+
+def _without_bystanders(settings: PluginSettings) -> PluginSettings:
+    """Those plugins alone that a load needs: nobody is to be notified of it, and no check to object to its rows."""
+    infos = Plugins.survey(settings).infos
+    idle = tuple(info.name for info in infos if not _NEEDED & set(info.hooks))
+    return dataclasses.replace(settings, disabled=tuple(dict.fromkeys((*settings.disabled, *idle))))
 
 
 class ScratchContract(ABC):

@@ -1,0 +1,212 @@
+"""``etl plugins check``: the contracts of an installed plugin, without its author having written a test."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from etl_framework.errors import PluginError
+from etl_framework.plugins import Plugins, PluginSettings
+
+if TYPE_CHECKING:
+    from etl_framework.discovery import Plugin
+    from etl_framework.values import Job
+
+_MODULE = """
+from etl_framework.testing.contracts.of_plugin import contracts
+
+globals().update(contracts())
+"""
+_LONGEST = 300
+"""Characters of a reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """A promise of a contract, and whether the plugin keeps it.
+
+    :param contract: which, such as ``validator``.
+    :param promise: in words.
+    :param ok: whether it is kept; None when that could not be tried.
+    :param why: why not.
+    """
+
+    contract: str
+    promise: str
+    ok: bool | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What checking a plugin gave.
+
+    :param plugin: its name.
+    :param promises: that were tried, by contract.
+    :param not_run: the contracts that its hooks call for and that could not be tried, with the reason.
+    """
+
+    plugin: str
+    promises: tuple[Promise, ...]
+    not_run: tuple[Promise, ...]
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise that was tried is kept."""
+        return all(promise.ok is not False for promise in self.promises)
+
+
+@dataclass(kw_only=True)
+class Request:
+    """What is to be examined; the contracts are made of it while pytest collects.
+
+    :param plugin: loaded.
+    :param settings: with which it was found.
+    :param job: whose settings and sources its checks are tried with.
+    :param target: URL of an empty scratch place.
+    :param not_run: takes down what cannot be tried.
+    """
+
+    plugin: Plugin
+    settings: PluginSettings
+    job: Job | None
+    target: str | None
+    not_run: list[Promise] = field(default_factory=list)
+
+    def alone(self) -> Plugins:
+        """The plugin, and no other."""
+        from etl_framework.discovery import Found
+
+        found = Found()
+        found.add(self.plugin)
+        return Plugins(found)
+
+    def pass_over(self, contract: str, why: str) -> None:
+        """Take down that a contract cannot be tried."""
+        self.not_run.append(Promise(contract=contract, promise="", ok=None, why=why))
+
+
+_requests: list[Request] = []
+
+
+def requested() -> Request:
+    """What is being examined."""
+    return _requests[-1]
+
+
+def examine(name: str, settings: PluginSettings, *, job: Job | None = None, target: str | None = None) -> Examination:
+    """Try the contracts that a plugin's hooks call for.
+
+    :param settings: which plugins are loaded.
+    :param job: whose settings and first source the plugin is tried with.
+    :param target: URL of an empty scratch place in its warehouse; tables called ``etl_contract_…`` stay there.
+    :raises PluginError: pytest is not installed.
+    """
+    from etl_framework.discovery import search
+
+    found = search(settings)
+    if (plugin := found.plugins.get(name)) is None:
+        info = found.infos[name]
+        why = info.error or "it is disabled"
+        return Examination(
+            plugin=name, promises=(Promise(contract="plugin", promise="it loads", ok=False, why=why),), not_run=()
+        )
+    request = Request(plugin=plugin, settings=settings, job=job, target=target)
+    tried = _run(request)
+    loads = Promise(contract="plugin", promise="it loads", ok=True)
+    return Examination(plugin=name, promises=(loads, *tried), not_run=tuple(request.not_run))
+
+
+class _Collector:
+    """Hears from pytest how every test ended."""
+
+    def __init__(self) -> None:
+        self.ended: dict[tuple[str, str], Promise] = {}
+        self.broken: list[str] = []
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            self.broken.append(str(report.longrepr))
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.when != "call" and report.passed:
+            return
+        contract, _, test = report.nodeid.partition("::")[2].partition("::")
+        function, _, given = test.partition("[")
+        key = (contract, function)
+        ok = None if report.skipped else bool(report.passed)
+        why = "" if report.passed else _why(report, given.removesuffix("]"))
+        known = self.ended.get(key)
+        # Of a promise that was tried with several things, the worst counts.
+        if known is None or (known.ok and not ok) or (known.ok is None and ok is False):
+            self.ended[key] = Promise(contract=_in_words(contract), promise=_in_words(function), ok=ok, why=why)
+
+
+def _run(request: Request) -> tuple[Promise, ...]:
+    try:
+        import pytest
+    except ImportError as error:
+        raise PluginError(
+            "the contracts of plugins are tests, and pytest is not installed",
+            advice="Install it: `pip install pytest`.",
+        ) from error
+    collector = _Collector()
+    _requests.append(request)
+    try:
+        with TemporaryDirectory(prefix="etl-contracts-") as folder, _without_foreign_options():
+            # pytest keeps modules by name, and this may not be the first one of this process.
+            path = Path(folder, f"test_contracts_{uuid4().hex}.py")
+            path.write_text(_MODULE, encoding="utf-8")
+            Path(folder, "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+            options = ["-c", str(Path(folder, "pytest.ini")), "--rootdir", folder, "--import-mode=importlib"]
+            quiet = ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-W", "ignore"]
+            kit = ["-p", "etl_framework.testing.plugin", "--basetemp", str(Path(folder, "tmp"))]
+            pytest.main([str(path), *options, *quiet, *kit], plugins=[collector])
+    finally:
+        _requests.pop()
+    if collector.broken:
+        raise PluginError(f"the contracts could not be put together: {_short(collector.broken[0])}")
+    return tuple(collector.ended.values())
+
+
+@contextmanager
+def _without_foreign_options() -> Iterator[None]:
+    """Keep away what others added to pytest: options, and plugins that measure or report."""
+    changed = {"PYTEST_ADDOPTS": "", "PYTEST_PLUGINS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _why(report: Any, given: str) -> str:
+    if report.skipped and isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    message = crash.message if crash else str(report.longrepr)
+    said = _short(re.sub(r"^([a-z_]+\.)+(?=[A-Z])|^(AssertionError|Failed): ", "", message))
+    return f"{given}: {said}" if given else said
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+
+
+def _in_words(name: str) -> str:
+    """``TestTableCheck`` and ``test_it_has_a_name`` as people write them."""
+    bare = name.removeprefix("Test").removeprefix("test_")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", bare).replace("_", " ").lower()

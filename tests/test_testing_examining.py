@@ -1,0 +1,157 @@
+"""``etl plugins check``: installed plugins keep their contracts, and what they break is named."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl_framework.cli import run
+from etl_framework.errors import ExitCode
+from etl_framework.testing import misbehaving
+
+GOOD = """
+import pyarrow as pa
+import pyarrow.compute as pc
+from etl_framework import hookimpl, row_check
+
+@hookimpl
+def etl_validate(job, analysis):
+    yield row_check("settled_currency", lambda batch: pc.is_in(batch["currency"], pa.array(["EUR"])))
+"""
+FORGETFUL = """
+from etl_framework import Finding, Severity, hookimpl
+
+class Counts:
+    name = "counts"
+    def __init__(self): self.rows = 0
+    def update(self, block): self.rows += block.batch.num_rows
+    def merge(self, other): pass
+    def finish(self): yield Finding(rule="counts", severity=Severity.INFO, count=self.rows, message="rows")
+
+@hookimpl
+def etl_validate(): yield Counts()
+
+@hookimpl
+def etl_report(report): print(report.run)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a plugin in a file, and a job of a few rows."""
+    monkeypatch.chdir(tmp_path)
+    Path("sales.csv").write_text("id,price,currency\n1,2.5,EUR\n2,-1,XXX\n3,,EUR\n")
+    Path("etl.toml").write_text(
+        'plugins = ["team.py"]\n[jobs.sales]\nsource = "sales.csv"\ntable = "sales"\ntarget = "duckdb:w.duckdb"\n'
+        '[targets.scratch]\nurl = "duckdb:scratch.duckdb"\n'
+    )
+    Path("team.py").write_text("")
+    return tmp_path
+
+
+def checked(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any]]:
+    """The exit code, and the document."""
+    capsys.readouterr()
+    code = run(["plugins", "check", "--json", *words])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def tried(document: dict[str, Any]) -> dict[str, set[bool | None]]:
+    """By contract, how its promises ended."""
+    found: dict[str, set[bool | None]] = {}
+    for each in document["promises"]:
+        found.setdefault(each["contract"], set()).add(each["ok"])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "contracts"),
+    [
+        ("compression", {"codec zstd", "codec gzip", "codec none", "commands", "questions"}),
+        ("delimited", {"format"}),
+        ("reports", {"reporter"}),
+    ],
+)
+def test_the_built_in_plugins_keep_what_can_be_tried_without_settings(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, contracts: set[str]
+) -> None:
+    code, document = checked(capsys, name)
+    assert code == ExitCode.DONE
+    assert tried(document).keys() == {"plugin", *contracts}
+    assert document["not_run"] == []
+
+
+def test_a_warehouse_is_tried_in_a_scratch_place_by_its_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("team.py").write_text(misbehaving.raises("etl_report"))
+    code, document = checked(capsys, "duckdb", "--target", "scratch")
+    assert code == ExitCode.DONE, document
+    assert tried(document)["warehouse"] == {True}
+    assert Path("scratch.duckdb").exists()
+    assert not Path(".etl").exists()
+
+
+def test_a_warehouse_without_a_scratch_place_is_not_tried(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, document = checked(capsys, "duckdb")
+    assert code == ExitCode.DONE
+    assert [(each["contract"], each["why"]) for each in document["not_run"]] == [
+        ("warehouse", "give --target URL of an empty scratch place in it")
+    ]
+
+
+def test_checks_that_need_other_columns_than_generated_ones_are_tried_with_a_job(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("team.py").write_text(GOOD)
+    code, document = checked(capsys, "team")
+    assert (code, tried(document)) == (ExitCode.DONE, {"plugin": {True}})
+    [passed_over] = document["not_run"]
+    assert "give --job JOB" in passed_over["why"]
+    code, document = checked(capsys, "team", "--job", "sales")
+    assert (code, tried(document)) == (ExitCode.DONE, {"plugin": {True}, "validator": {True}})
+
+
+def test_broken_promises_are_named_in_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("team.py").write_text(FORGETFUL)
+    assert run(["plugins", "check", "team"]) == ExitCode.PLUGIN
+    told = capsys.readouterr().out
+    lines = [line for line in told.splitlines() if "failed" in line]
+    assert any("it finds the same however the rows are cut and merged" in line for line in lines)
+    assert any("it prints nothing unless the report is for the console" in line for line in lines)
+    assert "it prints '20240131-120000-literal" in told
+    assert told.splitlines()[-1].startswith("team: ")
+
+
+def test_nobody_is_notified_of_a_run_that_never_was(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("team.py").write_text(
+        "from etl_framework import hookimpl\n@hookimpl\ndef etl_report(report): assert report.replayed\n"
+    )
+    code, document = checked(capsys, "team")
+    assert (code, tried(document)) == (ExitCode.DONE, {"plugin": {True}, "reporter": {True}})
+
+
+def test_a_plugin_that_does_not_load_breaks_its_first_promise(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("team.py").write_text(misbehaving.import_error())
+    code, document = checked(capsys, "team")
+    assert code == ExitCode.PLUGIN
+    [loads] = document["promises"]
+    assert (loads["promise"], loads["ok"]) == ("it loads", False)
+    assert "a_module_that_is_not_there" in loads["why"]
+
+
+def test_an_unknown_plugin_is_told_as_such(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plugins", "check", "taem"]) == ExitCode.USAGE
+    assert "there is no plugin 'taem'" in capsys.readouterr().err
+
+
+def test_without_pytest_it_says_what_to_install(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytest", None)
+    assert run(["plugins", "check", "reports"]) == ExitCode.PLUGIN
+    told = capsys.readouterr().err
+    assert "pytest is not installed" in told
+    assert "pip install pytest" in told
