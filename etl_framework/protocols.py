@@ -68,9 +68,6 @@ class Block(Protocol):
     def positions(self, rows: Sequence[int]) -> Sequence[Position]:
         """The same of several rows, in ascending order; costs little more than one."""
 
-    def row_lines(self) -> NDArray[np.int64]:
-        """The line of every row of ``batch``, as in :attr:`Position.line`; cheap where every record is one line."""
-
 
 @runtime_checkable
 class Located(Protocol):
