@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from etl_framework.testing.contracts.format import FormatContract as FormatContract
     from etl_framework.testing.contracts.observers import ObserverContract as ObserverContract
     from etl_framework.testing.contracts.observers import ReporterContract as ReporterContract
+    from etl_framework.testing.contracts.profiler import ProfilerContract as ProfilerContract
     from etl_framework.testing.contracts.questions import QuestionsContract as QuestionsContract
     from etl_framework.testing.contracts.table_check import TableCheckContract as TableCheckContract
     from etl_framework.testing.contracts.validator import ValidatorContract as ValidatorContract
@@ -51,6 +52,7 @@ _MODULES = {
     "contracts.format": "FormatContract",
     "contracts.observers": "ObserverContract ReporterContract",
     "contracts.commands": "CommandsContract",
+    "contracts.profiler": "ProfilerContract",
     "contracts.questions": "QuestionsContract",
     "contracts.warehouse": "WarehouseContract",
 }

@@ -90,8 +90,8 @@ class LiteralBlock:
         self.data: bytes | bytearray | memoryview = memoryview(self._text)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, rows.table.schema) as writer:
-            for batch in rows.table.slice(first, last - first).combine_chunks().to_batches():
-                writer.write_batch(batch)
+            taken = rows.table.slice(first, last - first).combine_chunks().to_batches()
+            writer.write_batch(taken[0] if taken else pa.RecordBatch.from_pylist([], rows.table.schema))
         # The batch lies in memory that can be written to, so that a change shows and an end can be made of it.
         self._memory = bytearray(sink.getvalue().to_pybytes())
         self._as_given = bytes(self._memory), bytes(self._text)

@@ -19,6 +19,7 @@ from etl_framework.testing.contracts.commands import CommandsContract
 from etl_framework.testing.contracts.executor import ExecutorContract
 from etl_framework.testing.contracts.format import FormatContract, read
 from etl_framework.testing.contracts.observers import ObserverContract, ReporterContract
+from etl_framework.testing.contracts.profiler import ProfilerContract
 from etl_framework.testing.contracts.questions import QuestionsContract
 from etl_framework.testing.contracts.table_check import TableCheckContract
 from etl_framework.testing.contracts.validator import ValidatorContract
@@ -172,6 +173,12 @@ def _table_checks(request: Request) -> Made:
     yield "TableCheck", type("TableCheckContract", (TableCheckContract,), members)
 
 
+def _profiler(request: Request) -> Made:
+    if (rows := _rows(request, "profiler")) is not None:
+        keys = request.job.keys if request.job else ()
+        yield "Profiler", _of_plugin(request, ProfilerContract, rows=rows.table, types=rows.types, keys=keys)
+
+
 def _reporter(request: Request) -> Made:
     # Nobody is to be woken by a run that never was.
     yield "Reporter", _of_plugin(request, ReporterContract, only_replayed=True)
@@ -190,6 +197,7 @@ _BY_HOOK: Mapping[str, Callable[[Request], Made]] = {
     "etl_executor": _executors,
     "etl_analyze": _format,
     "etl_validate": _validators,
+    "etl_profile": _profiler,
     "etl_compress": _codecs,
     "etl_check": _table_checks,
     "etl_report": _reporter,
