@@ -88,15 +88,6 @@ class DelimitedBlock:
         """Where the record of a row of the batch begins."""
         return self.positions([row])[0]
 
-    def row_lines(self) -> Offsets:
-        """The line of every row of the batch."""
-        before, rows = self._window.line + 1, self.batch.num_rows
-        if self._kept is None and self._window.lines == rows:
-            # Every record has a line of its own, and every line a record.
-            return np.arange(before, before + rows)
-        starts = self._starts[:rows] if self._kept is None else self._starts[self._kept]
-        return scan.line_indexes(self._window.data, self._window.dialect, starts) + before
-
     def offsets(self) -> Offsets:
         """Where the record of every row of the batch begins: see :class:`etl_framework.Located`."""
         starts = self._starts[:-1] if self._kept is None else self._starts[self._kept]
