@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Format as Format
     from etl_framework.protocols import Lined as Lined
     from etl_framework.protocols import Located as Located
+    from etl_framework.protocols import Measuring as Measuring
     from etl_framework.protocols import MisplacedCut as MisplacedCut
     from etl_framework.protocols import Profiler as Profiler
     from etl_framework.protocols import Run as Run
@@ -156,17 +157,20 @@ if TYPE_CHECKING:
     from etl_framework.values import Check as Check
     from etl_framework.values import Event as Event
     from etl_framework.values import Fact as Fact
+    from etl_framework.values import Figure as Figure
     from etl_framework.values import Finding as Finding
     from etl_framework.values import Gate as Gate
     from etl_framework.values import Job as Job
     from etl_framework.values import LedgerEntry as LedgerEntry
     from etl_framework.values import Leftover as Leftover
+    from etl_framework.values import Measures as Measures
     from etl_framework.values import Mode as Mode
     from etl_framework.values import OnBadRows as OnBadRows
     from etl_framework.values import PackedPart as PackedPart
     from etl_framework.values import Part as Part
     from etl_framework.values import PeriodFilter as PeriodFilter
     from etl_framework.values import Position as Position
+    from etl_framework.values import Previous as Previous
     from etl_framework.values import Receipt as Receipt
     from etl_framework.values import RunReport as RunReport
     from etl_framework.values import Sample as Sample
@@ -215,13 +219,14 @@ _MODULES = {
     "periods": "Period",
     "totals": "ColumnTotals Difference Totals TotalsAccumulator compare reconcile",
     "values": (
-        "Allowance Analysis BadRow Check Event Fact Finding Gate Job LedgerEntry Leftover Mode OnBadRows PackedPart "
-        "Part PeriodFilter Position Receipt RunReport Sample Severity Source StagedPart Status StepTime TextLayout"
+        "Allowance Analysis BadRow Check Event Fact Figure Finding Gate Job LedgerEntry Leftover Measures Mode "
+        "OnBadRows PackedPart Part PeriodFilter Position Previous Receipt RunReport Sample Severity Source StagedPart "
+        "Status StepTime TextLayout"
     ),
     "profiles": "ColumnProfile Lengths Pattern Profile Quantile Score ScorePart TopValue",
     "protocols": (
-        "Asking Block Capacity Codec Compressor Emit Executor Format Lined Located MisplacedCut Profiler Run Spilling "
-        "StagingArea TableCheck TypesWidened Validator Warehouse"
+        "Asking Block Capacity Codec Compressor Emit Executor Format Lined Located Measuring MisplacedCut Profiler "
+        "Run Spilling StagingArea TableCheck TypesWidened Validator Warehouse"
     ),
     "waiting": "first_completed in_background interruptible",
     "errors": (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from etl_framework.errors import RunFailed, UsageError
+from etl_framework.protocols import Measuring
 from etl_framework.rows import RELATION
 from etl_framework.sql import Statement
 from etl_framework.values import Check, Finding, PeriodFilter, Severity
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Warehouse
     from etl_framework.rows import Rows
-    from etl_framework.values import Job
+    from etl_framework.values import Figure, Job, Measures
 
 NO_ROWS = "no_rows"
 """The rule that an empty table, and an empty period of one, breaks."""
@@ -49,35 +50,56 @@ class TableVerdict:
         return all(finding.severity is not Severity.ERROR for finding in self.findings)
 
 
-def audit(job: Job, rows: Rows, plugins: Plugins) -> tuple[Finding, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeCheck:
+    """What one check of rows gave.
+
+    :param name: of the check.
+    :param findings: of it.
+    :param could: whether its queries could be run; where not, an error among the findings says why.
+    :param measures: its figures, where it measures any.
+    """
+
+    name: str
+    findings: tuple[Finding, ...]
+    could: bool = True
+    measures: Mapping[str, Figure] = field(default_factory=dict)
+
+
+def audit(job: Job, rows: Rows, plugins: Plugins) -> tuple[tuple[Finding, ...], Measures]:
     """Check rows before they are published, where the job wants them checked in the warehouse.
 
     The checks after one whose query failed are not made: within a transaction nothing more could be asked.
 
-    :returns: the findings; none of them an error.
+    :returns: the findings, none of them an error, and what was measured.
     :raises Refused: one is an error; ``findings`` holds all.
     """
     if job.check not in (Check.WAREHOUSE, Check.BOTH):
-        return ()
-    found = gravest_first(_until_one_fails(check_rows(job, rows, plugins)))
+        return (), {}
+    made = tuple(_until_one_fails(check_rows(job, rows, plugins)))
+    found = gravest_first(finding for check in made for finding in check.findings)
     pass_gate(found)
-    return found
+    return found, {check.name: check.measures for check in made if check.measures}
 
 
-def check_rows(job: Job, rows: Rows, plugins: Plugins) -> Iterator[tuple[str, tuple[Finding, ...], bool]]:
+def check_rows(job: Job, rows: Rows, plugins: Plugins) -> Iterator[MadeCheck]:
     """Make every check of everybody.
 
-    :returns: of each check its name, its findings, and whether its queries could be run: a check that cannot be made
-        is an error, never a pass.
+    :returns: what each gave; a check that cannot be made is an error, never a pass.
     :raises HookFailed: a plugin is broken.
     """
     for plugin, check in plugins.table_checks(job, rows.columns):
         with plugins.blaming(plugin, "etl_check"):
             try:
-                found, made = tuple(check.run(rows)), True
+                found = tuple(check.run(rows))
+                made = MadeCheck(
+                    name=check.name,
+                    findings=found,
+                    measures=dict(check.measures()) if isinstance(check, Measuring) else {},
+                )
             except (RunFailed, UsageError) as error:
-                found, made = (could_not_be_made(check.name, error),), False
-        yield check.name, found, made
+                made = MadeCheck(name=check.name, findings=(could_not_be_made(check.name, error),), could=False)
+        yield made
 
 
 def refuse_without_sql(job: Job, warehouse: Warehouse) -> None:
@@ -112,10 +134,10 @@ def could_not_be_made(name: str, error: RunFailed | UsageError) -> Finding:
     )
 
 
-def _until_one_fails(made: Iterable[tuple[str, tuple[Finding, ...], bool]]) -> Iterator[Finding]:
-    for _, found, could in made:
-        yield from found
-        if not could:
+def _until_one_fails(made: Iterable[MadeCheck]) -> Iterator[MadeCheck]:
+    for check in made:
+        yield check
+        if not check.could:
             return
 
 
@@ -139,9 +161,9 @@ def check_table(job: Job, plugins: Plugins) -> TableVerdict:
         count = count_of(rows)
         names: dict[str, None] = {}
         findings: list[Finding] = [] if count else [_nothing_there(job)]
-        for name, found, _ in check_rows(job, rows, plugins):
-            names[name] = None
-            findings.extend(finding for finding in found if count or finding.rule != NO_ROWS)
+        for made in check_rows(job, rows, plugins):
+            names[made.name] = None
+            findings.extend(finding for finding in made.findings if count or finding.rule != NO_ROWS)
     return TableVerdict(
         table=str(job.table),
         target=job.target,

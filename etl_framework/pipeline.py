@@ -30,6 +30,7 @@ from etl_framework.errors import (
     UnreadableRun,
     UsageError,
 )
+from etl_framework.history import all_measures, discard_measures, keep_measures, kept_measures
 from etl_framework.journal import STAGED_PARTS_LEFT
 from etl_framework.jsonable import dumps
 from etl_framework.ledger import refuse_repeat
@@ -57,7 +58,8 @@ if TYPE_CHECKING:
     from etl_framework.journal import Journal
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Codec, Emit, Executor, Warehouse
-    from etl_framework.values import Job, PackedPart, Part, RunReport, Sample, Source
+    from etl_framework.rows import Rows
+    from etl_framework.values import Finding, Job, PackedPart, Part, RunReport, Sample, Source
 
 log = get_logger()
 
@@ -428,9 +430,14 @@ class _Attempt:
             totals=self._verdict.totals if self._verdict else None,
             layouts=staged_layouts(survey, warehouse),
             parts=survey.parts,
-            audit=lambda rows: audit(self._job, rows, self._plugins),
+            audit=self._audited,
             locate=lambda part, row: self._locate(survey, part, row),
         )
+
+    def _audited(self, rows: Rows) -> tuple[Finding, ...]:
+        findings, measures = audit(self._job, rows, self._plugins)
+        keep_measures(self._folder, measures)
+        return findings
 
     def _locate(self, survey: Survey, part: int, row: int) -> Sample | None:
         assert self._verdict is not None, "rows are found fault with once all were read"
@@ -590,6 +597,7 @@ class _Attempt:
     def _clean(self) -> None:
         rmtree(self._folder / "packed", ignore_errors=True)
         rmtree(self._folder / "spilled", ignore_errors=True)
+        discard_measures(self._folder)
         discard_part_rejects(self._folder, self._journal.parts(self._id))
 
     def _so_far(self) -> _SoFar:
@@ -617,6 +625,7 @@ class _Attempt:
             staged=so_far.staged,
             steps=self._steps,
             rejects=self._rejects,
+            measures=all_measures(self._verdict.measures if self._verdict else {}, kept_measures(self._folder)),
             folder=self._folder,
             error=error,
             program=self._program,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol, Self, TypeVar, runtime_checkable
@@ -12,6 +12,7 @@ from etl_framework.values import (
     BadRow,
     Event,
     Fact,
+    Figure,
     Finding,
     Job,
     LedgerEntry,
@@ -186,6 +187,17 @@ class Spilling(Protocol):
 
         Where they are not, the part is read again.
         """
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """What a check offers beside :class:`Validator` or :class:`TableCheck` when later runs are to know its figures.
+
+    They are kept with the run's report and are there as ``Job.previous`` when the job runs the next time.
+    """
+
+    def measures(self) -> Mapping[str, Figure]:
+        """The figures by name, of everything that was seen; asked after ``finish``, or after ``run``."""
 
 
 class Profiler(Protocol):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from etl_framework.pipeline import Plan
     from etl_framework.reading import PartOutcome
     from etl_framework.survey import Survey
-    from etl_framework.values import Finding, PackedPart, Part, Receipt
+    from etl_framework.values import Finding, Measures, PackedPart, Part, Receipt
     from etl_framework.verdict import Verdict
 
 
@@ -34,6 +34,7 @@ def build_report(
     staged: Sequence[PackedPart],
     steps: Sequence[tuple[str, float]],
     rejects: tuple[str, ...],
+    measures: Measures,
     folder: Path,
     error: EtlError | None,
     program: str,
@@ -44,6 +45,7 @@ def build_report(
     :param outcomes: of the parts that were read to their end, which count where there is no verdict on all of them.
     :param finished: those parts.
     :param staged: what lies in the staging area.
+    :param measures: of the checks, on both sides.
     :param program: how ``etl`` is called for the project.
     """
     job, survey = plan.job, plan.survey
@@ -85,6 +87,7 @@ def build_report(
         resumable=record.resumable and status is not Status.DONE,
         program=program,
         console=console,
+        measures=measures,
     )
 
 

@@ -87,6 +87,27 @@ class Allowance:
         return "no limit" if self.share is None else f"{self.share * 100:g}%"
 
 
+Figure = int | float | None
+"""What a check measured; None where there was nothing to measure."""
+
+Measures = Mapping[str, Mapping[str, Figure]]
+"""What the checks of a run measured: of each check, by its name, its figures by theirs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previous:
+    """An earlier run that ended well, for checks that compare.
+
+    :param run: its id.
+    :param finished: when it ended, UTC.
+    :param measures: what its checks measured; see :class:`~etl_framework.protocols.Measuring`.
+    """
+
+    run: str
+    finished: datetime
+    measures: Measures
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """What to load and how, with every default filled in.
@@ -116,6 +137,8 @@ class Job:
     :param sections: the plugins' own configuration, by section name (``format``, ``checks``, …).
     :param configured: whether it stands in ``etl.toml``; bare files have only ``[defaults]``.
     :param folder: from which relative paths in the sections count: that of ``etl.toml``, or the current one.
+    :param previous: the last run of the same job into the same table that ended well and measured anything; a run that
+        is resumed keeps what it began with.
     """
 
     name: str
@@ -143,6 +166,7 @@ class Job:
     sections: Mapping[str, object] = field(default_factory=dict)
     configured: bool = True
     folder: Path = Path()
+    previous: Previous | None = None
 
     def section(self, name: str) -> Mapping[str, object]:
         """A plugin's own configuration: the table ``[jobs.NAME.<name>]`` as read, empty when absent."""
@@ -474,6 +498,7 @@ class RunReport:
     :param totals: control totals of the sources.
     :param differences: control totals in which the table differs; empty when reconciled.
     :param counted_only: whether the rows alone were compared, and no column was.
+    :param measures: what the checks measured, for the next run to compare with.
     :param steps: wall time of each step, over every attempt of the run.
     :param rejects: reject files written, original bytes and reasons.
     :param problems: what went wrong without failing the run, such as a notifier that raised.
@@ -524,6 +549,7 @@ class RunReport:
     program: str = "etl"
     replayed: bool = False
     console: bool = False
+    measures: Measures = field(default_factory=dict)
 
     @property
     def reconciled(self) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etl_framework.checks import BadRowTally
 from etl_framework.errors import Refused
+from etl_framework.protocols import Measuring
 from etl_framework.terminal import counted, seconds_in_words
 from etl_framework.totals import Totals, TotalsAccumulator
 from etl_framework.values import Finding, Mode, OnBadRows, Severity, in_file
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Validator
     from etl_framework.reading import PartOutcome
     from etl_framework.survey import Survey
-    from etl_framework.values import Job, Sample
+    from etl_framework.values import Figure, Job, Measures, Sample
 
 
 SLOW_SECONDS = 10.0
@@ -39,6 +40,7 @@ class Verdict:
     :param findings: of all checks, the gravest first.
     :param lines_before: by part number, the lines of the same source that precede the part.
     :param checks: names of the checks that were made.
+    :param measures: what they measured.
     """
 
     rows: int
@@ -47,12 +49,14 @@ class Verdict:
     findings: tuple[Finding, ...]
     lines_before: Mapping[int, int]
     checks: tuple[str, ...] = ()
+    measures: Measures = field(default_factory=dict)
 
 
 def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins: Plugins) -> Verdict:
     """Merge what the parts learned, in the order of the data."""
     totals, tally = TotalsAccumulator(survey.columns), BadRowTally()
     merged: dict[_Key, Validator] = {}
+    measures: dict[str, Mapping[str, Figure]] = {}
     lines_before: dict[int, int] = {}
     lines: dict[int, int] = {}
     rows = 0
@@ -78,6 +82,8 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
     for (plugin, _, _), validator in merged.items():
         with plugins.blaming(plugin, "etl_validate"):
             findings.extend(validator.finish())
+            if isinstance(validator, Measuring):
+                measures[validator.name] = {**measures.get(validator.name, {}), **validator.measures()}
     findings.extend(_slow(outcomes.values()))
     return Verdict(
         rows=rows,
@@ -89,6 +95,7 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
             for finding in gravest_first(findings)
         ),
         checks=tuple(dict.fromkeys(name for _, name, _ in merged)),
+        measures=measures,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from etl_framework.values import Status
 
 if TYPE_CHECKING:
     from etl_framework.auditing import TableVerdict
-    from etl_framework.journal import RunRecord
+    from etl_framework.journal import Journal, RunRecord
     from etl_framework.planning import LoadPlan
     from etl_framework.profiling import Profiling
     from etl_framework.protocols import Emit
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from etl_framework.staging import Removal, Staging
     from etl_framework.targets import ListedTarget, TargetCheck
     from etl_framework.validating import Validation
-    from etl_framework.values import Analysis, Job, RunReport
+    from etl_framework.values import Analysis, Job, Previous, RunReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +95,11 @@ class Workspace:
 
     def load(self, job: Job, *, observers: tuple[Emit, ...] = (), console: bool = False) -> RunReport:
         """Run a job; see :func:`etl_framework.api.load`."""
+        from etl_framework.history import previous
         from etl_framework.pipeline import start
 
         sources = find_sources(job)
+        job = self._remembering(job, previous)
         return start(job, sources, self.plugins(job), self.state, observers=observers, console=console)
 
     def plan(self, job: Job) -> LoadPlan:
@@ -115,8 +117,10 @@ class Workspace:
             all.
         :raises UsageError: a source has no such column.
         """
+        from etl_framework.history import previous
         from etl_framework.validating import validate_sources
 
+        job = self._remembering(job, previous)
         return validate_sources(job, find_sources(job), self.plugins(job), observers, columns=columns)
 
     def profile(self, job: Job, *, observers: tuple[Emit, ...] = ()) -> Profiling:
@@ -134,8 +138,17 @@ class Workspace:
     def check(self, job: Job) -> TableVerdict:
         """Check the table of a job, in its warehouse; nothing is changed."""
         from etl_framework.auditing import check_table
+        from etl_framework.history import previous_of_table
 
+        job = self._remembering(job, previous_of_table)
         return check_table(job, self.plugins(job))
+
+    def _remembering(self, job: Job, recall: Callable[[Job, Journal], Previous | None]) -> Job:
+        """The job with what it is to be compared with."""
+        if not self.state.exists:
+            return job
+        with self.state.journal() as journal:
+            return dataclasses.replace(job, previous=recall(job, journal))
 
     def analyze(self, job: Job, *, exact: bool = False) -> tuple[Analysis, ...]:
         """Find out how each source is to be read.

@@ -485,6 +485,7 @@ def test_positions_of_good_rows_are_right_beside_bad_ones(tmp_path):
     place = block.position(1)
     assert (place.part, place.line, place.offset) == (3, 3, 8)
     assert block.positions([0, 1]) == [block.position(0), place]
+    assert block.offsets().tolist() == [0, 8]
 
 
 @pytest.mark.parametrize("record", ["x,a\n", "1,2,3\n", "1\n", "99999999999999999999,a\n", "1,\0\n"])

@@ -175,6 +175,7 @@ def test_other_encodings_become_utf8_and_positions_stay_those_of_the_source(file
     assert bytes(block.data).decode() == f"é,{astral}\nü,2\r\nx,3\n"
     for row, (line, text) in enumerate([(1, ""), (2, f"é,{astral}\n"), (3, f"é,{astral}\nü,2\r\n")]):
         assert block.position(row) == Position(part=0, line=line, offset=len(text.encode(encoding)))
+    assert block.offsets().tolist() == [place.offset for place in block.positions(range(3))]
     assert sum(part.consumed for part in read.blocks(block_bytes=16)) == len(content)
 
 
@@ -343,6 +344,7 @@ def test_positions_are_those_of_an_editor(file):
     places = [block.position(row) for row in range(3)]
     assert [(place.line, place.offset) for place in places] == [(1, 0), (2, 4), (5, 13)]
     assert block.positions([0, 2]) == [places[0], places[2]]
+    assert block.offsets().tolist() == [0, 4, 13]
 
 
 def test_positions_go_on_from_block_to_block_and_begin_anew_in_each_part(file):

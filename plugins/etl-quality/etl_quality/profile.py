@@ -14,7 +14,8 @@ from etl_quality.patterns import patterns_of
 from etl_quality.ranks import Ranks
 from etl_quality.row_sample import RowSample, Sampled
 from etl_quality.score import ColumnFigures, score_of_column, score_of_table
-from etl_quality.sketches import DistinctSketch, Spread, by_frequency
+from etl_quality.sketches import SIZE, DistinctCount, DistinctSketch, by_frequency
+from etl_quality.sums import Spread
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +37,7 @@ class ProfileMaker:
         self._totals = TotalsAccumulator(columns)
         self._columns = [ColumnMaker(column) for column in columns]
         self._keys = [names.index(key) for key in keys] if set(keys) <= set(names) else []
-        self._distinct_keys = DistinctSketch()
+        self._distinct_keys = DistinctCount(SIZE)
         self._sample = RowSample()
         self._bad: Counter[str | None] = Counter()
 

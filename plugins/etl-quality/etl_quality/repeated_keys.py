@@ -245,7 +245,7 @@ class _Writer:
         return _Spilled(self._folder, tuple(self._runs), tuple(self._stretches), sizes)
 
     def _stretch(self, block: Block) -> _Stretch:
-        rows, lines = block.batch.num_rows, _lines(block)
+        rows, lines = block.batch.num_rows, lines_of(block)
         first, last = int(lines[0]), int(lines[-1])
         if last - first == rows - 1:
             return _Stretch(block.source, block.part, rows, first)
@@ -262,7 +262,7 @@ class _Writer:
         self._hashes.write(run)
 
 
-def _lines(block: Block) -> npt.NDArray[np.int64]:
+def lines_of(block: Block) -> npt.NDArray[np.int64]:
     """The line of each row."""
     if isinstance(block, Lined):
         return block.row_lines()

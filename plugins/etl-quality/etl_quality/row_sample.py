@@ -102,4 +102,4 @@ def _offsets(block: Block) -> np.ndarray:
 
     if isinstance(block, Located):
         return np.asarray(block.offsets(), np.int64)
-    return np.array([block.position(row).offset for row in range(block.batch.num_rows)], np.int64)
+    return np.array([where.offset for where in block.positions(range(block.batch.num_rows))], np.int64)

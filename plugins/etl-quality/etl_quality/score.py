@@ -16,7 +16,7 @@ from etl_framework import FLOATS, Score, ScorePart, counted
 
 if TYPE_CHECKING:
     from etl_framework import ColumnProfile, ColumnType
-    from etl_quality.sketches import DistinctSketch
+    from etl_quality.sketches import DistinctCount
 
 WEIGHTS = {"validity": 0.4, "completeness": 0.3, "uniqueness": 0.2, "consistency": 0.1}
 """Where a dimension cannot be judged, the others share its weight."""
@@ -59,7 +59,7 @@ def score_of_column(of: ColumnFigures) -> Score:
 
 
 def score_of_table(
-    rows: int, bad: int, columns: Sequence[ColumnProfile], keys: Sequence[str], distinct_keys: DistinctSketch
+    rows: int, bad: int, columns: Sequence[ColumnProfile], keys: Sequence[str], distinct_keys: DistinctCount
 ) -> Score:
     """How good the data are as a whole."""
     if not rows + bad:

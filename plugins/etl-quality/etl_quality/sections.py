@@ -20,6 +20,7 @@ MODULES: dict[str, str] = {
     "dates": "etl_quality.dates",
     "daily_rows": "etl_quality.daily_rows",
     "freshness": "etl_quality.freshness",
+    "drift": "etl_quality.drift",
     "columns": "etl_quality.columns",
     "duplicates": "etl_quality.duplicates",
     "schema": "etl_quality.schema",

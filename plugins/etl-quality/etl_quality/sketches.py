@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from etl_quality.hashing import Hashes
+
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
 
@@ -39,22 +41,69 @@ def kept(values: pa.Array) -> pa.Array:
     return pc.add(values, pa.scalar(0.0, values.type)) if pa.types.is_floating(values.type) else values
 
 
-class DistinctSketch:
-    """The values with the smallest hashes, and how often each occurs: exact while there are no more than ``size``.
+class DistinctCount:
+    """The smallest hashes of values: how many different values there are, exact while no more than ``size``.
+
+    How many follows from how dense the hashes lie, with a relative standard error of 1/√(size - 2) (Beyer et al., On
+    synopses for distinct-value estimation under multiset operations, SIGMOD 2007).
+
+    :param size: how many hashes are kept.
+    """
+
+    def __init__(self, size: int = 1024) -> None:
+        self._size = size
+        self._hashes = np.empty(0, np.uint64)
+        self._dropped = False
+
+    def update(self, values: pa.Array) -> None:
+        """Take in values, none of them null."""
+        if len(values):
+            self.update_hashes(hashes(values if self._dropped else values.unique()))
+
+    def update_hashes(self, found: Hashes) -> None:
+        """Take in hashes of whatever it is."""
+        if self._dropped:
+            found = found[found <= self._hashes[-1]]
+        joined = np.unique(np.concatenate([self._hashes, found]))
+        self._dropped |= len(joined) > self._size
+        self._hashes = joined[: self._size]
+
+    def merge(self, other: Self) -> None:
+        """Take in what another of the same size saw."""
+        self.update_hashes(other._hashes)
+        self._dropped |= other._dropped
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every hash is kept."""
+        return not self._dropped
+
+    @property
+    def error(self) -> float:
+        """Relative standard error of :attr:`distinct`."""
+        return 0.0 if self.is_exact else 1 / sqrt(self._size - 2)
+
+    @property
+    def distinct(self) -> int:
+        """How many different values there are, exact or estimated without bias."""
+        if self.is_exact:
+            return len(self._hashes)
+        return round(Fraction((self._size - 1) << 64, int(self._hashes[-1]) + 1))
+
+
+class DistinctSketch(DistinctCount):
+    """The same with the values themselves, and how often each occurs: all values while no more than ``size``.
 
     A value that is kept in the end was among the smallest from its first row on, so that its count is exact (Gibbons,
-    Distinct sampling, VLDB 2001). How many values there are follows from how dense the hashes lie, with a relative
-    standard error of 1/√(size - 2) (Beyer et al., On synopses for distinct-value estimation, SIGMOD 2007).
+    Distinct sampling for highly-accurate answers to distinct values queries, VLDB 2001).
 
     :param size: how many values are kept.
     """
 
     def __init__(self, size: int = SIZE) -> None:
-        self._size = size
-        self._hashes = np.empty(0, np.uint64)
+        super().__init__(size)
         self._counts = np.empty(0, np.int64)
         self._values: pa.Array | None = None
-        self._dropped = False
 
     def update(self, values: pa.Array) -> None:
         """Take in values, none of them null."""
@@ -71,33 +120,10 @@ class DistinctSketch:
         counts = np.bincount(indices, minlength=len(encoded.dictionary))
         self._absorb(hashes(encoded.dictionary), counts, kept(encoded.dictionary))
 
-    def update_hashes(self, found: NDArray[np.uint64]) -> None:
-        """Take in hashes of things whose values do not matter."""
-        if self._dropped:
-            found = found[found <= self._hashes[-1]]
-        self._absorb(found, np.ones(len(found), np.int64), None)
-
     def merge(self, other: Self) -> None:
         """Take in what another sketch of the same size saw."""
         self._dropped |= other._dropped
         self._absorb(other._hashes, other._counts, other._values)
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether every value is kept."""
-        return not self._dropped
-
-    @property
-    def error(self) -> float:
-        """Relative standard error of :attr:`distinct`."""
-        return 0.0 if self.is_exact else 1 / sqrt(self._size - 2)
-
-    @property
-    def distinct(self) -> int:
-        """How many different values there are, exact or estimated without bias."""
-        if self.is_exact:
-            return len(self._hashes)
-        return round(Fraction((self._size - 1) << 64, int(self._hashes[-1]) + 1))
 
     def most_frequent(self, number: int) -> list[tuple[Any, int]]:
         """Kept values and their counts, the most frequent first; with :attr:`is_exact`, those of all values."""
@@ -106,7 +132,7 @@ class DistinctSketch:
         kept = zip(self._values.to_pylist(), self._counts.tolist(), strict=True)
         return sorted(kept, key=by_frequency)[:number]
 
-    def _absorb(self, found: NDArray[np.uint64], counts: Integers, values: pa.Array | None) -> None:
+    def _absorb(self, found: Hashes, counts: Integers, values: pa.Array | None) -> None:
         import pyarrow as pa
 
         if not len(found):
@@ -215,82 +241,3 @@ def number_of_key(key: int) -> float:
     """The number whose key it is."""
     bits = np.array([key if key >= 0 else key ^ 0x7FFF_FFFF_FFFF_FFFF], np.int64)
     return float(bits.view(np.float64)[0])
-
-
-class ExactSum:
-    """The sum of floating point numbers, without any rounding, as a whole number of the smallest one's fractions."""
-
-    _UNIT = 1200
-    _LOW = 27
-
-    def __init__(self) -> None:
-        self._total = 0
-
-    def update(self, numbers: Floats) -> None:
-        """Add finite numbers."""
-        if not len(numbers):
-            return
-        fractions, exponents = np.frexp(numbers)
-        digits = np.ldexp(fractions, 53).astype(np.int64)
-        at = exponents.astype(np.int64) + self._UNIT - 53
-        base = int(at.min())
-        # Halves of the 53 digits add up exactly in 53 digits.
-        lows = np.bincount(at - base, weights=(digits & ((1 << self._LOW) - 1)).astype(np.float64))
-        highs = np.bincount(at - base, weights=(digits >> self._LOW).astype(np.float64))
-        for place in np.flatnonzero((lows != 0) | (highs != 0)).tolist():
-            self._total += ((int(highs[place]) << self._LOW) + int(lows[place])) << (place + base)
-
-    def merge(self, other: Self) -> None:
-        """Add what another sum holds."""
-        self._total += other._total
-
-    @property
-    def value(self) -> Fraction:
-        """The sum."""
-        return Fraction(self._total, 1 << self._UNIT)
-
-
-class Spread:
-    """Mean and standard deviation of numbers, from their exact sum and the exact sum of their squares."""
-
-    _LARGEST = 1e150
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._sum, self._squares = ExactSum(), ExactSum()
-        self._too_large = False
-
-    def update(self, numbers: Floats) -> None:
-        """Take in finite numbers."""
-        self._count += len(numbers)
-        self._sum.update(numbers)
-        large = np.abs(numbers) > self._LARGEST
-        if large.any():
-            self._too_large, numbers = True, numbers[~large]
-        # The square of a number is exactly the sum of two numbers (Dekker, Numerische Mathematik 18, 1971).
-        squares = numbers * numbers
-        shifted = numbers * 134217729.0
-        high = shifted - (shifted - numbers)
-        low = numbers - high
-        self._squares.update(squares)
-        self._squares.update(((high * high - squares) + 2 * high * low) + low * low)
-
-    def merge(self, other: Self) -> None:
-        """Take in what another saw."""
-        self._count += other._count
-        self._too_large |= other._too_large
-        self._sum.merge(other._sum)
-        self._squares.merge(other._squares)
-
-    @property
-    def mean(self) -> float | None:
-        """None without numbers."""
-        return float(self._sum.value / self._count) if self._count else None
-
-    @property
-    def deviation(self) -> float | None:
-        """Of a sample; None of fewer than two numbers, or where their squares are beyond what a number can be."""
-        if self._count < 2 or self._too_large:
-            return None
-        total = self._sum.value
-        return sqrt(max(float((self._squares.value - total * total / self._count) / (self._count - 1)), 0.0))

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from etl_framework import MOST_SAMPLES, Finding, Sample, Severity, Statement, counted, quote
 from etl_quality.duplicates import key_in_words, repetition_in
-from etl_quality.repeated_keys import RepeatedKeys
+from etl_quality.repeated_keys import RepeatedKeys, lines_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,10 +82,10 @@ class _WithValues:
         present = pc.is_valid(values)
         self.source, self.part = block.source, block.part
         self.batch = block.batch.filter(present)
-        self._lines: NDArray[np.int64] = block.row_lines()[np.asarray(present.to_numpy(zero_copy_only=False), bool)]
+        self._lines: NDArray[np.int64] = lines_of(block)[np.asarray(present.to_numpy(zero_copy_only=False), bool)]
 
     def row_lines(self) -> NDArray[np.int64]:
-        """See :meth:`etl_framework.Block.row_lines`."""
+        """See :meth:`etl_framework.Lined.row_lines`."""
         return self._lines
 
 

@@ -71,8 +71,8 @@ class Rows:
         arrays = [pa.array(list(values), kind.type) for values, kind in zip(columns, self.schema, strict=True)]
         self.batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
-    def position(self, row):
-        return Position(part=0, line=1, offset=100 * (self.first + row))
+    def positions(self, rows):
+        return [Position(part=0, line=1, offset=100 * (self.first + row)) for row in rows]
 
 
 def profile_of(*parts, keys=(), columns=COLUMNS):

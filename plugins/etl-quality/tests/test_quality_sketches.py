@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from etl_quality.hashing import hashes
-from etl_quality.sketches import DistinctSketch, RankSketch, Spread, number_of_key, ordered_keys
+from etl_quality.sketches import DistinctSketch, RankSketch, number_of_key, ordered_keys
+from etl_quality.sums import Spread
 from hypothesis import given
 from hypothesis import strategies as st
 
