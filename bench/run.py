@@ -48,6 +48,25 @@ def startup(options: Options) -> Iterator[Figure]:
     yield Figure("heavy modules that `etl --help` imports", len(heavy), 0, False, "", ", ".join(heavy) or "none")
 
 
+def scaffolds(options: Options) -> Iterator[Figure]:
+    """A new plugin: written, installed by pip, and its tests passed."""
+    for kind in ("validator", "warehouse"):
+        folder, site = options.work / f"acme-{kind}", options.work / "site"
+        pip = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", site, folder]
+        # Where it is installed goes first on the path; the environment of the benchmarks has all that it needs.
+        tests = f"import sys, pytest; sys.path.insert(0, {str(site)!r}); sys.exit(pytest.main([{str(folder)!r}]))"
+        seconds = 0.0
+        for command in (
+            [ETL, "plugins", "new", folder.name, "--kind", kind],
+            [sys.executable, "-m", *pip],
+            [sys.executable, "-c", tests],
+        ):
+            seconds += measure(command, cwd=options.work).seconds
+        yield Figure(f"`etl plugins new --kind {kind}` → install → tests green", seconds, 60, False, "s", "one run")
+        shutil.rmtree(folder)
+        shutil.rmtree(site)
+
+
 def one_pass(options: Options) -> Iterator[Figure]:
     """Validate and compress in one pass, against one after the other."""
     from serial import compress_alone, parse_alone
@@ -214,6 +233,7 @@ def _sling(path: Path, work: Path) -> list[str] | None:
 
 SECTIONS: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "startup": startup,
+    "scaffolds": scaffolds,
     "one-pass": one_pass,
     "counting": counting,
     "loading": loading,

@@ -116,3 +116,6 @@ def test_the_command_line_shows_what_is_deprecated(
     assert REPLACED in capsys.readouterr().out
     assert run(["plugins", "info", "acme", "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)["warnings"]) == {RENAMED, REPLACED}
+    # Its contract is of today's version, whose hooks are called as today; what is shown is the same.
+    run(["plugins", "check", "acme"])
+    assert RENAMED in capsys.readouterr().out

@@ -47,6 +47,8 @@ def assert_works(plugin: NewPlugin, site: Path) -> None:
     listed = run("etl_framework", "plugins", "info", plugin.name, "--json", site=site, cwd=plugin.folder.parent)
     info = json.loads(listed.stdout)
     assert (info["distribution"], info["version"], info["error"]) == (plugin.distribution, "0.1.0", "")
+    tried = run("etl_framework", "plugins", "check", plugin.name, site=site, cwd=plugin.folder.parent)
+    assert tried.returncode == 0, tried.stdout + tried.stderr
 
 
 @KIND

@@ -124,6 +124,8 @@ def check_plugin(session: Session, name: str, job: str | None, target: str | Non
         table("", ["contract", "promise", "kept", "why"], rows)
         for each in examined.not_run:
             click.echo(f"not tried: the contract of {each.contract}: {printable(each.why)}")
+        for warning in info.warnings:
+            click.secho(warning, fg="yellow")
         kept, broken = (sum(each.ok is ok for each in examined.promises) for ok in (True, False))
         tried = counted(kept, "promise") if kept > 1 else "nothing was tried but that it loads: 1 promise"
         click.secho(f"{name}: {tried} kept, {broken} broken", fg="red" if broken else "green")
