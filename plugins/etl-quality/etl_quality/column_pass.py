@@ -42,7 +42,7 @@ class ColumnPass:
             for rule, tally in rules:
                 broken = rule.broken(values)
                 if broken is not None:
-                    _tell(block, values, broken, tally)
+                    tally_broken(block, values, broken, tally)
 
     def merge(self, other: Self) -> None:
         """See :meth:`etl_framework.Validator.merge`."""
@@ -55,7 +55,11 @@ class ColumnPass:
             yield from tally.findings()
 
 
-def _tell(block: Block, values: pa.Array, broken: pa.Array, tally: Tally) -> None:
+def tally_broken(block: Block, values: pa.Array, broken: pa.Array, tally: Tally) -> None:
+    """Count the values of a column that break a rule.
+
+    :param broken: true where one does.
+    """
     rows = pc.indices_nonzero(broken)
     first = rows[:MOST_SAMPLES]
     tally.add(block, first.to_pylist(), values.take(first).to_pylist(), more=len(rows) - len(first))

@@ -5,67 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
-
-from etl_framework import Kind, Severity, UsageError
+from etl_framework import Kind, UsageError
 from etl_quality.column_pass import ColumnPass
 from etl_quality.column_query import ColumnQuery
 from etl_quality.column_rules import Among, ColumnRule, Least, Length, Matches, Most, NotNull, whole
-from etl_quality.monotonic import DIRECTIONS, Monotonic, MonotonicInTable
-from etl_quality.sections import Settings, settings
+from etl_quality.column_settings import ColumnSettings, LengthSettings, ReferencesSettings
+from etl_quality.monotonic import Monotonic, MonotonicInTable
+from etl_quality.references import NAME as REFERENCES
+from etl_quality.references import AskedReferences, References, ReferencesInWarehouse, ReferencesOfTable, in_file
+from etl_quality.sections import settings
 from etl_quality.typed import highest, lowest, typed
 from etl_quality.unique import Unique, UniqueInTable
 from etl_quality.words import Words, named
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from etl_framework import Analysis, Column, Job, TableCheck, Validator
 
 NAME = "columns"
 _KEY = f"checks.{NAME}"
 _LISTED = 20
-
-
-class LengthSettings(Settings):
-    """How many characters a text has."""
-
-    min: int = Field(default=0, ge=0)
-    max: int | None = Field(default=None, ge=0)
-
-
-class ColumnSettings(Settings):
-    """What the values of a column must be."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    not_null: bool = False
-    unique: bool = False
-    min: Any = None
-    max: Any = None
-    length: LengthSettings | None = None
-    regex: str | None = None
-    allowed: tuple[Any, ...] | None = Field(default=None, min_length=1)
-    monotonic: str | None = None
-    severity: Severity = Severity.ERROR
-
-    @field_validator("length", mode="before")
-    @classmethod
-    def _exactly(cls, value: object) -> object:
-        return {"min": value, "max": value} if isinstance(value, int) and not isinstance(value, bool) else value
-
-    @field_validator("monotonic")
-    @classmethod
-    def _known(cls, value: str | None) -> str | None:
-        if value is not None and value not in DIRECTIONS:
-            raise ValueError(f"must be {named(list(DIRECTIONS))}")
-        return value
-
-    @model_validator(mode="after")
-    def _asks_something(self) -> ColumnSettings:
-        if not self.model_fields_set - {"severity"}:
-            raise ValueError("asks nothing of the column")
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +36,7 @@ class Checks:
 
     columns: Mapping[str, ColumnSettings]
 
-    def validators(self, job: Job, analysis: Analysis) -> Iterator[Validator]:  # noqa: ARG002 - the same for all jobs
+    def validators(self, job: Job, analysis: Analysis) -> Iterator[Validator]:
         """The rules about single values in one pass, then those about values among each other."""
         if not analysis.columns:
             # An empty file without declared columns, of which nothing is read.
@@ -84,18 +46,22 @@ class Checks:
         if any(found for _, found in rules):
             yield ColumnPass(NAME, [(column.name, found) for column, found in rules if found])
         for name, column, said in asked:
+            if said.references is not None:
+                yield _references_of_files(said, column, name, job)
             if said.unique:
                 yield Unique(column.name, name, said.severity)
             if said.monotonic is not None:
                 yield Monotonic(column.name, name, said.monotonic, said.severity)
 
-    def table_checks(self, job: Job, columns: tuple[Column, ...]) -> Iterator[TableCheck]:  # noqa: ARG002
+    def table_checks(self, job: Job, columns: tuple[Column, ...]) -> Iterator[TableCheck]:
         """The same rules; the order is none that a table could be asked about."""
         asked = self._found(columns)
         rules = [(column, column_rules(said, column, key)) for key, column, said in asked]
         if any(found for _, found in rules):
             yield ColumnQuery(NAME, [(column, found) for column, found in rules if found])
         for name, column, said in asked:
+            if said.references is not None:
+                yield _references_of_table(said, column, name, job)
             if said.unique:
                 yield UniqueInTable(column.name, name, said.severity)
             if said.monotonic is not None:
@@ -149,6 +115,28 @@ def column_rules(said: ColumnSettings, column: Column, name: str) -> list[Column
     :raises UsageError: one does not suit the column's type.
     """
     return list(_Rules(said, column, name))
+
+
+def _references_of_files(said: ColumnSettings, column: Column, name: str, job: Job) -> Validator:
+    assert said.references is not None
+    words, key = _Rules(said, column, name).references(said.references), f"{_KEY}.{name}.references"
+    if said.references.query is not None:
+        return AskedReferences(words, column, said.references.query, key)
+    return ColumnPass(REFERENCES, [(column.name, [References(words=words, values=_known(said, column, key, job))])])
+
+
+def _references_of_table(said: ColumnSettings, column: Column, name: str, job: Job) -> TableCheck:
+    assert said.references is not None
+    words, key = _Rules(said, column, name).references(said.references), f"{_KEY}.{name}.references"
+    if said.references.query is not None:
+        return ReferencesInWarehouse(words, column, said.references.query)
+    return ReferencesOfTable(words, column, _known(said, column, key, job))
+
+
+def _known(said: ColumnSettings, column: Column, key: str, job: Job) -> pa.Array:
+    assert said.references is not None
+    assert said.references.file is not None
+    return in_file(job.folder / said.references.file, said.references.column, column, key)
 
 
 class _Rules:
@@ -250,6 +238,13 @@ class _Rules:
             words=self._words("allowed", f"is {none_of}", f"are {none_of}", f"is {none_of}", advice),
             values=pa.array(values, self._column.type.arrow()),
         )
+
+    def references(self, said: ReferencesSettings) -> Words:
+        """What is said of values that refer to nothing."""
+        where = f"in {said.file}" if said.file is not None else "in the answer of the query"
+        strange = f"not {where}"
+        advice = "Are the references complete, and as new as the data? Load them first, or correct the values."
+        return self._words("references", f"is {strange}", f"are {strange}", f"is {strange}", advice)
 
     def _insist_on_text(self, rule: str) -> None:
         if self._column.type.kind is not Kind.VARCHAR:
