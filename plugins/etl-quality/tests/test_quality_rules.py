@@ -29,6 +29,7 @@ from etl_framework import (
     ColumnType,
     Finding,
     Job,
+    Plugins,
     Position,
     QueryResult,
     Rows,
@@ -37,6 +38,8 @@ from etl_framework import (
     TableName,
     UsageError,
 )
+from etl_framework.config import load_config
+from etl_framework.config_check import problems
 
 TYPES = {"id": "integer", "price": "decimal(10,2)", "code": "varchar", "x": "double", "day": "date"}
 
@@ -450,3 +453,18 @@ def test_what_is_not_finite_adds_up_as_in_sql(values, expected):
     one = FloatSum()
     one.add(np.array(values, np.float64))
     assert one.text() == expected
+
+
+def test_a_configuration_is_checked_before_anything_is_read(tmp_path):
+    path = tmp_path / "etl.toml"
+    path.write_text(
+        '[jobs.t]\nsource = "t.csv"\ntable = "t"\ncolumns = { price = "integer" }\n'
+        '[jobs.t.checks.columns]\nprice = { min = "cheap" }\n'
+        '[[jobs.t.rules]]\nname = "r"\nsql = "prise > 0"\n'
+    )
+    for said in ("checks.columns.price.min: column 'price' is integer", "rules.r.sql: there is no column 'prise'"):
+        [error] = problems(load_config(path), Plugins.load())
+        assert said in error.message
+        path.write_text(path.read_text().replace('"cheap"', "1"))
+    path.write_text(path.read_text().replace("prise", "price"))
+    assert problems(load_config(path), Plugins.load()) == ()
