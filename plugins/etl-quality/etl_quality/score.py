@@ -96,4 +96,5 @@ def _weighed(parts: Sequence[tuple[str, float, str]]) -> Score:
         ScorePart(dimension=dimension, value=value, weight=WEIGHTS[dimension] / whole, reason=reason)
         for dimension, value, reason in parts
     )
-    return Score(value=100 * sum(part.value * part.weight for part in weighed), parts=weighed)
+    # The weights may add up to a little more than 1.
+    return Score(value=min(100 * sum(part.value * part.weight for part in weighed), 100.0), parts=weighed)

@@ -6,6 +6,7 @@ first, or from chance. These do not, so that a run that is split otherwise, or r
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from fractions import Fraction
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, Self
@@ -209,11 +210,18 @@ class RankSketch:
             return
         bins = np.concatenate([self._bins, bins], axis=1)
         bins = _joined(bins[:, np.argsort(bins[0], kind="stable")])
-        while bins.shape[1] > self._size:
-            self._level += 1
-            bins[0] >>= 1
+        if bins.shape[1] > self._size:
+            places = bins[0]
+            halvings = bisect_left(range(64), -self._size, key=lambda times: -_different(places >> times))
+            self._level += halvings
+            places >>= halvings
             bins = _joined(bins)
         self._bins = bins
+
+
+def _different(places: Integers) -> int:
+    """How many different ones there are, in order."""
+    return 1 + int(np.count_nonzero(places[1:] != places[:-1]))
 
 
 def _joined(bins: Integers) -> Integers:
