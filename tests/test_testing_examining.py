@@ -114,6 +114,31 @@ def test_checks_that_need_other_columns_than_generated_ones_are_tried_with_a_job
     assert (code, tried(document)) == (ExitCode.DONE, {"plugin": {True}, "validator": {True}})
 
 
+def test_a_job_whose_settings_are_wrong_is_named_and_nothing_is_held_against_the_plugin(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("etl.toml").open("a") as file:
+        file.write("[jobs.sales.checks]\nnonsense = 1\n")
+    code, document = checked(capsys, "quality", "--job", "sales")
+    assert (code, tried(document)["plugin"]) == (ExitCode.DONE, {True})
+    reasons = {each["contract"]: each["why"] for each in document["not_run"]}
+    assert reasons.keys() == {"validator", "table check"}
+    assert all("nonsense" in why for why in reasons.values())
+
+
+def test_a_plugin_that_fails_with_a_job_breaks_its_promises(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("team.py").write_text(
+        "from etl_framework import hookimpl\n"
+        "@hookimpl\ndef etl_validate(): yield from (); raise ValueError('boom')\n"
+        "@hookimpl\ndef etl_check(): yield from (); raise ValueError('boom')\n"
+    )
+    code, document = checked(capsys, "team", "--job", "sales")
+    assert code == ExitCode.PLUGIN
+    assert tried(document)["validator"] == {False}
+    assert False in tried(document)["table check"]
+    assert any("boom" in each["why"] for each in document["promises"])
+
+
 def test_broken_promises_are_named_in_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("team.py").write_text(FORGETFUL)
     assert run(["plugins", "check", "team"]) == ExitCode.PLUGIN

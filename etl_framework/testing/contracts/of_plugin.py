@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etl_framework.errors import EtlError, NoPluginError
+from etl_framework.errors import EtlError, NoPluginError, UsageError
 from etl_framework.plugins import Plugins
 from etl_framework.sources import find_sources
 from etl_framework.testing.checking import in_one_pass, literal_job, makes
@@ -145,6 +145,9 @@ def _validators(request: Request) -> Made:
             return
         if request.job is None:
             in_one_pass(make, rows)
+    except UsageError as error:
+        request.pass_over("validator", error.message)
+        return
     except Exception as error:
         if request.job is None:
             request.pass_over("validator", f"generated rows do not suit it ({error}); give --job JOB")
@@ -162,15 +165,27 @@ def _table_checks(request: Request) -> Made:
         return [check for _, check in plugins.table_checks(job, rows.columns)]
 
     try:
-        if not checks():
-            request.pass_over("table check", _no_checks(request))
-            return
+        names = {check.name for check in checks()}
+    except UsageError as error:
+        request.pass_over("table check", error.message)
+        return
     except EtlError as error:
         if request.job is None:
             request.pass_over("table check", f"generated rows do not suit it ({error.message}); give --job JOB")
             return
-    members = {"check": lambda _: checks(), "rows": rows.table, "types": rows.types, "finds_something": False}
-    yield "TableCheck", type("TableCheckContract", (TableCheckContract,), members)
+        names = {"nothing"}
+    if not names:
+        request.pass_over("table check", _no_checks(request))
+        return
+
+    def twins(_: object) -> list[Any] | None:
+        if "etl_validate" not in request.plugin.info.hooks:
+            return None
+        return [check for check in makes(plugins, rows, request.job)() if check.name in names] or None
+
+    members = {"check": lambda _: checks(), "twin": twins, "finds_something": False}
+    shared = {"rows": rows.table, "types": rows.types}
+    yield "TableCheck", type("TableCheckContract", (TableCheckContract,), {**members, **shared})
 
 
 def _profiler(request: Request) -> Made:

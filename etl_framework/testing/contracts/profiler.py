@@ -146,7 +146,7 @@ def assert_sane_profile(profile: Profile) -> None:
         shares = [each.share for each in column.top] + [each.share for each in column.patterns]
         assert all(0 <= share <= 1 for share in shares), f"{column.name}: a share is none: {shares}"
     for score in (profile.score, *(column.score for column in profile.columns)):
-        assert score.value is None or 0 <= score.value <= 100
+        assert score.value is None or 0 <= score.value <= 100, f"a score is {score.value}, not 0 to 100"
         assert all(0 <= part.value <= 1 and part.reason for part in score.parts)
         assert not score.parts or math.isclose(sum(part.weight for part in score.parts), 1)
     # A value that is no number is equal to nothing, itself included; as JSON it is.

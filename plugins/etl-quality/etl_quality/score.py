@@ -96,5 +96,6 @@ def _weighed(parts: Sequence[tuple[str, float, str]]) -> Score:
         ScorePart(dimension=dimension, value=value, weight=WEIGHTS[dimension] / whole, reason=reason)
         for dimension, value, reason in parts
     )
-    # The weights may add up to a little more than 1.
-    return Score(value=min(100 * sum(part.value * part.weight for part in weighed), 100.0), parts=weighed)
+    # Divided once, at the end: rounded weights could add up to more than 1, and the score to more than 100.
+    share = sum(WEIGHTS[part.dimension] * part.value for part in weighed) / whole
+    return Score(value=100 * share, parts=weighed)

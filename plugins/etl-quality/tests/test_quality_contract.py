@@ -27,6 +27,13 @@ class TestProfiles(ProfilerContract):
         return etl_quality
 
 
+class TestProfilesOfFlawlessRows(ProfilerContract):
+    rows = {"price": [2.5, -1.0], "currency": ["EUR", "XXX"]}
+
+    def plugin(self) -> object:
+        return etl_quality
+
+
 class TestAnyRows(ValidatorContract):
     rows = {"id": [1, 2, 3]}
     finds_something = False
