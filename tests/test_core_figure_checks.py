@@ -299,3 +299,10 @@ def test_many_keys_are_put_together_as_they_come(monkeypatch: pytest.MonkeyPatch
     (finding,) = found(check, *blocks)
     assert finding.count == 7
     assert [(sample.value, sample.line) for sample in finding.samples[:2]] == [("2", 2), ("3", 12)]
+
+
+def test_what_travels_is_no_larger_than_the_figures_are() -> None:
+    check = key_check("k", "key", {"rows": (None, "count")}, never)
+    check.update(rows(key=list(range(100_000))))
+    check.update(rows(key=list(range(50_000, 200_000))))
+    assert len(pickle.dumps(check)) < 200_000 * 3 * 8 + 10_000

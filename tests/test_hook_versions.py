@@ -119,3 +119,15 @@ def test_the_command_line_shows_what_is_deprecated(
     # Its contract is of today's version, whose hooks are called as today; what is shown is the same.
     run(["plugins", "check", "acme"])
     assert RENAMED in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("later_version")
+def test_a_command_logs_each_deprecation_once(
+    fake_plugins: FakePlugins, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("id\n1\n2\n")
+    fake_plugins(acme=OLD, reading="from etl_delimited import *", running="from etl_framework.executors import *")
+    assert run(["validate", "a.csv"]) == 0
+    logged = capsys.readouterr().err
+    assert (logged.count("plugin_deprecated"), logged.count(RENAMED)) == (2, 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from etl_framework import Refused, load, validate
+from etl_framework import Event, Interrupted, Refused, load, resume, validate
 
 if TYPE_CHECKING:
     from conftest import FakePlugins
@@ -91,3 +91,22 @@ def test_lines_are_those_of_an_editor_where_records_have_several(folder: Path) -
     write(folder, ['"I\n1",EUR,1,1\n', "\n", "I2,EUR,1,1\n", "I3,EUR,1,1\n", "I3,USD,1,1\n"])
     (finding,) = validate("trades.csv").findings
     assert found((finding,)) == [("one_currency", 1, [(6, "I3")])]
+
+
+def test_a_run_that_was_interrupted_finds_what_an_undisturbed_one_finds(folder: Path) -> None:
+    write(folder, [*BALANCED[:50], "I07,GBP,12,11\n", *BALANCED[50:]])
+    undisturbed = validate("trades.csv").findings
+    packed = []
+
+    def interrupt(event: Event) -> None:
+        if event.name == "part_packed":
+            packed.append(event)
+            if len(packed) == 3:
+                raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        load("trades.csv", part_size="1KiB", observers=(interrupt,))
+    with pytest.raises(Refused) as caught:
+        resume()
+    assert caught.value.report
+    assert (caught.value.report.attempts, caught.value.report.findings) == (2, undisturbed)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,18 @@ def test_pip_installs_it(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (plugin.name, plugin.package) == ("acme-checks", "acme_checks")
     assert_works(plugin, site)
+
+
+def test_the_wheel_of_the_framework_holds_the_scaffolds(folder: Path) -> None:
+    root = Path(__file__).parents[1]
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", str(root)]
+    done = subprocess.run([*build, "--wheel-dir", str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    [wheel] = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if name.endswith(".tmpl")}
+    assert packed == {str(path.relative_to(root)) for path in root.glob("etl_framework/scaffolds/**/*.tmpl")}
+    assert len(packed) > 3 * len(KINDS)
 
 
 @KIND

@@ -189,6 +189,7 @@ def _read(
             everything.data += bytes(block.data)
             everything.bad += len(block.bad_rows)
             places = [block.position(row) for row in range(batch.num_rows)]
+            assert list(block.positions(range(batch.num_rows))) == places, "positions() tells other places"
             everything.places += [(place.line, place.offset) for place in places]
     return everything
 
