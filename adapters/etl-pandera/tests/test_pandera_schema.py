@@ -1,0 +1,172 @@
+"""Schemas of pandera judge every row, wherever it lies, and say plainly what they cannot be asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import etl_pandera
+import pandera.polars as pa
+import polars as pl
+import pytest
+from etl_pandera.schema_check import SchemaCheck
+
+from etl_framework import Column, ColumnType, Finding, Plugins, Severity, UsageError, Validator, Workspace
+from etl_framework.testing import ValidatorContract, check_rows, literal_job
+
+SCHEMA = """
+from __future__ import annotations
+
+import pandera.polars as pa
+
+
+class Sales(pa.DataFrameModel):
+    id: int = pa.Field(nullable=True, ge=1)
+    currency: str = pa.Field(isin=["EUR", "USD"], raise_warning=True)
+    price: float = pa.Field(gt=0)
+"""
+ROWS = {"id": [1, None, 0, 9007199254740993], "currency": ["EUR", "XXX", None, "USD"], "price": [1.0, 0.0, 2.0, -1.0]}
+
+
+def found(folder: Path, rows: dict[str, Any], schema: str = "schema.py:Sales", **options: Any) -> tuple[Finding, ...]:
+    return check_rows(
+        etl_pandera, rows, job=literal_job(sections={"pandera": {"schema": schema}}, folder=folder), **options
+    )
+
+
+def refusal(folder: Path, source: str, **section: Any) -> UsageError:
+    (folder / "schema.py").write_text(f"import pandera.polars as pa\nimport polars as pl\n\n{source}\n")
+    job = literal_job(sections={"pandera": section or {"schema": "schema.py:S"}}, folder=folder)
+    with pytest.raises(UsageError) as refused:
+        check_rows(etl_pandera, ROWS, job=job)
+    return refused.value
+
+
+class TestSales(ValidatorContract):
+    rows = ROWS
+    expected = {"greater_than_or_equal_to": 1, "isin": 1, "not_nullable": 1, "greater_than": 2, "sensible": 1}
+
+    def validator(self) -> Validator:
+        schema = pa.DataFrameSchema(
+            {
+                "id": pa.Column(int, pa.Check.ge(1), nullable=True),
+                "currency": pa.Column(str, pa.Check.isin(["EUR", "USD"])),
+                "price": pa.Column(float, pa.Check.gt(0)),
+            },
+            checks=pa.Check(
+                lambda data: data.lazyframe.select(pl.col("price") != 2.0), name="sensible", error="two is too round"
+            ),
+        )
+        types = {"id": "bigint", "currency": "varchar", "price": "double"}
+        return SchemaCheck(schema, [Column(name=n, type=ColumnType.parse(t)) for n, t in types.items()])
+
+
+def test_each_bad_row_is_found_on_its_line(tmp_path: Path) -> None:
+    (tmp_path / "schema.py").write_text(SCHEMA)
+    by_rule = {finding.rule: finding for finding in found(tmp_path, ROWS)}
+    places = {rule: [(s.line, s.column, s.value) for s in finding.samples] for rule, finding in by_rule.items()}
+    assert places == {
+        "greater_than_or_equal_to": [(4, "id", "0")],
+        "isin": [(3, "currency", "XXX")],
+        "not_nullable": [(4, "currency", None)],
+        "greater_than": [(3, "price", "0.0"), (5, "price", "-1.0")],
+    }
+    assert by_rule["isin"].severity is Severity.WARNING
+    assert by_rule["greater_than"].message == "2 rows: price fails greater_than(0)"
+
+
+def test_integers_with_nulls_keep_every_digit(tmp_path: Path) -> None:
+    (tmp_path / "schema.py").write_text(
+        "import pandera.polars as pa\n"
+        "S = pa.DataFrameSchema({'id': pa.Column(int, pa.Check.ne(9007199254740993), nullable=True)})\n"
+    )
+    [finding] = found(tmp_path, {"id": [9007199254740992, None, 9007199254740993]}, "schema.py:S")
+    assert [(sample.line, sample.value) for sample in finding.samples] == [(4, "9007199254740993")]
+
+
+def test_columns_of_another_type_are_cast_where_the_schema_says_so(tmp_path: Path) -> None:
+    (tmp_path / "schema.py").write_text(
+        "import pandera.polars as pa\nS = pa.DataFrameSchema({'n': pa.Column(int, pa.Check.lt(5), coerce=True)})\n"
+    )
+    counts = {finding.rule: finding.count for finding in found(tmp_path, {"n": ["1", "x", "7"]}, "schema.py:S")}
+    assert counts == {"coerce_dtype": 1, "less_than": 1}
+
+
+def test_columns_are_found_by_pattern(tmp_path: Path) -> None:
+    (tmp_path / "schema.py").write_text(
+        "import pandera.polars as pa\nS = pa.DataFrameSchema({'^n_.$': pa.Column(int, pa.Check.lt(5), regex=True)})\n"
+    )
+    findings = found(tmp_path, {"n_a": [1, 5], "n_b": [6, 1], "other": [9, 9]}, "schema.py:S")
+    assert [(f.samples[0].column, f.samples[0].line) for f in findings] == [("n_a", 3), ("n_b", 2)]
+
+
+@pytest.mark.parametrize("rows", [{"id": [1], "currency": ["EUR"]}, {**ROWS, "price": ["a", "b", "c", "d"]}])
+def test_columns_that_do_not_fit_are_found_even_without_rows(tmp_path: Path, rows: dict[str, Any]) -> None:
+    (tmp_path / "schema.py").write_text(SCHEMA)
+    for given in (rows, {name: values[:0] for name, values in rows.items()}):
+        types = {"id": "bigint", "currency": "varchar", "price": "varchar"}
+        [finding] = found(tmp_path, given, types={name: types[name] for name in given})
+        assert finding.severity is Severity.ERROR
+        assert "price" in finding.message
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "json"])
+def test_a_schema_is_read_from_a_file_that_pandera_wrote(tmp_path: Path, suffix: str) -> None:
+    schema = pa.DataFrameSchema({"price": pa.Column(float, pa.Check.gt(0))})
+    getattr(schema, f"to_{suffix}")(tmp_path / f"schema.{suffix}")
+    [finding] = found(tmp_path, {"price": [1.0, -1.0]}, f"schema.{suffix}")
+    assert (finding.rule, finding.samples[0].line) == ("greater_than", 3)
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("S = pa.DataFrameSchema({'id': pa.Column(unique=True)})", "unique of id"),
+        ("S = pa.DataFrameSchema({'id': pa.Column()}, unique=['id'])", "unique"),
+        ("S = pa.DataFrameSchema({'id': pa.Column(int, default=0)})", "default of id"),
+        ("S = pa.DataFrameSchema({'id': pa.Column(int, pa.Check.unique_values_eq([1]))})", "unique_values_eq of id"),
+        ("S = pa.DataFrameSchema({'id': pa.Column()}, drop_invalid_rows=True)", "drop_invalid_rows"),
+        ("S = pa.DataFrameSchema({})", "asks nothing"),
+        ("S = 7", "no schema of pandera.polars"),
+        ("T = 7", "no attribute 'S'"),
+    ],
+)
+def test_what_needs_more_than_a_row_is_refused(tmp_path: Path, source: str, named: str) -> None:
+    error = refusal(tmp_path, source)
+    assert named in error.message
+    assert error.key == "pandera.schema"
+
+
+@pytest.mark.parametrize("section", [{"schemas": "x"}, {"schema": 7}, {"schema": "no.py:S"}, {"schema": "no.yaml"}])
+def test_wrong_settings_are_named(tmp_path: Path, section: dict[str, Any]) -> None:
+    assert refusal(tmp_path, "", **section).key == f"pandera.{next(iter(section))}"
+
+
+@pytest.mark.parametrize(
+    "judging", ["pl.col(d.key) <= pl.col(d.key).mean()", "pl.col(d.key).sum() < 100", "pl.col(d.key).is_unique()"]
+)
+def test_a_check_that_judges_rows_by_others_is_refused(tmp_path: Path, judging: str) -> None:
+    source = f"S = pa.DataFrameSchema({{'n': pa.Column(checks=pa.Check(lambda d: d.lazyframe.select({judging})))}})"
+    (tmp_path / "schema.py").write_text(f"import pandera.polars as pa\nimport polars as pl\n{source}\n")
+    with pytest.raises(UsageError, match="beside"):
+        found(tmp_path, {"n": [1, 1, 2, 9, 9, 2]}, "schema.py:S", parts=1, blocks=1)
+
+
+def test_a_file_is_checked_in_all_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "schema.py").write_text(SCHEMA)
+    rows = [f"{number},EUR,{-1 if number in (1, 777, 3000) else 1}.5\n" for number in range(1, 3001)]
+    (tmp_path / "sales.csv").write_text("".join(["id,currency,price\n", *rows]))
+    (tmp_path / "etl.toml").write_text(
+        '[jobs.sales]\nsource = "sales.csv"\ntable = "sales"\ntarget = "duckdb:w.duckdb"\npart_size = "4 KiB"\n'
+        'required_plugins = ["pandera"]\n[jobs.sales.pandera]\nschema = "schema.py:Sales"\n'
+    )
+    workspace = Workspace.open(tmp_path / "etl.toml")
+    [finding] = workspace.validate(workspace.job("sales", (), {})).findings
+    assert (finding.rule, [sample.line for sample in finding.samples]) == ("greater_than", [2, 778, 3001])
+
+
+def test_nothing_is_checked_unless_the_job_asks() -> None:
+    plugins = Plugins()
+    plugins.register(etl_pandera, name="pandera")
+    assert check_rows(plugins, ROWS) == ()
