@@ -19,40 +19,24 @@ _KEY = "great_expectations.suite"
 
 OF_COLUMNS = frozenset(
     f"expect_{about}"
-    for about in [
-        "column_to_exist",
-        "table_columns_to_match_ordered_list",
-        "table_columns_to_match_set",
-        "table_column_count_to_be_between",
-        "table_column_count_to_equal",
-    ]
+    for about in """
+    column_to_exist table_columns_to_match_ordered_list table_columns_to_match_set
+    table_column_count_to_be_between table_column_count_to_equal
+    """.split()
 )
 """Expectations that look at no row."""
 
 OF_ROWS = frozenset(
     f"expect_{about}"
-    for about in [
-        "column_value_lengths_to_be_between",
-        "column_value_lengths_to_equal",
-        "column_values_to_be_between",
-        "column_values_to_be_dateutil_parseable",
-        "column_values_to_be_in_set",
-        "column_values_to_be_json_parseable",
-        "column_values_to_be_null",
-        "column_values_to_match_json_schema",
-        "column_values_to_match_regex",
-        "column_values_to_match_regex_list",
-        "column_values_to_match_strftime_format",
-        "column_values_to_not_be_in_set",
-        "column_values_to_not_be_null",
-        "column_values_to_not_match_regex",
-        "column_values_to_not_match_regex_list",
-        "column_pair_values_a_to_be_greater_than_b",
-        "column_pair_values_to_be_equal",
-        "column_pair_values_to_be_in_set",
-        "multicolumn_sum_to_equal",
-        "select_column_values_to_be_unique_within_record",
-    ]
+    for about in """
+    column_value_lengths_to_be_between column_value_lengths_to_equal column_values_to_be_between
+    column_values_to_be_dateutil_parseable column_values_to_be_in_set column_values_to_be_json_parseable
+    column_values_to_be_null column_values_to_match_json_schema column_values_to_match_regex
+    column_values_to_match_regex_list column_values_to_match_strftime_format column_values_to_not_be_in_set
+    column_values_to_not_be_null column_values_to_not_match_regex column_values_to_not_match_regex_list
+    column_pair_values_a_to_be_greater_than_b column_pair_values_to_be_equal column_pair_values_to_be_in_set
+    multicolumn_sum_to_equal select_column_values_to_be_unique_within_record
+    """.split()
 )
 """Expectations that judge each row by itself, so that what they find of blocks adds up."""
 
