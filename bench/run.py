@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from data import lineitem
+from duplicates import duplicates
 from figures import Figure, Options, listed
 from into_snowflake import snowflake
 from passing import WORKERS, up_to_the_gate
@@ -240,6 +241,7 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "growing": growing,
     "peers": peers,
     "snowflake": snowflake,
+    "duplicates": duplicates,
 }
 
 

@@ -1,0 +1,127 @@
+"""Duplicates keep to the contracts, and to what they spilled when a run is killed."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import pytest
+from etl_quality.duplicates import Duplicates, DuplicatesInTable, DuplicatesSettings
+
+from etl_framework import RunReport, Workspace, load
+from etl_framework.testing import TableCheckContract, ValidatorContract
+
+ROWS = {"a": [1, 2, 1, None, None, 3, 1], "b": ["x", "y", "x", None, None, "x", "X"]}
+SETTINGS = DuplicatesSettings(keys=("a", "b"))
+
+
+class TestDuplicates(ValidatorContract):
+    rows = ROWS
+    expected = {"duplicates": 2}
+
+    def validator(self) -> Any:
+        return Duplicates(SETTINGS)
+
+
+class TestDuplicatesInTable(TableCheckContract):
+    rows = ROWS
+    expected = {"duplicates": 2}
+
+    def check(self) -> Any:
+        return DuplicatesInTable(SETTINGS)
+
+    def twin(self) -> Any:
+        return Duplicates(SETTINGS)
+
+
+VICTIM = """
+import os, re, signal, sys
+from etl_framework import load
+from etl_framework.journal import Journal
+
+write, left = Journal._write, int(sys.argv[1])
+
+def write_or_die(self, run, event, *statements, **how):
+    global left
+    write(self, run, event, *statements, **how)
+    left -= bool(re.fullmatch(r"part \\d+ packed", event))
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Journal._write = write_or_die
+load(job="job", state_dir="state")
+"""
+ETL = """
+[jobs.job]
+source = "data.csv"
+table = "t"
+target = "duckdb:w.duckdb"
+keys = ["id"]
+part_size = "64KiB"
+executor = "threads:1"
+[jobs.job.checks]
+duplicates = "warning"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current one, with a job whose file has keys of two rows far apart, and one of many."""
+    monkeypatch.chdir(tmp_path)
+    numbers = [*range(12_000), 5, 11_999, *[7] * 50]
+    text = "".join(f"{number},{'x' * 20}\n" for number in numbers)
+    (tmp_path / "data.csv").write_text(f"id,note\n{text}")
+    (tmp_path / "etl.toml").write_text(ETL)
+    return tmp_path
+
+
+def survivors(folder: Path) -> list[Path]:
+    """What the accumulators of each part left, by part."""
+    return sorted(path for path in folder.glob("state/runs/*/spilled/*") if any(path.iterdir()))
+
+
+def parts_read(folder: Path) -> list[str]:
+    workspace = Workspace.open(state_dir="state")
+    [record] = workspace.runs()
+    with workspace.state.journal() as journal:
+        return [event for _, event in journal.log(record.run) if re.fullmatch(r"part \d+ reading", event)]
+
+
+def lose_nothing(spilled: list[Path]) -> None:
+    pass
+
+
+def lose_a_folder(spilled: list[Path]) -> None:
+    rmtree(spilled[0])
+
+
+def lose_the_end_of_a_file(spilled: list[Path]) -> None:
+    path = spilled[0] / "keys.arrow"
+    path.write_bytes(path.read_bytes()[:-8])
+
+
+@pytest.mark.parametrize(("lose", "again"), [(lose_nothing, 0), (lose_a_folder, 1), (lose_the_end_of_a_file, 1)])
+def test_a_run_that_was_killed_while_it_read_ends_with_the_findings_of_one_that_was_not(
+    folder: Path, lose: Callable[[list[Path]], None], again: int
+) -> None:
+    killed = subprocess.run([sys.executable, "-c", VICTIM, "3"], capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    spilled = survivors(folder)
+    assert len(spilled) >= 3
+    before = parts_read(folder)
+    lose(spilled)
+    report = Workspace.open(state_dir="state").resume()
+    assert report is not None
+    parts = set(parts_read(folder))
+    assert len(parts_read(folder)) == len(parts) + len(before) - 3 + again
+    undisturbed: RunReport = load(job="job", state_dir="undisturbed", target="duckdb:u.duckdb")
+    assert report.findings == undisturbed.findings
+    [found] = report.findings
+    assert (found.count, [sample.line for sample in found.samples][:3]) == (52, [9, 12_004, 12_005])
+    assert not survivors(folder)
