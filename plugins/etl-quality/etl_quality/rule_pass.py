@@ -123,8 +123,8 @@ class _OfFigures:
         self.rule = rule
         self.failure: tuple[int, str] | None = None
         figures = rule.expression.figures
-        arguments = types_of([figure.argument or "1" for figure in figures], columns)
-        types = types_of([figure.sql for figure in figures], columns)
+        arguments = types_of(tuple(figure.argument or "1" for figure in figures), columns)
+        types = types_of(tuple(figure.sql for figure in figures), columns)
         self.figures = [_Made(*each) for each in zip(figures, arguments, types, strict=True)]
 
     def queries(self) -> list[str]:

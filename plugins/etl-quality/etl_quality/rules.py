@@ -133,7 +133,7 @@ def _insist_on_truth(expression: Expression, key: str, columns: tuple[Column, ..
     :raises UsageError: it cannot, or the condition is neither true nor false.
     """
     try:
-        [type_] = types_of([expression.sql], columns)
+        [type_] = types_of((expression.sql,), columns)
     except duckdb.Error as error:
         raise UsageError(f"{key}: {reason_of(error)}", advice="Correct the rule.", key=key) from error
     if type_ != "BOOLEAN":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -53,8 +54,9 @@ def seeing(batch: pa.RecordBatch | pa.Table) -> Iterator[duckdb.DuckDBPyConnecti
         made.unregister("_etl_batch")
 
 
-def types_of(expressions: Sequence[str], columns: Sequence[Column]) -> list[str]:
-    """The types, as DuckDB spells them, that expressions over columns have.
+@lru_cache(maxsize=1024)
+def types_of(expressions: tuple[str, ...], columns: tuple[Column, ...]) -> tuple[str, ...]:
+    """The types, as DuckDB spells them, that expressions over columns have; kept, as every part of a file asks.
 
     :raises duckdb.Error: one cannot be understood.
     """
@@ -64,7 +66,7 @@ def types_of(expressions: Sequence[str], columns: Sequence[Column]) -> list[str]
     with seeing(empty) as made:
         listed = ", ".join(f"({expression})" for expression in expressions)
         rows: list[tuple[Any, ...]] = made.execute(f"DESCRIBE SELECT {listed} FROM {BATCH}").fetchall()  # noqa: S608
-    return [str(row[1]) for row in rows]
+    return tuple(str(row[1]) for row in rows)
 
 
 def reason_of(error: duckdb.Error) -> str:

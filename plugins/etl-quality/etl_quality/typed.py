@@ -9,6 +9,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation, local
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from etl_framework import FLOATS, INTEGERS, NUMBERS, Kind, UsageError, shown
 
 if TYPE_CHECKING:
@@ -117,7 +119,9 @@ def _comparable(value: object, column: Column, key: str) -> Any:
 
 def _read(value: object, column: Column, key: str) -> Any:
     try:
-        return _READERS[column.type.kind](value)
+        found = _READERS[column.type.kind](value)
+        # What is written is compared with as a value of the column would be: 0.1 is there the float next to it.
+        return _single(found) if column.type.kind is Kind.REAL else found
     except (ValueError, TypeError, InvalidOperation) as error:
         raise _unfit(value, column, key) from error
 
@@ -170,6 +174,11 @@ def _float(value: object) -> float:
     if not isfinite(number):
         raise ValueError
     return number
+
+
+def _single(value: float) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
 
 
 def _text(value: object) -> str:

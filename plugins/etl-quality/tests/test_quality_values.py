@@ -6,7 +6,7 @@ import itertools
 import pickle
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +15,19 @@ from etl_quality.columns import Checks, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl_framework import Analysis, Column, ColumnType, Finding, Job, Position, Severity, TableName, UsageError
+from etl_framework import (
+    Analysis,
+    Check,
+    Column,
+    ColumnType,
+    Finding,
+    Job,
+    Position,
+    Refused,
+    Severity,
+    TableName,
+    UsageError,
+)
 
 COLUMNS = {
     "id": "bigint",
@@ -175,6 +187,29 @@ def test_large_integers_are_compared_exactly(both_sides):
     text = "n,b\n9007199254740993,1\n9007199254740992,2\n9007199254740994,3"
     found = both_sides(text, {"n": "bigint", "b": "integer"}, checks={"columns": rules}).agree()
     assert {each.rule: each.count for each in found} == {"max": 2, "allowed": 1}
+
+
+def test_a_bound_is_a_float_of_the_columns_own_precision(duckdb_side, data):
+    rules = {"r": {"min": 0.1, "max": 0.1, "allowed": [0.1]}, "d": {"min": 0.1, "max": 0.1, "allowed": [0.1]}}
+    text, types = "r,d,n\n0.1,0.1,1\n0.1,0.1,2\n0.2,0.2,3", {"r": "real", "d": "double", "n": "integer"}
+    asked = data(text, types, checks={"columns": rules})
+    for found in (duckdb_side.of_file(asked), duckdb_side.of_table(asked)):
+        assert sorted((each.rule, each.count) for each in found) == [("allowed", 1)] * 2 + [("max", 1)] * 2
+
+
+@pytest.mark.parametrize("side", ["duckdb_side", "snowflake_side"])
+@pytest.mark.parametrize("check", [Check.FILE, Check.WAREHOUSE, Check.BOTH])
+def test_bad_values_stop_a_load_wherever_they_are_checked(side, check, data, request):
+    there = request.getfixturevalue(side)
+    rules = {"n": {"max": 2, "severity": "warning"}, "s": {"allowed": ["a", "b"]}}
+    types = {"n": "integer", "s": "varchar"}
+    bad = replace(there.job(data("n,s\n1,a\n3,c", types, checks={"columns": rules})), check=check)
+    with pytest.raises(Refused, match="1 value of column 's' is none of 'a', 'b'") as caught:
+        there.workspace.load(bad)
+    assert {each.rule for each in caught.value.findings} == {"max", "allowed"}
+    good = replace(there.job(data("n,s\n1,a\n3,b", types, checks={"columns": rules})), check=check)
+    report = there.workspace.load(good)
+    assert (report.rows_loaded, {each.rule for each in report.findings}) == (2, {"max"})
 
 
 def test_a_severity_is_that_of_the_findings(findings_of_file):
