@@ -71,14 +71,17 @@ def test_bad_rows_are_counted_and_forbid_nothing(folder: Path) -> None:
 
 
 def test_types_that_turn_out_to_be_wrong_begin_it_anew(folder: Path) -> None:
-    (folder / "t.csv").write_text("a,b\n" + "1,1\n" * 400_000 + "1,x\n" + "1,1\n" * 400_000)
+    # Beyond what is looked at beforehand.
+    usual = f"1,1,{'z' * 500}\n"
+    (folder / "t.csv").write_text("a,b,c\n" + usual * 9_000 + "1,x,\n" + usual * 25_000)
     told: list[str] = []
-    workspace = Workspace.open()
-    found = workspace.profile(workspace.job("t", [], {}), observers=(lambda event: told.append(event.name),))
+    workspace = Workspace.open(use={"profile": "counting"})
+    job = workspace.job(None, ["t.csv"], {})
+    found = workspace.profile(job, observers=(lambda event: told.append(event.name),))
     assert "survey_changed" in told
     assert found.profile is not None
-    assert found.profile.rows == 800_001
-    assert [str(column.type) for column in found.columns] == ["integer", "varchar"]
+    assert found.profile.rows == 34_001
+    assert [str(column.type) for column in found.columns] == ["bigint", "varchar", "varchar"]
 
 
 def test_two_plugins_that_profile_are_an_error_until_one_is_named(folder: Path) -> None:
@@ -103,8 +106,8 @@ def test_a_profiler_that_breaks_is_named(folder: Path, method: str) -> None:
 
 def test_sources_that_do_not_belong_together_are_not_read(folder: Path) -> None:
     (folder / "u.csv").write_text("other\n1\n")
-    found = Workspace.open()
-    profiling = found.profile(found.job(None, ["t.csv", "u.csv"], {"use": {"profile": "counting"}}))
+    workspace = Workspace.open(use={"profile": "counting"})
+    profiling = workspace.profile(workspace.job(None, ["t.csv", "u.csv"], {}))
     assert profiling.profile is None
     assert [finding.rule for finding in profiling.findings] == ["columns_differ"]
     done = CliRunner().invoke(etl, ["--use", "profile=counting", "analyze", "--profile", "t.csv", "u.csv"])
