@@ -30,7 +30,7 @@ from etl_framework import (
     load,
 )
 from etl_framework.journal import Journal
-from etl_framework.testing import Cutting, LiteralRows, ValidatorContract, check_table
+from etl_framework.testing import Cutting, LiteralRows, TableCheckContract, ValidatorContract, check_table
 
 THEN = datetime(2024, 1, 1, tzinfo=UTC)
 FIGURES = {
@@ -182,6 +182,16 @@ class TestDriftOfFiles(ValidatorContract):
 
     def validator(self):
         return drift.read({"nulls": 0.01, "mean": 0.01}, JOB).validators(JOB, LiteralRows.of(self.rows).analysis())
+
+
+class TestDriftOfTables(TableCheckContract):
+    rows = TestDriftOfFiles.rows
+
+    def check(self):
+        return drift.read({"nulls": 0.01, "mean": 0.01}, JOB).table_checks(JOB, LiteralRows.of(self.rows).columns)
+
+    def twin(self):
+        return TestDriftOfFiles().validator()
 
 
 def test_a_table_is_measured_as_a_file_is():

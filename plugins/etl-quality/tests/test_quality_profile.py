@@ -206,6 +206,19 @@ def test_bad_rows_count_against_the_column_at_fault():
     assert (found.rows, found.bad_rows, found.columns[0].bad, found.columns[1].bad) == (1, 1, 1, 0)
 
 
+def test_memory_does_not_grow_with_the_rows():
+    def size(rows):
+        maker = ProfileMaker(columns)
+        for at in range(0, rows, 10_000):
+            numbers = range(at, at + 10_000)
+            maker.update(Rows([(n, n / 7, f"text {n}") for n in numbers], at, columns, schema))
+        return len(pickle.dumps(maker))
+
+    columns = tuple(c for c in COLUMNS if c.name in "ixs")
+    schema = pa.schema([(c.name, c.type.arrow()) for c in columns])
+    assert size(100_000) < 1.1 * size(20_000)
+
+
 # From files
 
 
