@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from etl_framework.testing.literal import Cutting as Cutting
     from etl_framework.testing.literal import LiteralBlock as LiteralBlock
     from etl_framework.testing.literal import LiteralRows as LiteralRows
+    from etl_framework.testing.literal import PlainBlock as PlainBlock
     from etl_framework.testing.querying import check_table as check_table
     from etl_framework.testing.querying import queryable as queryable
     from etl_framework.testing.reports import every_outcome as every_outcome
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "checking": "check_rows literal_job",
-    "literal": "Cutting LiteralBlock LiteralRows",
+    "literal": "Cutting LiteralBlock LiteralRows PlainBlock",
     "installed": "FakePlugins only_fake_plugins",
     "runs": "EtlRun LoadOutcome",
     "reports": "every_outcome literal_report",

@@ -71,8 +71,8 @@ def _shares(rows: int, shares: int) -> tuple[int, ...]:
     return tuple(size for size in (end - start for start, end in zip([0, *ends], ends, strict=False)) if size)
 
 
-class LiteralBlock:
-    """A block of literal rows, whose memory is its own until :meth:`end`."""
+class PlainBlock:
+    """A block of literal rows, whose memory is its own until :meth:`end`, and which offers no more than it must."""
 
     def __init__(self, rows: LiteralRows, part: int, first: int, last: int, lines_before: int) -> None:
         import pyarrow as pa
@@ -105,12 +105,6 @@ class LiteralBlock:
         """See :meth:`etl_framework.protocols.Block.positions`."""
         return [self.position(row) for row in rows]
 
-    def row_lines(self) -> NDArray[np.int64]:
-        """See :meth:`etl_framework.protocols.Block.row_lines`."""
-        import numpy as np
-
-        return np.array([self.position(row).line for row in range(self.batch.num_rows)], np.int64)
-
     @property
     def changed(self) -> bool:
         """Whether somebody wrote into the batch or the bytes."""
@@ -120,6 +114,22 @@ class LiteralBlock:
         """Make the block worthless, as reading the next one of a part does: whoever kept it sees zeros and nulls."""
         for memory in (self._text, self._memory):
             memory[:] = bytes(len(memory))
+
+
+class LiteralBlock(PlainBlock):
+    """The same with all that a block may offer beside."""
+
+    def offsets(self) -> NDArray[np.int64]:
+        """See :meth:`etl_framework.protocols.Located.offsets`."""
+        import numpy as np
+
+        return np.array([self.position(row).offset for row in range(self.batch.num_rows)], np.int64)
+
+    def row_lines(self) -> NDArray[np.int64]:
+        """See :meth:`etl_framework.protocols.Lined.row_lines`."""
+        import numpy as np
+
+        return np.array([self.position(row).line for row in range(self.batch.num_rows)], np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,11 +184,13 @@ class LiteralRows:
 
         return type(self).of(pa.concat_tables([self.table] * times), self.types)
 
-    def blocks(self, cutting: Cutting) -> Iterator[tuple[int, Iterator[LiteralBlock]]]:
+    def blocks(
+        self, cutting: Cutting, kind: type[PlainBlock] = LiteralBlock
+    ) -> Iterator[tuple[int, Iterator[PlainBlock]]]:
         """Each part's number and blocks; the header is the first line of the first part."""
         at = 0
         for part, sizes in enumerate(cutting.parts):
-            yield part, self._blocks_of(part, at, sizes)
+            yield part, self._blocks_of(part, at, sizes, kind)
             at += sum(sizes)
 
     def lines_before(self, cutting: Cutting) -> dict[int, int]:
@@ -203,10 +215,10 @@ class LiteralRows:
     def _begins(cutting: Cutting) -> tuple[int, ...]:
         return tuple(accumulate((sum(sizes) for sizes in cutting.parts), initial=0))[:-1]
 
-    def _blocks_of(self, part: int, at: int, sizes: Sequence[int]) -> Iterator[LiteralBlock]:
+    def _blocks_of(self, part: int, at: int, sizes: Sequence[int], kind: type[PlainBlock]) -> Iterator[PlainBlock]:
         lines = int(part == 0)
         for size in sizes:
-            block = LiteralBlock(self, part, at, at + size, lines)
+            block = kind(self, part, at, at + size, lines)
             yield block
             at += size
             lines += block.lines

@@ -12,7 +12,7 @@ from etl_framework.jsonable import dumps, to_jsonable
 from etl_framework.protocols import Spilling
 from etl_framework.testing.checking import Makes, in_one_pass, observe
 from etl_framework.testing.contracts.base import travelled
-from etl_framework.testing.literal import Cutting, LiteralRows
+from etl_framework.testing.literal import Cutting, LiteralRows, PlainBlock
 from etl_framework.values import Finding, Sample, Severity
 
 if TYPE_CHECKING:
@@ -91,6 +91,12 @@ class ValidatorContract(ABC):
         for literal in self._sizes():
             cutting = Cutting.even(literal.table.num_rows, 3, 2)
             assert observe(self._make, literal, cutting, travels=False) == observe(self._make, literal, cutting)
+
+    def test_it_finds_the_same_whatever_blocks_offer(self) -> None:
+        """Not every format tells the places of all rows at once."""
+        for literal in self._sizes():
+            cutting = Cutting.even(literal.table.num_rows, 2, 2)
+            assert observe(self._make, literal, cutting, kind=PlainBlock) == observe(self._make, literal, cutting)
 
     def test_it_can_be_pickled_at_any_time(self) -> None:
         """It rests in the journal: before its first block and after any other."""
