@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from etl_framework.columns import TableName
 from etl_framework.plugins import Plugins
 from etl_framework.protocols import Spilling
-from etl_framework.testing.literal import FILE, Cutting, LiteralBlock, LiteralRows
+from etl_framework.testing.blocks import FILE, LiteralBlock
+from etl_framework.testing.literal import Cutting, LiteralRows
 from etl_framework.values import Finding, Job, in_file
 
 if TYPE_CHECKING:
     from etl_framework.protocols import Validator
-    from etl_framework.testing.literal import ColumnTypes, PlainBlock, RowsLike
+    from etl_framework.testing.blocks import PlainBlock
+    from etl_framework.testing.literal import ColumnTypes, RowsLike
 
 Makes: TypeAlias = "Callable[[], Iterable[Validator]]"
 """Gives new accumulators at each call, the same ones in the same order."""

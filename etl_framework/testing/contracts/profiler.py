@@ -18,7 +18,8 @@ from etl_framework.testing.literal import Cutting, LiteralRows
 
 if TYPE_CHECKING:
     from etl_framework.protocols import Profiler
-    from etl_framework.testing.literal import ColumnTypes, PlainBlock
+    from etl_framework.testing.blocks import PlainBlock
+    from etl_framework.testing.literal import ColumnTypes
 
 _TOLERANCE = 1e-9
 
