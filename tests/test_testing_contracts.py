@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
 
 from etl_framework import RELATION, Finding, Severity, Statement, executors, hookimpl
+from etl_framework.discovery import HOOKS
 from etl_framework.testing import (
     CommandsContract,
+    Cutting,
     ExecutorContract,
     ObserverContract,
     QuestionsContract,
     ReporterContract,
     TableCheckContract,
 )
+from etl_framework.testing.contracts.validator import for_every_cutting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,6 +168,21 @@ def test_a_contract_finds_a_defect(
     given = [name[1:] if name.startswith("=") else request.getfixturevalue(name) for name in arguments]
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         getattr(Contract(), f"test_{promise}")(*given)
+
+
+def test_every_hook_has_a_contract() -> None:
+    from etl_framework.testing.contracts.of_plugin import tried_hooks
+
+    assert tried_hooks() == set(HOOKS)
+
+
+def test_without_hypothesis_the_rows_are_cut_in_fixed_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    cuttings: list[Cutting] = []
+    for_every_cutting(5, cuttings.append)
+    assert all(sum(map(sum, cutting.parts)) == 5 for cutting in cuttings)
+    assert {len(cutting.parts) for cutting in cuttings} == {1, 2, 3, 5}
+    assert Cutting(parts=((1,),) * 5, order=(4, 3, 2, 1, 0)) in cuttings
 
 
 def test_the_contract_of_checks_by_sql_finds_one_that_takes_a_failure_for_a_pass() -> None:

@@ -10,6 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from etl_framework.testing.blocks import LiteralBlock as LiteralBlock
+    from etl_framework.testing.blocks import PlainBlock as PlainBlock
+
     # `as` marks each name as exported for type checkers, which cannot see what __getattr__ gives.
     from etl_framework.testing.checking import check_rows as check_rows
     from etl_framework.testing.checking import literal_job as literal_job
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
     from etl_framework.testing.installed import FakePlugins as FakePlugins
     from etl_framework.testing.installed import only_fake_plugins as only_fake_plugins
     from etl_framework.testing.literal import Cutting as Cutting
-    from etl_framework.testing.literal import LiteralBlock as LiteralBlock
     from etl_framework.testing.literal import LiteralRows as LiteralRows
     from etl_framework.testing.querying import check_table as check_table
     from etl_framework.testing.querying import queryable as queryable
@@ -39,7 +41,8 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "checking": "check_rows literal_job",
-    "literal": "Cutting LiteralBlock LiteralRows",
+    "blocks": "LiteralBlock PlainBlock",
+    "literal": "Cutting LiteralRows",
     "installed": "FakePlugins only_fake_plugins",
     "runs": "EtlRun LoadOutcome",
     "reports": "every_outcome literal_report",

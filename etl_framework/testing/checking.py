@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from etl_framework.columns import TableName
 from etl_framework.plugins import Plugins
 from etl_framework.protocols import Spilling
-from etl_framework.testing.literal import FILE, Cutting, LiteralRows
+from etl_framework.testing.blocks import FILE, LiteralBlock
+from etl_framework.testing.literal import Cutting, LiteralRows
 from etl_framework.values import Finding, Job, in_file
 
 if TYPE_CHECKING:
     from etl_framework.protocols import Validator
-    from etl_framework.testing.literal import ColumnTypes, LiteralBlock, RowsLike
+    from etl_framework.testing.blocks import PlainBlock
+    from etl_framework.testing.literal import ColumnTypes, RowsLike
 
 Makes: TypeAlias = "Callable[[], Iterable[Validator]]"
 """Gives new accumulators at each call, the same ones in the same order."""
@@ -85,16 +87,24 @@ def _several(given: Any) -> list[Validator]:
 
 
 def observe(
-    make: Makes, rows: LiteralRows, cutting: Cutting, *, travels: bool = True, lasting: bool = False
+    make: Makes,
+    rows: LiteralRows,
+    cutting: Cutting,
+    *,
+    travels: bool = True,
+    lasting: bool = False,
+    kind: type[PlainBlock] = LiteralBlock,
 ) -> tuple[Finding, ...]:
     """The findings of new accumulators over rows that are cut in a certain way.
 
     :param travels: whether each part's accumulators are pickled before they are merged.
     :param lasting: whether blocks stay as they are; otherwise their memory is zeroed once the next one is read.
+    :param kind: of the blocks.
     :raises AssertionError: a check changed the block that it was given.
     """
     with ExitStack() as stack:
-        gathered = {part: _gathered(make(), blocks, stack, lasting=lasting) for part, blocks in rows.blocks(cutting)}
+        parts = rows.blocks(cutting, kind)
+        gathered = {part: _gathered(make(), blocks, stack, lasting=lasting) for part, blocks in parts}
         if travels:
             gathered = {part: pickle.loads(pickle.dumps(checks)) for part, checks in gathered.items()}  # noqa: S301
         merged = list(make())
@@ -127,7 +137,7 @@ def _in_the_file(found: Iterable[Finding], rows: LiteralRows, cutting: Cutting) 
 
 
 def _gathered(
-    checks: Iterable[Validator], blocks: Iterable[LiteralBlock], stack: ExitStack, *, lasting: bool
+    checks: Iterable[Validator], blocks: Iterable[PlainBlock], stack: ExitStack, *, lasting: bool
 ) -> Sequence[Validator]:
     """One part's accumulators, after its last block."""
     checks = list(checks)

@@ -8,12 +8,11 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from etl_framework.columns import Column, ColumnType, Kind
-from etl_framework.values import Analysis, BadRow, Fact, Position, Source, TextLayout
+from etl_framework.testing.blocks import FILE, LiteralBlock, PlainBlock
+from etl_framework.values import Analysis, Fact, Source, TextLayout
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from etl_framework.protocols import Block
     from etl_framework.values import Part
@@ -23,9 +22,6 @@ RowsLike: TypeAlias = "Mapping[str, Sequence[object]] | pa.Table | pa.RecordBatc
 
 ColumnTypes: TypeAlias = Mapping[str, str]
 """The types of columns as in ``etl.toml``: ``{"price": "decimal(18,4)"}``; the others follow from the values."""
-
-FILE = "/literal/rows.csv"
-"""The file in which literal rows stand, for those who look at samples."""
 
 _KINDS = {
     "bool": Kind.BOOLEAN,
@@ -69,57 +65,6 @@ class Cutting:
 def _shares(rows: int, shares: int) -> tuple[int, ...]:
     ends = [rows * number // shares for number in range(1, shares + 1)]
     return tuple(size for size in (end - start for start, end in zip([0, *ends], ends, strict=False)) if size)
-
-
-class LiteralBlock:
-    """A block of literal rows, whose memory is its own until :meth:`end`."""
-
-    def __init__(self, rows: LiteralRows, part: int, first: int, last: int, lines_before: int) -> None:
-        import pyarrow as pa
-
-        self.source = FILE
-        self.part = part
-        self.bad_rows: Sequence[BadRow] = ()
-        records = rows.records[first:last]
-        self.lines = sum(record.count(b"\n") for record in records)
-        self.consumed = sum(map(len, records))
-        self._starts = rows.starts[first:last]
-        self._before = (0, *accumulate(record.count(b"\n") for record in records))
-        self._lines_before = lines_before
-        self._text = bytearray(b"".join(records))
-        self.data: bytes | bytearray | memoryview = memoryview(self._text)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, rows.table.schema) as writer:
-            taken = rows.table.slice(first, last - first).combine_chunks().to_batches()
-            writer.write_batch(taken[0] if taken else pa.RecordBatch.from_pylist([], rows.table.schema))
-        # The batch lies in memory that can be written to, so that a change shows and an end can be made of it.
-        self._memory = bytearray(sink.getvalue().to_pybytes())
-        self._as_given = bytes(self._memory), bytes(self._text)
-        self.batch = pa.ipc.open_stream(pa.py_buffer(self._memory)).read_next_batch()
-
-    def position(self, row: int) -> Position:
-        """See :meth:`etl_framework.protocols.Block.position`."""
-        return Position(part=self.part, line=self._lines_before + self._before[row] + 1, offset=self._starts[row])
-
-    def positions(self, rows: Sequence[int]) -> Sequence[Position]:
-        """See :meth:`etl_framework.protocols.Block.positions`."""
-        return [self.position(row) for row in rows]
-
-    def row_lines(self) -> NDArray[np.int64]:
-        """See :meth:`etl_framework.protocols.Block.row_lines`."""
-        import numpy as np
-
-        return np.array([self.position(row).line for row in range(self.batch.num_rows)], np.int64)
-
-    @property
-    def changed(self) -> bool:
-        """Whether somebody wrote into the batch or the bytes."""
-        return (bytes(self._memory), bytes(self._text)) != self._as_given
-
-    def end(self) -> None:
-        """Make the block worthless, as reading the next one of a part does: whoever kept it sees zeros and nulls."""
-        for memory in (self._text, self._memory):
-            memory[:] = bytes(len(memory))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,11 +119,13 @@ class LiteralRows:
 
         return type(self).of(pa.concat_tables([self.table] * times), self.types)
 
-    def blocks(self, cutting: Cutting) -> Iterator[tuple[int, Iterator[LiteralBlock]]]:
+    def blocks(
+        self, cutting: Cutting, kind: type[PlainBlock] = LiteralBlock
+    ) -> Iterator[tuple[int, Iterator[PlainBlock]]]:
         """Each part's number and blocks; the header is the first line of the first part."""
         at = 0
         for part, sizes in enumerate(cutting.parts):
-            yield part, self._blocks_of(part, at, sizes)
+            yield part, self._blocks_of(part, at, sizes, kind)
             at += sum(sizes)
 
     def lines_before(self, cutting: Cutting) -> dict[int, int]:
@@ -203,10 +150,10 @@ class LiteralRows:
     def _begins(cutting: Cutting) -> tuple[int, ...]:
         return tuple(accumulate((sum(sizes) for sizes in cutting.parts), initial=0))[:-1]
 
-    def _blocks_of(self, part: int, at: int, sizes: Sequence[int]) -> Iterator[LiteralBlock]:
+    def _blocks_of(self, part: int, at: int, sizes: Sequence[int], kind: type[PlainBlock]) -> Iterator[PlainBlock]:
         lines = int(part == 0)
         for size in sizes:
-            block = LiteralBlock(self, part, at, at + size, lines)
+            block = kind(self, part, at, at + size, lines)
             yield block
             at += size
             lines += block.lines

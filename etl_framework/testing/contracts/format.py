@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from etl_framework.errors import EtlError, InputError
-from etl_framework.protocols import MisplacedCut, TypesWidened
+from etl_framework.protocols import Lined, Located, MisplacedCut, TypesWidened
 from etl_framework.sources import identify
 from etl_framework.testing.checking import literal_job
 from etl_framework.testing.contracts.base import PluginContract, travelled
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from etl_framework.columns import Column
+    from etl_framework.protocols import Block
     from etl_framework.values import Source
 
 _PART_SIZES = (1, 7, 40, 1_000, 1 << 30)
@@ -124,6 +125,17 @@ class FormatContract(PluginContract):
             assert 1 <= line < next_line
             assert 0 <= offset < next_offset
 
+    def test_places_are_told_alike_one_by_one_and_at_once(self, source: Source) -> None:
+        """As far as blocks offer it."""
+        analysis = self.analyze(source)
+        for _, block in blocks_of(analysis, [(0, source.size)], 64):
+            places = [block.position(row) for row in range(block.batch.num_rows)]
+            assert list(block.positions(range(block.batch.num_rows))) == places
+            if isinstance(block, Located):
+                assert block.offsets().tolist() == [place.offset for place in places]
+            if isinstance(block, Lined):
+                assert block.row_lines().tolist() == [place.line for place in places]
+
     def test_an_empty_file_with_declared_columns_has_one_empty_part(self, source: Source) -> None:
         """So a configuration is checked; a format of which no file can be empty says so of the source."""
         columns = self.analyze(source).columns
@@ -165,33 +177,41 @@ class Everything:
 
 def read(analysis: Analysis, cuts: Sequence[tuple[int, int]], block_bytes: int) -> Everything:
     """Read parts, with types widened as often as the format asks for it."""
+    import pyarrow as pa
+
+    everything = Everything(analysis.columns)
+    for columns, block in blocks_of(analysis, cuts, block_bytes):
+        if everything.columns != columns:
+            everything = Everything(columns)
+        batch: Any = block.batch
+        # The block's memory is used again.
+        everything.batches.append(pa.RecordBatch.from_pylist(batch.to_pylist(), schema=batch.schema))
+        everything.data += bytes(block.data)
+        everything.bad += len(block.bad_rows)
+        places = [block.position(row) for row in range(batch.num_rows)]
+        everything.places += [(place.line, place.offset) for place in places]
+    return everything
+
+
+def blocks_of(
+    analysis: Analysis, cuts: Sequence[tuple[int, int]], block_bytes: int
+) -> Iterator[tuple[tuple[Column, ...], Block]]:
+    """The blocks of parts, each with the columns of the run; those widen as often as the format asks for it.
+
+    After a widening, all blocks come again from the first one on.
+    """
     columns = analysis.columns
     for _ in range(20):
         try:
-            return _read(analysis, columns, cuts, block_bytes)
+            for number, (start, end) in enumerate(cuts):
+                part = Part(source=0, number=number, start=start, end=end)
+                for block in analysis.format.read(analysis.source, part, columns, block_bytes):
+                    yield columns, block
         except TypesWidened as widened:
             columns = widened.columns
+        else:
+            return
     raise AssertionError("the format widens types without an end")
-
-
-def _read(
-    analysis: Analysis, columns: Sequence[Column], cuts: Sequence[tuple[int, int]], block_bytes: int
-) -> Everything:
-    import pyarrow as pa
-
-    everything = Everything(columns)
-    for number, (start, end) in enumerate(cuts):
-        part = Part(source=0, number=number, start=start, end=end)
-        for block in analysis.format.read(analysis.source, part, columns, block_bytes):
-            batch: Any = block.batch
-            # The block's memory is used again.
-            everything.batches.append(pa.RecordBatch.from_pylist(batch.to_pylist(), schema=batch.schema))
-            everything.data += bytes(block.data)
-            everything.bad += len(block.bad_rows)
-            places = [block.position(row) for row in range(batch.num_rows)]
-            assert list(block.positions(range(batch.num_rows))) == places, "positions() tells other places"
-            everything.places += [(place.line, place.offset) for place in places]
-    return everything
 
 
 def _cuts(analysis: Analysis, size: int) -> Sequence[tuple[int, int]]:

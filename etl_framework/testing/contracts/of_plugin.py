@@ -240,6 +240,11 @@ _FOREIGN = {
 """By hook, the test that others are left their own; those of hooks that a plugin has not are left out."""
 
 
+def tried_hooks() -> set[str]:
+    """The hooks that some contract is about."""
+    return {*_BY_HOOK, *_FOREIGN}
+
+
 def _asked(usual: tuple[str, ...], of_job: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*usual, of_job))) if of_job else usual
 

@@ -18,7 +18,8 @@ from etl_framework.testing.literal import Cutting, LiteralRows
 
 if TYPE_CHECKING:
     from etl_framework.protocols import Profiler
-    from etl_framework.testing.literal import ColumnTypes, LiteralBlock
+    from etl_framework.testing.blocks import PlainBlock
+    from etl_framework.testing.literal import ColumnTypes
 
 _TOLERANCE = 1e-9
 
@@ -106,7 +107,7 @@ class ProfilerContract(PluginContract):
     def _literal(self) -> LiteralRows:
         return LiteralRows.of(self.rows, self.types)
 
-    def _gathered(self, literal: LiteralRows, blocks: Iterable[LiteralBlock], lasting: bool) -> Profiler:
+    def _gathered(self, literal: LiteralRows, blocks: Iterable[PlainBlock], lasting: bool) -> Profiler:
         profiler = self.profiler(literal)
         for block in blocks:
             profiler.update(block)
