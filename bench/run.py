@@ -26,6 +26,7 @@ from figures import Figure, Options, listed
 from into_snowflake import snowflake
 from passing import WORKERS, up_to_the_gate
 from processes import ETL, Measured, measure, paired
+from quality import quality
 
 from etl_framework import Format, Source
 
@@ -240,6 +241,7 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "growing": growing,
     "peers": peers,
     "snowflake": snowflake,
+    "quality": quality,
 }
 
 
