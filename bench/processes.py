@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,18 +27,26 @@ class Measured:
     peak: int
 
 
-def measure(command: Sequence[str | Path], *, cwd: Path) -> Measured:
+def measure(command: Sequence[str | Path], *, cwd: Path, most_seconds: float | None = None) -> Measured:
     """Run a program to its end.
 
+    :param most_seconds: when it is killed; None waits for it.
     :raises RuntimeError: it failed; holds the end of what it said.
+    :raises TimeoutError: it was killed.
     """
     log = cwd / "output.txt"
     with log.open("wb") as output:
         began = time.perf_counter()
         process = subprocess.Popen([str(word) for word in command], cwd=cwd, stdout=output, stderr=subprocess.STDOUT)
+        alarm = threading.Timer(most_seconds or 0, process.kill)
+        if most_seconds is not None:
+            alarm.start()
         _, status, usage = os.wait4(process.pid, 0)
+        alarm.cancel()
         seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
+    if most_seconds is not None and seconds >= most_seconds:
+        raise TimeoutError(f"{command[0]} did not end within {most_seconds} s")
     if process.returncode:
         raise RuntimeError(f"{command[0]} ended with {process.returncode}: {log.read_text(errors='replace')[-2000:]}")
     return Measured(seconds=seconds, peak=usage.ru_maxrss * 1024)

@@ -27,6 +27,7 @@ from figures import Figure, Options, listed
 from into_snowflake import snowflake
 from passing import WORKERS, up_to_the_gate
 from processes import ETL, Measured, measure, paired
+from quality import quality
 
 from etl_framework import Format, Source
 
@@ -242,6 +243,7 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "peers": peers,
     "snowflake": snowflake,
     "duplicates": duplicates,
+    "quality": quality,
 }
 
 

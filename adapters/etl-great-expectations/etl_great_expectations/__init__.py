@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from etl_framework import hookimpl
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 @hookimpl
-def etl_validate(job: Job, analysis: Analysis) -> Iterator[Validator]:
-    """Give the check of the suite that the job's section ``great_expectations`` names."""
-    if "great_expectations" in job.sections:
-        from etl_great_expectations.suite_check import SuiteCheck
-        from etl_great_expectations.suites import read_suite
+def etl_validate(job: Job, analysis: Analysis) -> Iterable[Validator]:
+    """Give a check for each expectation of the suite that the job's section ``great_expectations`` names."""
+    if "great_expectations" not in job.sections:
+        return ()
+    from etl_great_expectations.checks import checks_of
+    from etl_great_expectations.suites import read_suite
 
-        yield SuiteCheck(read_suite(job), analysis.columns)
+    return checks_of(read_suite(job), analysis.columns)

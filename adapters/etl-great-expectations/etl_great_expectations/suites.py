@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
@@ -17,31 +16,20 @@ if TYPE_CHECKING:
 
 _KEY = "great_expectations.suite"
 
-OF_COLUMNS = frozenset(
-    f"expect_{about}"
-    for about in """
-    column_to_exist table_columns_to_match_ordered_list table_columns_to_match_set
-    table_column_count_to_be_between table_column_count_to_equal
-    """.split()
-)
-"""Expectations that look at no row."""
-
-OF_ROWS = frozenset(
-    f"expect_{about}"
-    for about in """
-    column_value_lengths_to_be_between column_value_lengths_to_equal column_values_to_be_between
-    column_values_to_be_dateutil_parseable column_values_to_be_in_set column_values_to_be_json_parseable
-    column_values_to_be_null column_values_to_match_json_schema column_values_to_match_regex
-    column_values_to_match_regex_list column_values_to_match_strftime_format column_values_to_not_be_in_set
-    column_values_to_not_be_null column_values_to_not_match_regex column_values_to_not_match_regex_list
-    column_pair_values_a_to_be_greater_than_b column_pair_values_to_be_equal column_pair_values_to_be_in_set
-    multicolumn_sum_to_equal select_column_values_to_be_unique_within_record
-    """.split()
-)
+_NAMES = """
+column_pair_values_a_to_be_greater_than_b column_pair_values_to_be_equal column_pair_values_to_be_in_set
+column_value_lengths_to_be_between column_value_lengths_to_equal column_values_to_be_between
+column_values_to_be_dateutil_parseable column_values_to_be_in_set column_values_to_be_json_parseable
+column_values_to_be_null column_values_to_match_json_schema column_values_to_match_regex
+column_values_to_match_regex_list column_values_to_match_strftime_format column_values_to_not_be_in_set
+column_values_to_not_be_null column_values_to_not_match_regex column_values_to_not_match_regex_list
+multicolumn_sum_to_equal select_column_values_to_be_unique_within_record
+"""
+OF_ROWS = frozenset(f"expect_{name}" for name in _NAMES.split())
 """Expectations that judge each row by itself, so that what they find of blocks adds up."""
 
 
-def read_suite(job: Job) -> Sequence[Expectation]:
+def read_suite(job: Job) -> list[Expectation]:
     """The expectations of the suite that the job's section ``great_expectations`` names.
 
     :raises UsageError: there is none, or one of them needs more than a row.
@@ -55,22 +43,18 @@ def read_suite(job: Job) -> Sequence[Expectation]:
         raise UsageError(f"{_KEY} must name a file", advice='Such as "checks/suite.json".', key=_KEY)
     try:
         written = json.loads((job.folder / named).read_text(encoding="utf-8"))
-        # A whole suite leaves out what it does not understand.
+        # Of one with a fault, an ExpectationSuite would only log that it leaves it out.
         expectations = [ExpectationConfiguration(**one).to_domain_obj() for one in written["expectations"]]
     except Exception as error:
-        said = str(error).splitlines()[0] if str(error) else ""
-        raise UsageError(
-            f"{_KEY}: {named} cannot be read: {type(error).__name__}: {said}",
-            advice="It must be a suite in JSON, as Great Expectations 1 writes it.",
-            key=_KEY,
-        ) from error
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        advice = "It must be a suite in JSON, as Great Expectations 1 writes it."
+        raise UsageError(f"{_KEY}: {named} cannot be read: {said}", advice=advice, key=_KEY) from error
     if not expectations:
         raise UsageError(f"{_KEY}: {named} expects nothing", advice="Give it expectations.", key=_KEY)
-    others = sorted({expectation.expectation_type for expectation in expectations} - OF_ROWS - OF_COLUMNS)
-    if others:
+    if others := sorted({expectation.expectation_type for expectation in expectations} - OF_ROWS):
         raise UsageError(
             f"{_KEY}: {named} has {', '.join(others)}: rows are judged one by one, block by block",
-            advice="Leave it out; [checks] and [[rules]] ask for types, for keys without duplicates, and for totals.",
+            advice="Leave it out: the sections checks and rules ask for columns, for unique keys, and for totals.",
             key=_KEY,
         )
     return expectations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from etl_framework import hookimpl
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 @hookimpl
-def etl_validate(job: Job, analysis: Analysis) -> Iterator[Validator]:
-    """Give the check of the schema that the job's section ``pandera`` names."""
-    if "pandera" in job.sections:
-        from etl_pandera.schema_check import SchemaCheck
-        from etl_pandera.schemas import read_schema
+def etl_validate(job: Job, analysis: Analysis) -> Iterable[Validator]:
+    """Give the checks of the schema that the job's section ``pandera`` names."""
+    if "pandera" not in job.sections:
+        return ()
+    from etl_pandera.checks import checks_of
+    from etl_pandera.schemas import read_schema
 
-        yield SchemaCheck(read_schema(job), analysis.columns)
+    return checks_of(read_schema(job), analysis.columns)
