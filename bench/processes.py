@@ -27,14 +27,17 @@ class Measured:
 
 
 def measure(command: Sequence[str | Path], *, cwd: Path) -> Measured:
-    """Run a program to its end.
+    """Run a program to its end, as an installed one runs: it may keep its modules compiled.
 
     :raises RuntimeError: it failed; holds the end of what it said.
     """
     log = cwd / "output.txt"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with log.open("wb") as output:
         began = time.perf_counter()
-        process = subprocess.Popen([str(word) for word in command], cwd=cwd, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [str(word) for word in command], cwd=cwd, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
