@@ -28,16 +28,19 @@ class Measured:
 
 
 def measure(command: Sequence[str | Path], *, cwd: Path, most_seconds: float | None = None) -> Measured:
-    """Run a program to its end.
+    """Run a program to its end, as an installed one runs: it may keep its modules compiled.
 
     :param most_seconds: when it is killed; None waits for it.
     :raises RuntimeError: it failed; holds the end of what it said.
     :raises TimeoutError: it was killed.
     """
     log = cwd / "output.txt"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with log.open("wb") as output:
         began = time.perf_counter()
-        process = subprocess.Popen([str(word) for word in command], cwd=cwd, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [str(word) for word in command], cwd=cwd, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
         alarm = threading.Timer(most_seconds or 0, process.kill)
         if most_seconds is not None:
             alarm.start()

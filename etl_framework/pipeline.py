@@ -104,7 +104,7 @@ def start(
     with state.lock(job.name, job.target), state.journal() as journal:
         run = new_run_id()
         journal.begin(run, job=job.name, target=job.target, table=str(job.table), plan=plan)
-        return _Attempt(run, plan, plugins, state, journal, observers, console=console).carry_out()
+        return _Attempt(run, plan, plugins, state, journal, observers, console=console, resumed=False).carry_out()
 
 
 def resume(
@@ -134,7 +134,7 @@ def resume(
             if executor:
                 plan = dataclasses.replace(plan, job=dataclasses.replace(plan.job, executor=executor))
             journal.resumed(run)
-            return _Attempt(run, plan, plugins, state, journal, observers, console=console).carry_out()
+            return _Attempt(run, plan, plugins, state, journal, observers, console=console, resumed=True).carry_out()
 
 
 def _require_same(run: str, plan: Plan, plugins: Plugins) -> None:
@@ -187,8 +187,10 @@ class _Attempt:
         observers: tuple[Emit, ...],
         *,
         console: bool,
+        resumed: bool,
     ) -> None:
         self._id = run
+        self._resumed = resumed
         self._plan = plan
         self._job = plan.job
         self._plugins = plugins
@@ -237,7 +239,7 @@ class _Attempt:
         codec = codec_for(self._job, warehouse, self._plugins)
         survey = self._plan.survey or self._analyze(warehouse, executor)
         run = self._run(survey, codec, warehouse)
-        if (done := self._journal.receipt(self._id) or warehouse.find_load(run)) is not None:
+        if self._resumed and (done := self._journal.receipt(self._id) or warehouse.find_load(run)) is not None:
             # Killed between the commit and what comes after it.
             self._weigh(survey, dict(self._journal.outcomes(self._id)))
             return self._loaded(self._run(survey, codec, warehouse), warehouse, done)

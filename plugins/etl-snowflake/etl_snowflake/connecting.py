@@ -37,6 +37,11 @@ _PARAMETERS: dict[str, str | int] = {
     "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
     "ROWS_PER_RESULTSET": 0,
 }
+_OLD_LINE = {
+    # Before it logs in, 4.x would ask metadata services of three clouds where it runs, to tell Snowflake: where there
+    # are none, that takes as long as a login does.
+    "platform_detection_timeout_seconds": 0.0,
+}
 # 5.x gives up a PUT after 2.6 s by default.
 _NEW_LINE = {
     "put_get_max_attempts": 12,
@@ -80,7 +85,7 @@ def _parameters(address: Address, tag: str) -> dict[str, str | int]:
     return {**_PARAMETERS, **limits, "QUERY_TAG": tag}
 
 
-def _limits(seconds: int) -> dict[str, int | bool]:
+def _limits(seconds: int) -> dict[str, float | bool]:
     """How long is waited: for the login, for one request, then for all tries together.
 
     Line 5 has no limit for the tries of a statement but their number.
@@ -88,7 +93,7 @@ def _limits(seconds: int) -> dict[str, int | bool]:
     login = {"login_timeout": min(seconds, _LOGIN_SECONDS)}
     if is_new_line():
         return {**_NEW_LINE, **login, "retry_timeout": seconds, "request_timeout": seconds}
-    return {**login, "socket_timeout": min(seconds, _LONGEST_SILENCE), "network_timeout": seconds}
+    return {**_OLD_LINE, **login, "socket_timeout": min(seconds, _LONGEST_SILENCE), "network_timeout": seconds}
 
 
 def _not_connected(address: Address, error: Exception) -> UsageError | ConnectError:

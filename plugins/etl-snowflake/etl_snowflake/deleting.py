@@ -71,9 +71,9 @@ class Removal:
             [(there,)] = session.rows(count_rows(self.place.sql, self.condition))
             refuse_unexpected(self.place, int(there), self.expect)
             [(rows, *_)] = session.rows(delete_rows(self.place.sql, self.condition))
-            [(query,)] = session.rows("SELECT LAST_QUERY_ID()")
+            query = session.last_query
             refuse_unexpected(self.place, int(rows), self.expect)
-            deletion = self._deletion(int(rows), str(query))
+            deletion = self._deletion(int(rows), query)
             session.rows(ledger.insert(place, deletion_record(self.place.name, deletion, self.where)))
         return deletion
 

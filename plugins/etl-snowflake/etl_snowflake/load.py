@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -14,7 +13,6 @@ from etl_framework import (
     Mode,
     Receipt,
     ReconciliationError,
-    RunFailed,
     count_rows,
     counted,
     duplicates,
@@ -70,16 +68,13 @@ class Load:
         totals = self._pool.do(lambda session: self._audit(session, rows))
         self._pool.do(self._check_rows)
         findings = self._run.audit(asking.landed(self._pool, self._plan))
-        published = publish(
+        # The landing table goes with the staged parts: the load is done, whatever becomes of them.
+        return publish(
             self._pool,
             self._plan,
             len(self._parts),
             lambda session: replace(self._changed(session, totals), findings=findings),
         )
-        # The load is done, whatever becomes of the landing table; removing what the run staged tries again.
-        with suppress(RunFailed):
-            self._pool.do(lambda session: session.rows(self._plan.drop_landing()))
-        return published
 
     def _prepare(self, session: Session) -> None:
         verify(session, self._stage, self._parts, self._run)

@@ -31,6 +31,16 @@ if TYPE_CHECKING:
     from etl_snowflake.stage import Stage
 
 
+def landing_of(place: Place, run: str) -> Place:
+    """Where the landing table of a run into a table lies: beside it."""
+    return place.sibling(f"_ETL_LANDING_{run}".upper().replace("-", "_"))
+
+
+def drop(place: Place) -> Statement:
+    """Remove a table, if it is there."""
+    return Statement(f"DROP TABLE IF EXISTS {place.sql}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a load of a run does to its table.
@@ -57,7 +67,7 @@ class Plan:
     @property
     def landing(self) -> Place:
         """The landing table: the run's own, beside the table."""
-        return self.place.sibling(f"_ETL_LANDING_{self.run.id}".upper().replace("-", "_"))
+        return landing_of(self.place, self.run.id)
 
     @property
     def transaction(self) -> str:
@@ -106,8 +116,9 @@ class Plan:
 
         :returns: each statement with one that fails when what it would make is not there; empty when it makes nothing.
         """
-        schema = f"CREATE SCHEMA IF NOT EXISTS {self.place.schema_sql}"
-        yield Statement(schema), f"SHOW TABLES LIKE 'none' IN SCHEMA {self.place.schema_sql}"
+        if self.table is None:
+            schema = f"CREATE SCHEMA IF NOT EXISTS {self.place.schema_sql}"
+            yield Statement(schema), f"SHOW TABLES LIKE 'none' IN SCHEMA {self.place.schema_sql}"
         create, guard = ledger.create(self.ledger)
         yield create, f"DESCRIBE TABLE {self.ledger.sql}"
         yield guard, ""
@@ -124,10 +135,6 @@ class Plan:
         """Make the landing table, empty, whatever was there."""
         columns = definitions((name, sql.landing_type(column.type), False) for column, name in self.measured())
         return Statement(f"CREATE OR REPLACE TRANSIENT TABLE {self.landing.sql} ({columns})")
-
-    def drop_landing(self) -> Statement:
-        """Remove the landing table."""
-        return Statement(f"DROP TABLE IF EXISTS {self.landing.sql}")
 
     def remove(self) -> Statement | None:
         """What takes old rows away, None when nothing does."""
@@ -165,7 +172,7 @@ class Plan:
         yield ledger.insert(self.ledger)
         yield Statement("COMMIT")
         if not direct:
-            yield self.drop_landing()
+            yield drop(self.landing)
 
     def _copies(self, table: Place, stage: Stage, parts: tuple[StagedPart, ...]) -> Iterator[Statement]:
         for copy in copies(table.sql, self.names, parts, stage, self.run):

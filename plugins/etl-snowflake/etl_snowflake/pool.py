@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import stamina
 
-from etl_framework import ConnectError, Interrupted, RunFailed, interruptible
+from etl_framework import ConnectError, Interrupted, RunFailed, first_completed, in_background, interruptible
 from etl_snowflake.session import ConnectionLost
 
 if TYPE_CHECKING:
@@ -116,5 +116,9 @@ class Pool:
         self._stopping = True
         with self._lock:
             sessions, self._lent, self._idle = [*self._idle, *self._lent], [], []
-        for session in sessions:
-            session.close()
+        # Together, since each waits for an answer of its own.
+        ending = {in_background(session.close, "etl-close") for session in sessions}
+        while ending:
+            ended, ending = first_completed(ending)
+            for each in ended:
+                each.result()

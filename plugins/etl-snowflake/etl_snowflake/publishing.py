@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from etl_snowflake.plan import Plan
     from etl_snowflake.pool import Pool
     from etl_snowflake.session import Session
+    from etl_snowflake.table import Table
 
 
 def publish(pool: Pool, plan: Plan, parts: int, change: Callable[[Session], Receipt]) -> Receipt:
@@ -38,20 +39,21 @@ def _publish(session: Session, plan: Plan, parts: int, change: Callable[[Session
         entries = ledger.entries(session, plan.ledger, plan.place) if older else ()
         refuse_repeat(plan.run.job, plan.run.sources, entries)
         # Again, since INSERT would round what a table that was changed meanwhile cannot hold.
-        refuse_misfit(session, plan, evolving=False)
+        refuse_misfit(plan, find(session, plan.place), evolving=False)
         # Making the table commits by itself, so that a resumed run finds the one that its first attempt made.
         published = replace(change(session), created=not older)
         session.rows(ledger.insert(plan.ledger, load_record(plan.run, plan.place.name, published, parts)))
     return published
 
 
-def refuse_misfit(session: Session, plan: Plan, *, evolving: bool) -> None:
-    """Insist that the table as it is now holds every value of the sources.
+def refuse_misfit(plan: Plan, table: Table | None, *, evolving: bool) -> None:
+    """Insist that the table holds every value of the sources.
 
+    :param table: as it is now.
     :param evolving: whether columns that the table lacks are added to it.
     :raises Refused: it does not.
     """
-    unfit = differences(plan.run.columns, find(session, plan.place), plan.run.totals, evolving=evolving)
+    unfit = differences(plan.run.columns, table, plan.run.totals, evolving=evolving)
     if reasons := tuple(unfit):
         raise Refused(
             f"the sources do not fit table {plan.place}: {' '.join(reasons)}",
@@ -72,8 +74,7 @@ def removed(session: Session, plan: Plan) -> int:
 
 def receipt(session: Session, totals: Totals, deleted: int) -> Receipt:
     """What the load returns; the statement before is the one that brought the rows."""
-    [(query,)] = session.rows("SELECT LAST_QUERY_ID()")
-    return Receipt(rows=totals.rows, deleted=deleted, query_id=str(query), totals=totals)
+    return Receipt(rows=totals.rows, deleted=deleted, query_id=session.last_query, totals=totals)
 
 
 def number(answer: Sequence[tuple[object, ...]]) -> int:

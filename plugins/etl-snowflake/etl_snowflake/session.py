@@ -88,6 +88,7 @@ class Session:
     :param connection: of the driver, open.
     :param tag: its ``QUERY_TAG``.
     :param timeout: seconds after which an upload that does not get on is given up.
+    :ivar last_query: id of the query that :meth:`rows` or :meth:`table` ran last.
     """
 
     def __init__(self, connection: Any, tag: str, *, timeout: float) -> None:
@@ -95,6 +96,7 @@ class Session:
         self._tag = tag
         self._timeout = timeout
         self._open = True
+        self.last_query = ""
 
     @property
     def is_open(self) -> bool:
@@ -110,6 +112,7 @@ class Session:
         statement = sql if isinstance(sql, Statement) else Statement(sql, values)
         with self._connection.cursor() as cursor, _errors(cursor):
             cursor.execute(statement.sql, statement.values or None)
+            self.last_query = str(cursor.sfqid)
             return list(cursor.fetchall())
 
     def tag_with(self, tag: str) -> None:
@@ -122,6 +125,7 @@ class Session:
         """The same, each row by the lower-case names of its columns: for SHOW and COPY, which tell more over time."""
         with self._connection.cursor() as cursor, _errors(cursor):
             cursor.execute(sql)
+            self.last_query = str(cursor.sfqid)
             return _named(cursor)
 
     def describe(self, statement: Statement) -> None:

@@ -7,7 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etl_framework import Column, ColumnType, Kind, TableColumn, TableName, UsageError, misfits, quote, same_names
+from etl_framework import (
+    Column,
+    ColumnType,
+    Kind,
+    TableColumn,
+    TableName,
+    UsageError,
+    any_row,
+    misfits,
+    quote,
+    same_names,
+)
 from etl_snowflake.session import MISSING, StatementFailed
 
 if TYPE_CHECKING:
@@ -135,6 +146,19 @@ def find(session: Session, place: Place) -> Table | None:
         for row in rows
     }
     return Table(place=place, columns=columns)
+
+
+def is_filled(session: Session, place: Place) -> bool:
+    """Whether there is a table or view of that name, and any row in it.
+
+    :raises StatementFailed: it cannot be looked at.
+    """
+    try:
+        return bool(session.rows(any_row(place.sql)))
+    except StatementFailed as error:
+        if error.number in MISSING:
+            return False
+        raise
 
 
 def _spelt(type_: str) -> str:

@@ -29,7 +29,6 @@ from etl_framework import (
     Totals,
     Unit,
     UsageError,
-    any_row,
     holds_no_days,
     new_run_id,
     no_such_table,
@@ -45,13 +44,13 @@ from etl_snowflake.filters import column_of, days, within
 from etl_snowflake.formats import reads
 from etl_snowflake.load import Load
 from etl_snowflake.measure import measure
-from etl_snowflake.plan import Plan
+from etl_snowflake.plan import Plan, drop, landing_of
 from etl_snowflake.pool import Pool
 from etl_snowflake.publishing import refuse_misfit
 from etl_snowflake.session import Session
 from etl_snowflake.settings import load_settings
 from etl_snowflake.stage import Stage, own_stage
-from etl_snowflake.table import Place, Table, as_column, differences, find
+from etl_snowflake.table import Place, Table, as_column, differences, find, is_filled
 
 
 class SnowflakeWarehouse:
@@ -71,6 +70,7 @@ class SnowflakeWarehouse:
         self._address = Address.parse(url)
         self._pool = Pool(lambda tag: connect(self._address, tag=tag), "etl")
         self._ready: dict[str, Stage] = {}
+        self._described: dict[Place, Table | None] = {}
         self._making = threading.Lock()
         [(self._database, self._schema)] = self._pool.do(
             lambda session: session.rows("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()")
@@ -82,7 +82,7 @@ class SnowflakeWarehouse:
 
     def describe(self, table: TableName) -> tuple[Column, ...] | None:
         """The table's columns in order, or None when there is no such table; foreign types count as text."""
-        found = self._find(table)
+        found = self._described[self._place(table)] = self._find(table)
         return None if found is None else tuple(map(as_column, found.columns.values()))
 
     def tables(self) -> tuple[TableSummary, ...]:
@@ -162,10 +162,11 @@ class SnowflakeWarehouse:
         return self._pool.do(lambda session: measure(session, place, named, condition))
 
     def differences(self, run: Run) -> tuple[str, ...]:
-        """Why the run's columns do not fit the table as it is."""
-        plan = self._plan(run)
-        evolving = plan.settings.evolve == "add-columns"
-        return tuple(differences(run.columns, plan.table, run.totals, evolving=evolving))
+        """Why the run's columns do not fit the table: as it was described for the run, or else as it is."""
+        place, settings = self._target(run), load_settings(run.job)
+        # Once: a load looks again, and once more within the transaction in which it publishes.
+        table = self._described.pop(place) if place in self._described else self._find(run.job.table)
+        return tuple(differences(run.columns, table, run.totals, evolving=settings.evolve == "add-columns"))
 
     def statements(self, run: Run) -> tuple[str, ...]:
         """The SQL that a load of the run would send; values that only the load knows stand as ``?``."""
@@ -195,7 +196,7 @@ class SnowflakeWarehouse:
         if (receipt := self.find_load(run)) is not None:
             return receipt
         plan = self._plan(run)
-        self._pool.do(lambda session: refuse_misfit(session, plan, evolving=plan.settings.evolve == "add-columns"))
+        refuse_misfit(plan, plan.table, evolving=plan.settings.evolve == "add-columns")
         kind = DirectLoad if plan.settings.publish == "direct" else Load
         # A stage that no part was brought to may not be there.
         where = self._made_stage(run) if parts else self._stage(run)
@@ -209,9 +210,9 @@ class SnowflakeWarehouse:
 
     def discard_staged(self, run: Run) -> None:
         """Remove the run's folder in the stage, and its landing table."""
-        where, plan = self._made_stage(run), self._plan(run)
+        where, landing = self._made_stage(run), landing_of(self._target(run), run.id)
         self._pool.do(lambda session: stage.discard(session, where, run.id))
-        self._pool.do(lambda session: session.rows(plan.drop_landing()))
+        self._pool.do(lambda session: session.rows(drop(landing)))
 
     def staging_url(self, run: Run) -> str:
         """Where another plugin that answers ``etl_upload`` brings the run's parts when the stage is an external one.
@@ -232,9 +233,7 @@ class SnowflakeWarehouse:
         place = self._place(table)
 
         def standing(session: Session) -> tuple[LedgerEntry, ...]:
-            if find(session, place) is None or not session.rows(any_row(place.sql)):
-                return ()
-            return ledger.entries(session, ledger.place_for(place), place)
+            return ledger.entries(session, ledger.place_for(place), place) if is_filled(session, place) else ()
 
         return self._pool.do(standing)
 
@@ -294,10 +293,18 @@ class SnowflakeWarehouse:
         return Place.of(table, self._database, self._schema)
 
     def _plan(self, run: Run) -> Plan:
+        place = self._target(run)
+        return Plan(run=run, place=place, table=self._find(run.job.table), settings=load_settings(run.job))
+
+    def _target(self, run: Run) -> Place:
+        """The table that a run loads into.
+
+        :raises UsageError: it is the load ledger.
+        """
         place = self._place(run.job.table)
         if place.name == ledger.NAME:
             raise UsageError(f"table {place} is the load ledger", advice="Choose another table.")
-        return Plan(run=run, place=place, table=self._find(run.job.table), settings=load_settings(run.job))
+        return place
 
     def _stage(self, run: Run) -> Stage:
         place = self._place(run.job.table)
