@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,6 +115,23 @@ def _analyze_nothing(job: Job, plugins: Plugins) -> list[Analysis]:
                 # Whose a file is may show only in its content, and an empty one may be no file of its format.
                 continue
     return analyses
+
+
+def placed_in_file(config: Config, job: Job, error: UsageError) -> UsageError:
+    """The error of a plugin about a key of its table, with the file and the line; any other error as it is.
+
+    :param error: its ``key`` and its message name the key: ``checks.dates.every``.
+    """
+    name = job.name if job.name in config.jobs else None
+    said, section = Layers.collect(config, name, {}), error.key.partition(".")[0]
+    origin = said.place(error.key)
+    if "." not in error.key or not origin.key or said.sections().get(section) != job.sections.get(section):
+        return error
+    placed = copy(error)
+    placed.message = f"{origin.label}: {error.message}"
+    placed.args = (placed.message, error.advice)
+    placed.__cause__ = error
+    return placed
 
 
 def _placed(config: Config, said: Layers, error: EtlError, job: str, key: str) -> EtlError:

@@ -24,7 +24,7 @@ from etl_framework.config_secrets import secret_keys
 from etl_framework.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -58,7 +58,8 @@ class Layer:
 
     :param settings: the core's own.
     :param sections: the plugins'.
-    :param origins: where each setting and section was given, by key; the keys of a table by ``table.key``.
+    :param origins: where each setting and section was given, by key; the keys of a table by ``table.key``, and those of
+        a list of tables by the table's number from 1, and by its name: ``rules.1.sql``, ``rules.NAME.sql``.
     """
 
     settings: JobSettings = field(default_factory=JobSettings)
@@ -174,11 +175,7 @@ class _Document(Generic[ModelT]):
         return Layer(
             settings=settings,
             sections=split_sections(raw)[1],
-            origins={
-                ".".join(path): self.origin((*table, *path))
-                for key, value in raw.items()
-                for path in ((key,), *((key, inner) for inner in (value if isinstance(value, dict) else ())))
-            },
+            origins={".".join(names): self.origin((*table, *path)) for names, path in _keys_within(raw)},
         )
 
     def targets(self) -> dict[str, Target]:
@@ -186,6 +183,20 @@ class _Document(Generic[ModelT]):
             name: Target(url=target.url, origin=self.origin(("targets", name, "url")))
             for name, target in self.said.targets.items()
         }
+
+
+def _keys_within(value: object) -> Iterator[tuple[tuple[str, ...], KeyPath]]:
+    """Every key below a table or a list of tables: how errors call it, and its path in the document."""
+    steps: list[tuple[str, str | int, object]] = []
+    if isinstance(value, dict):
+        steps = [(key, key, inner) for key, inner in value.items()]
+    elif isinstance(value, list):
+        tables = [(at, inner) for at, inner in enumerate(value) if isinstance(inner, dict)]
+        steps = [(str(at + 1), at, inner) for at, inner in tables]
+        steps += [(inner["name"], at, inner) for at, inner in tables if isinstance(inner.get("name"), str)]
+    for name, key, inner in steps:
+        yield (name,), (key,)
+        yield from (((name, *names), (key, *path)) for names, path in _keys_within(inner))
 
 
 def _read_document(path: Path, model: type[ModelT]) -> _Document[ModelT]:

@@ -101,8 +101,12 @@ class Layers:
 
     def place(self, path: str) -> Origin:
         """Where a setting or a key of a table (``format.header``) was given; the table where nobody gave the key."""
-        given = next((layer.origins[path] for layer in self.layers if path in layer.origins), None)
-        return given or self.origin(path.partition(".")[0])
+        while "." in path:
+            for layer in self.layers:
+                if path in layer.origins:
+                    return layer.origins[path]
+            path = path.rpartition(".")[0]
+        return self.origin(path)
 
     def sections(self) -> dict[str, object]:
         """The sections of plugins: tables are merged key by key, of lists the strongest counts."""

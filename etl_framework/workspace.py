@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -100,13 +100,15 @@ class Workspace:
 
         sources = find_sources(job)
         job = self._remembering(job, previous)
-        return start(job, sources, self.plugins(job), self.state, observers=observers, console=console)
+        with self._placing(job):
+            return start(job, sources, self.plugins(job), self.state, observers=observers, console=console)
 
     def plan(self, job: Job) -> LoadPlan:
         """What :meth:`load` would do, with nothing changed."""
         from etl_framework.planning import plan_load
 
-        return plan_load(job, find_sources(job), self.plugins(job))
+        with self._placing(job):
+            return plan_load(job, find_sources(job), self.plugins(job))
 
     def validate(
         self, job: Job, *, columns: Collection[str] | None = None, observers: tuple[Emit, ...] = ()
@@ -121,7 +123,8 @@ class Workspace:
         from etl_framework.validating import validate_sources
 
         job = self._remembering(job, previous)
-        return validate_sources(job, find_sources(job), self.plugins(job), observers, columns=columns)
+        with self._placing(job):
+            return validate_sources(job, find_sources(job), self.plugins(job), observers, columns=columns)
 
     def profile(self, job: Job, *, observers: tuple[Emit, ...] = ()) -> Profiling:
         """Read a job's sources and say what is in them, column by column."""
@@ -129,7 +132,8 @@ class Workspace:
 
         plugins = Plugins.load(self.settings)
         plugins.use(job.use)
-        return profile_sources(job, find_sources(job), plugins, observers)
+        with self._placing(job):
+            return profile_sources(job, find_sources(job), plugins, observers)
 
     def table_job(self, table: str, name: str | None, options: dict[str, object]) -> Job:
         """The job whose checks a table is to be checked with; see :func:`etl_framework.config.job_of_table`."""
@@ -141,7 +145,18 @@ class Workspace:
         from etl_framework.history import previous_of_table
 
         job = self._remembering(job, previous_of_table)
-        return check_table(job, self.plugins(job))
+        with self._placing(job):
+            return check_table(job, self.plugins(job))
+
+    @contextmanager
+    def _placing(self, job: Job) -> Iterator[None]:
+        """Let an error about a key of a plugin's section say where it stands, as ``etl config validate`` does."""
+        try:
+            yield
+        except UsageError as error:
+            from etl_framework.config_check import placed_in_file
+
+            raise placed_in_file(self.config, job, error) from error.__cause__
 
     def _remembering(self, job: Job, recall: Callable[[Job, Journal], Previous | None]) -> Job:
         """The job with what it is to be compared with."""

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from etl_framework import ConfigError, EtlError, NoPluginError, Plugins, PluginSettings, UsageError, executors
+from etl_framework import (
+    ConfigError,
+    EtlError,
+    NoPluginError,
+    Plugins,
+    PluginSettings,
+    UsageError,
+    Workspace,
+    executors,
+)
 from etl_framework.config import load_config
 from etl_framework.config_check import check_config, problems
 from etl_framework.errors import ExitCode
@@ -177,3 +186,52 @@ def test_a_plugin_that_breaks_while_it_is_asked_is_named(tmp_path: Path) -> None
     (error,) = found(tmp_path, JOB, with_plugin(tmp_path, BROKEN))
     assert "failed in etl_analyze: KeyError" in error.message
     assert error.exit_code == ExitCode.PLUGIN
+
+
+WRONG_CHECKS = """
+[jobs.s]
+source = "s.csv"
+table = "s"
+columns = { id = "varchar", day = "date" }
+date_column = "day"
+
+[jobs.s.checks]
+dates = { every = "hour" }
+
+[jobs.s.checks.columns]
+id = { length = { min = -1 } }
+
+[[jobs.s.rules]]
+name = "right"
+sql = "day IS NOT NULL"
+
+[[jobs.s.rules]]
+name = "wrong"
+sql = "dey IS NOT NULL"
+"""
+
+
+@pytest.mark.parametrize(
+    ("left_out", "line"),
+    [
+        ("", "etl.toml:9: checks.dates.every"),
+        ('dates = { every = "hour" }', "etl.toml:12: checks.columns.id.length.min"),
+        ('dates = { every = "hour" }|id = { length = { min = -1 } }', "etl.toml:20: rules.wrong.sql"),
+    ],
+)
+def test_a_key_deep_in_a_plugin_s_table_is_named_with_its_own_line_also_by_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_out: str, line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = WRONG_CHECKS
+    for said in filter(None, left_out.split("|")):
+        text = text.replace(said, "")
+    Path("s.csv").write_text("id,day\na,2024-01-31\n")
+    [error] = found(tmp_path, text, Plugins.load(PluginSettings()))
+    assert f"{line}: " in str(error)
+    workspace = Workspace.open()
+    job = workspace.job("s", (), {})
+    for run in (workspace.validate, workspace.load):
+        with pytest.raises(UsageError) as caught:
+            run(job)
+        assert str(caught.value).startswith(f"{line}: ")

@@ -88,8 +88,9 @@ def _written(path: Path, key: str) -> tuple[date, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(
-            f"{key}: the calendar {path} cannot be read: {error}",
+            f"{key}: the calendar {path} cannot be read: {why}",
             advice="Paths count from the folder of etl.toml. Codes are such as US, US-NY, DE-BY or NYSE.",
             key=key,
         ) from error

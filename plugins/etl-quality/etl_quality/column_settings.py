@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from etl_framework import Severity
 from etl_quality.monotonic import DIRECTIONS
-from etl_quality.sections import Settings
+from etl_quality.sections import Flag, Settings
 from etl_quality.words import named
 
 
@@ -38,8 +38,8 @@ class ReferencesSettings(Settings):
 class ColumnSettings(Settings):
     """What the values of a column must be."""
 
-    not_null: bool = False
-    unique: bool = False
+    not_null: Flag = False
+    unique: Flag = False
     min: Any = None
     max: Any = None
     length: LengthSettings | None = None

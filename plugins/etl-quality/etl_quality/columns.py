@@ -217,8 +217,9 @@ class _Rules:
         try:
             pc.match_substring_regex(pa.array([""]), whole(pattern))
         except pa.ArrowInvalid as error:
+            why = str(error).partition(": ")[2].replace(whole(pattern), pattern) or error
             raise UsageError(
-                f"{key}: {str(error).partition(': ')[2] or error}",
+                f"{key}: {why}",
                 advice="Write a regular expression as RE2 understands it: without look-around and backreferences.",
                 key=key,
             ) from error

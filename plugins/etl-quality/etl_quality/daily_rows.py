@@ -23,7 +23,7 @@ from etl_quality.day_figures import (
     nothing_found,
 )
 from etl_quality.distribution import Distribution
-from etl_quality.sections import Settings, settings
+from etl_quality.sections import Flag, Number, Settings, settings
 from etl_quality.steps import Every, Steps
 from etl_quality.unusual_days import Days, Unusual
 
@@ -47,11 +47,11 @@ class DailyRowsSettings(Settings):
     :param column: of dates or timestamps; None for the job's date column.
     """
 
-    severe: float = Field(default=0.1, ge=0, lt=1)
-    drop: float = Field(default=0.5, ge=0, lt=1)
-    spike: float = Field(default=3.0, ge=0)
-    iqr: float = Field(default=1.5, ge=0)
-    weekends: bool = False
+    severe: Number = Field(default=0.1, ge=0, lt=1)
+    drop: Number = Field(default=0.5, ge=0, lt=1)
+    spike: Number = Field(default=3.0, ge=0)
+    iqr: Number = Field(default=1.5, ge=0)
+    weekends: Flag = False
     calendar: str | None = None
     column: str | None = None
     severity: Severity = Severity.WARNING

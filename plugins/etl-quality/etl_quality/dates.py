@@ -87,6 +87,12 @@ def read(value: object, job: Job) -> Checks:
     :raises UsageError: a setting is wrong, or there is no such calendar.
     """
     key = f"checks.{NAME}"
+    if isinstance(value, str) and value != "complete":
+        raise UsageError(
+            f"{key} must be 'complete' or a table, not {value!r}",
+            advice='Write dates = "complete", or dates = { every = "week" }.',
+            key=key,
+        )
     said = settings(DatesSettings, key, {} if value in ("complete", True) else value)
     if said.calendar and said.every not in (Every.DAY, Every.BUSINESS_DAY):
         raise UsageError(

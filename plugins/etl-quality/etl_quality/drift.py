@@ -12,7 +12,7 @@ from pydantic import Field
 from etl_framework import FLOATS, RELATION, Finding, Severity, UsageError, quote
 from etl_quality.comparing import Drifts, of_column
 from etl_quality.dialects import statement
-from etl_quality.sections import Settings, settings
+from etl_quality.sections import Number, Settings, Texts, settings
 from etl_quality.sketches import DistinctCount
 from etl_quality.sums import Spread
 
@@ -36,11 +36,11 @@ class DriftSettings(Settings):
     :param columns: whose figures are compared; None for all.
     """
 
-    rows: float = Field(default=0.5, ge=0)
-    nulls: float = Field(default=0.1, ge=0, lt=1)
-    distinct: float = Field(default=0.5, ge=0)
-    mean: float = Field(default=0.5, ge=0)
-    columns: tuple[str, ...] | None = None
+    rows: Number = Field(default=0.5, ge=0)
+    nulls: Number = Field(default=0.1, ge=0, lt=1)
+    distinct: Number = Field(default=0.5, ge=0)
+    mean: Number = Field(default=0.5, ge=0)
+    columns: Texts | None = None
     severity: Severity = Severity.WARNING
 
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from etl_framework import RELATION, Finding, Sample, Severity, UsageError, counted, quote
 from etl_quality.dialects import statement
 from etl_quality.repeated_keys import RepeatedKey, RepeatedKeys, Repetition
-from etl_quality.sections import Settings, settings
+from etl_quality.sections import Number, Settings, Texts, settings
 
 if TYPE_CHECKING:
     from etl_framework import Analysis, Column, Job, Rows, TableCheck, Validator
@@ -37,9 +37,9 @@ class DuplicatesSettings(Settings):
     :ivar warning_below: share of extra rows among all, from 0 to 1, below which they are only a warning.
     """
 
-    keys: tuple[str, ...] = ()
+    keys: Texts = ()
     severity: Severity = Severity.ERROR
-    warning_below: Annotated[float, Field(ge=0, le=1)] = 0.0
+    warning_below: Annotated[Number, Field(ge=0, le=1)] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

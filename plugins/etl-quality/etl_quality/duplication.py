@@ -122,7 +122,8 @@ def _only_duplicates(job: Job, keys: Sequence[str]) -> Job:
     """The job with this one check, whatever it says of others."""
     said = job.section("checks").get(NAME)
     of_check = said.get("keys", ()) if isinstance(said, Mapping) else ()
-    chosen = tuple(keys) or tuple(of_check) or job.keys
+    of_check = (of_check,) if isinstance(of_check, str) else tuple(of_check)
+    chosen = tuple(keys) or of_check or job.keys
     if not chosen:
         raise UsageError("nobody says which columns identify a row", advice="Name them: --keys a,b.", key=f"{KEY}.keys")
     others = {name: section for name, section in job.sections.items() if name not in ("checks", "rules")}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from etl_framework import UsageError
+from etl_framework import UsageError, shown
 from etl_quality.columns import find
 from etl_quality.dialects import WRITTEN_IN
 
@@ -102,8 +102,8 @@ def _parsed(sql: str, key: str) -> Expr:
         found = [tree for tree in parse(sql, read=WRITTEN_IN) if tree is not None]
     except SqlglotError as error:
         errors: list[dict[str, Any]] = getattr(error, "errors", [])
-        where = f"{errors[0]['description']} at {errors[0]['highlight']!r}" if errors else str(error)
-        raise _no(key, f"it cannot be read: {where}", _WRITE) from error
+        near = f" near {errors[0]['highlight']!r}" if errors and errors[0].get("highlight") else ""
+        raise _no(key, f"it cannot be read{near}: {shown(sql)}", _WRITE) from error
     if len(found) != 1 or not isinstance(found[0], exp.Condition) or isinstance(found[0], exp.Query):
         raise _no(key, "it is not one condition", _WRITE)
     return found[0]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import duckdb
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from etl_framework import Severity, UsageError
 from etl_quality.columns import find
@@ -26,10 +26,16 @@ NAME = "rules"
 _ADVICE = "Correct the rows at their source, or the rule."
 
 
+def _in_one_line(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("must be in one line, of characters that can be seen")
+    return name
+
+
 class RuleSettings(Settings):
     """A rule."""
 
-    name: str = Field(min_length=1)
+    name: Annotated[str, Field(min_length=1), AfterValidator(_in_one_line)]
     sql: str = Field(min_length=1)
     column: str | None = None
     severity: Severity = Severity.ERROR
@@ -86,7 +92,8 @@ def read(value: object, job: Job) -> Checks:  # noqa: ARG001 - columns are known
     names: set[str] = set()
     for number, said in enumerate(value):
         name = said.get("name") if isinstance(said, Mapping) else None
-        rule = settings(RuleSettings, f"{NAME}.{name or number + 1}", said)
+        is_name = isinstance(name, str) and name.isprintable()
+        rule = settings(RuleSettings, f"{NAME}.{name if name and is_name else number + 1}", said)
         if rule.name in names:
             raise UsageError(
                 f"{NAME}.{rule.name}: two rules have this name", advice="Give each its own.", key=f"{NAME}.{rule.name}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from etl_framework import FLOATS, INTEGERS, Finding, Kind, Sample, Severity, UsageError, counted
-from etl_quality.sections import Settings, settings
+from etl_quality.sections import Flag, Settings, settings
 
 if TYPE_CHECKING:
     from etl_framework import Analysis, Block, Column, Job, Rows, TableCheck, Validator, Warehouse
@@ -34,11 +34,11 @@ class SchemaSettings(Settings):
     :ivar severity: of the findings.
     """
 
-    missing: bool = True
-    extra: bool = True
-    order: bool = True
-    types: bool = True
-    table: bool = True
+    missing: Flag = True
+    extra: Flag = True
+    order: Flag = True
+    types: Flag = True
+    table: Flag = True
     severity: Severity = Severity.ERROR
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from etl_framework import UsageError
 
@@ -26,6 +26,16 @@ MODULES: dict[str, str] = {
     "schema": "etl_quality.schema",
 }
 """Of each key of the section ``checks``, the module whose ``read(value, job)`` gives its :class:`Checks`."""
+
+
+Flag = Annotated[bool, Field(strict=True)]
+"""True or false, and no word or number for it."""
+
+Number = Annotated[float, Field(strict=True)]
+"""Not true or false, which Python takes for 1 and 0."""
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(lambda said: (said,) if isinstance(said, str) else said)]
+"""A single text will do for a list of one."""
 
 
 class Settings(BaseModel):
@@ -77,9 +87,11 @@ def settings(model: type[Model], key: str, value: object) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key comes before the one that is missing for it.
+        first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
         place = ".".join([key, *(str(step) for step in first["loc"] if isinstance(step, str))])
         said = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        said = _WORDS.get(first["type"], said)
         known = ", ".join(model.model_fields)
         if first["type"] == "extra_forbidden":
             guess = get_close_matches(str(first["loc"][-1]), model.model_fields, n=1)
@@ -88,6 +100,21 @@ def settings(model: type[Model], key: str, value: object) -> Model:
                 f"{place} is not a known key", advice=f"{meant}The keys are {known}.", key=place
             ) from error
         raise UsageError(f"{place}: {said}", advice=f"The keys are {known}.", key=place) from error
+
+
+_WORDS = {
+    "missing": "is missing",
+    "model_type": "must be a table",
+    "dict_type": "must be a table",
+    "tuple_type": "must be a list",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+}
+"""What pydantic says in the words of Python, in those of TOML."""
 
 
 def _module(name: str) -> Any:

@@ -119,7 +119,9 @@ def _comparable(value: object, column: Column, key: str) -> Any:
 
 def _read(value: object, column: Column, key: str) -> Any:
     try:
-        found = _READERS[column.type.kind](value)
+        # TOML has days and times of its own; they are no texts.
+        of_time = isinstance(value, date | time) and column.type.kind is not Kind.VARCHAR
+        found = _READERS[column.type.kind](value.isoformat() if of_time else value)  # type: ignore[attr-defined]
         # What is written is compared with as a value of the column would be: 0.1 is there the float next to it.
         return _single(found) if column.type.kind is Kind.REAL else found
     except (ValueError, TypeError, InvalidOperation) as error:
@@ -128,7 +130,7 @@ def _read(value: object, column: Column, key: str) -> Any:
 
 def _unfit(value: object, column: Column, key: str) -> UsageError:
     return UsageError(
-        f"{key}: column {column.name!r} is {column.type}, which cannot be compared with {shown(repr(value))}",
+        f"{key}: column {column.name!r} is {column.type}, which cannot be compared with {shown(_said(value))}",
         advice=f"Write {_WORDS[column.type.kind]}, or declare the column as another type.",
         key=key,
     )

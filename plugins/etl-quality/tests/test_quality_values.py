@@ -402,7 +402,7 @@ def test_what_is_counted_is_what_python_counts(rows):
         ({"a": {"max": "2024-01-01T00:00:00Z"}}, {"a": "timestamp"}, "checks.columns.a.max", "cannot be compared"),
         ({"a": {"min": True}}, {"a": "boolean"}, "checks.columns.a.min", "no order"),
         ({"a": {"min": 2, "max": 1}}, {"a": "integer"}, "checks.columns.a.min", "min (2) is above max (1)"),
-        ({"a": {"allowed": []}}, {"a": "integer"}, "checks.columns.a.allowed", "at least 1"),
+        ({"a": {"allowed": []}}, {"a": "integer"}, "checks.columns.a.allowed", "must not be empty"),
         ({"a": {"allowed": [0.5]}}, {"a": "integer"}, "checks.columns.a.allowed", "cannot be compared with 0.5"),
         ({"a": {"allowed": [0.125]}}, {"a": "decimal(5,2)"}, "checks.columns.a.allowed", "compared with 0.125"),
         ({"a": {"regex": "("}}, {"a": "varchar"}, "checks.columns.a.regex", "missing )"),

@@ -45,7 +45,8 @@ def _print_finding(page: Page, finding: Finding, where: Callable[[Sample], str])
     for sample in finding.samples[:MOST_SAMPLES]:
         page.pairs([(page.text(page.dot), _sample(page, sample, where(sample)))], indent=4)
     shown = min(len(finding.samples), MOST_SAMPLES)
-    if shown and finding.count > shown:
+    # Only a sample with a place is one of what is counted: others are of a gap of days, or of all rows with a key.
+    if shown and finding.count > shown and all(sample.line is not None for sample in finding.samples):
         page.print(page.text((f"and {finding.count - shown:,} more", "dim")), indent=4)
     if finding.advice:
         page.pairs([(page.text((page.arrow, "green")), page.text(finding.advice))], indent=4)

@@ -451,3 +451,11 @@ def test_an_ascii_stream_gets_a_whole_report_in_ascii() -> None:
     assert "into Z\\xfcrich" in output
     assert line_with("  id ", output).split()[0] == "NO"
     assert line_with("  day ", output).split()[0] == "ok"
+
+
+def test_samples_that_are_no_single_rows_are_not_counted_against_the_rows() -> None:
+    gap = Sample(column="day", value="2024-01-17 to 2024-01-18", reason="2 days missing")
+    finding = Finding(rule="dates", severity=Severity.ERROR, count=2, message="2 days are missing", samples=(gap,))
+    output = printed(replace(DONE, findings=(finding,)))
+    assert "2 days missing" in output
+    assert "more" not in output.partition("Findings")[2].partition("Steps")[0]
