@@ -81,6 +81,10 @@ class Checks:
         yield Duplicates(self.settings)
 
     def table_checks(self, job: Job, columns: tuple[Column, ...]) -> Iterator[TableCheck]:  # noqa: ARG002 - see above
+        for name in self.settings.keys:
+            # Warehouses spell names in their own ways.
+            if name.casefold() not in {column.name.casefold() for column in columns}:
+                raise _no_such_column(name, columns)
         yield DuplicatesInTable(self.settings)
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from etl_framework import MOST_SAMPLES, RELATION, Finding, Kind, Statement, UsageError, quote
+from etl_framework import MOST_SAMPLES, RELATION, Finding, Kind, RunFailed, Statement, UsageError, quote
 from etl_quality.column_pass import tally_broken
 from etl_quality.column_query import count_all, first_values
 from etl_quality.column_rules import Among
@@ -180,7 +180,10 @@ class AskedReferences:
 
     def ask(self, warehouse: Warehouse) -> pa.Array:
         """See :meth:`etl_framework.Asking.ask`."""
-        found = warehouse.query(Statement(self._query), limit=MOST_VALUES)
+        try:
+            found = warehouse.query(Statement(self._query), limit=MOST_VALUES)
+        except (RunFailed, UsageError) as error:
+            raise UsageError(f"{self._key}: {error.message}", advice=error.advice, key=self._key) from error
         if len(found.columns) != 1 or not found.complete:
             wrong = (
                 f"gives {len(found.columns)} columns"

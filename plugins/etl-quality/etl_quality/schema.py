@@ -62,7 +62,7 @@ def read(value: object, job: Job) -> Checks:  # noqa: ARG001 - all that it says 
 
     :raises UsageError: the settings are not allowed.
     """
-    if isinstance(value, str) and value != "strict":
+    if value not in ("strict", True) and not isinstance(value, Mapping):
         raise UsageError(
             f"{KEY} must be 'strict' or a table, not {value!r}",
             advice='Write schema = "strict", or schema = { order = false }.',

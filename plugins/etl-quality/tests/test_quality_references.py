@@ -187,7 +187,7 @@ def test_every_part_is_told_in_processes_too(duckdb_side, data, codes):
 def test_a_query_that_cannot_be_used_ends_the_check_before_anything_is_read(duckdb_side, data, codes, query, words):
     duckdb_side.load(codes("EUR"))
     asked = data(TEXT, TYPES, checks=asking(query))
-    with pytest.raises(Exception, match=words):
+    with pytest.raises(UsageError, match=rf"checks\.columns\.code\.references: .*{words}"):
         duckdb_side.of_file(asked)
     assert duckdb_side.rows(asked, lambda rows, job: None) is None
     assert duckdb_side.of_file(data(TEXT, TYPES, checks=asking("SELECT code FROM codes")))

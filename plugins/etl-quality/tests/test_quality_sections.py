@@ -26,6 +26,7 @@ def refusal(**sections: Any) -> str:
     ("checks", "said"),
     [
         ({"dates": "complet"}, "checks.dates must be 'complete' or a table, not 'complet'"),
+        ({"schema": 5}, "checks.schema must be 'strict' or a table, not 5"),
         ({"dates": 5}, "checks.dates: must be a table"),
         ({"freshness": {"severity": "error"}}, "checks.freshness.max_age: is missing"),
         ({"daily_rows": {"iqr": True}}, "checks.daily_rows.iqr: must be a number"),
