@@ -178,9 +178,8 @@ class _Rules:
                 advice="Swap the two.",
                 key=f"{self._key}.min",
             )
-        likely = (
-            "Is the unit, or the sign, that of the other rows?" if self._column.type.is_number else "Was it mistyped?"
-        )
+        is_number = self._column.type.is_number
+        likely = "Is the unit, or the sign, that of the other rows?" if is_number else "Was it mistyped?"
         advice = f"{likely} Correct the values, or the bound."
         if least:
             below = f"below {least.said}"
