@@ -122,7 +122,7 @@ def expected(batch: pa.RecordBatch) -> tuple[Counter[Key], dict[Key, list[int]]]
     return Counter(keys), places
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(tables(), st.lists(st.integers(0, 40), max_size=4), st.integers(1, 9), st.integers(1, 9), st.randoms())
 def test_keys_are_counted_as_a_dictionary_counts_them_whatever_spills(
     batch: pa.RecordBatch, cuts: list[int], run_rows: int, span_rows: int, chance: Any
