@@ -163,7 +163,8 @@ def repetition(keys: RepeatedKeys) -> Repetition:
 def test_keys_whose_hashes_collide_are_no_duplicates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers: Callable[..., pa.RecordBatch]
 ) -> None:
-    monkeypatch.setattr("etl_quality.repeated_keys.hashes", lambda columns: np.zeros(len(columns[0]), np.uint64))
+    for module in ("repeated_keys", "spilled_keys"):
+        monkeypatch.setattr(f"etl_quality.{module}.hashes", lambda columns: np.zeros(len(columns[0]), np.uint64))
     found = repetition(accumulated(numbers([*range(30), 7, 7]), [5, 20], tmp_path, run_rows=4, span_rows=4))
     assert (found.keys, found.extra) == (1, 2)
     [worst] = found.worst
