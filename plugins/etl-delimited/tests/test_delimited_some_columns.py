@@ -50,7 +50,7 @@ def read(
     return rows, bad
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(records, max_size=12),
     st.sets(st.sampled_from(NAMES), min_size=1),
