@@ -40,9 +40,9 @@ l_discount = { not_null = true, min = 0, max = 0.1 }
 l_tax = { not_null = true, min = 0, max = 0.08 }
 l_returnflag = { allowed = ["A", "N", "R"] }
 l_linestatus = { allowed = ["F", "O"] }
-l_shipdate = { not_null = true, min = 1992-01-01, max = 1998-12-31 }
-l_commitdate = { not_null = true, min = 1992-01-01, max = 1998-12-31 }
-l_receiptdate = { not_null = true, min = 1992-01-01, max = 1998-12-31 }
+l_shipdate = { not_null = true, min = "1992-01-01", max = "1998-12-31" }
+l_commitdate = { not_null = true, min = "1992-01-01", max = "1998-12-31" }
+l_receiptdate = { not_null = true, min = "1992-01-01", max = "1998-12-31" }
 l_shipinstruct = { regex = "[A-Z ]+" }
 l_shipmode = { allowed = ["AIR", "FOB", "MAIL", "RAIL", "REG AIR", "SHIP", "TRUCK"] }
 
