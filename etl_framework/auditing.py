@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from etl_framework.errors import RunFailed, UsageError
-from etl_framework.protocols import Measuring
+from etl_framework.findings import sound_findings, sound_measures
 from etl_framework.rows import RELATION
 from etl_framework.sql import Statement
 from etl_framework.values import Check, Finding, PeriodFilter, Severity
@@ -91,12 +91,8 @@ def check_rows(job: Job, rows: Rows, plugins: Plugins) -> Iterator[MadeCheck]:
     for plugin, check in plugins.table_checks(job, rows.columns):
         with plugins.blaming(plugin, "etl_check"):
             try:
-                found = tuple(check.run(rows))
-                made = MadeCheck(
-                    name=check.name,
-                    findings=found,
-                    measures=dict(check.measures()) if isinstance(check, Measuring) else {},
-                )
+                found = sound_findings(check.run(rows))
+                made = MadeCheck(name=check.name, findings=found, measures=sound_measures(check))
             except (RunFailed, UsageError) as error:
                 made = MadeCheck(name=check.name, findings=(could_not_be_made(check.name, error),), could=False)
         yield made

@@ -129,7 +129,11 @@ class Plugin:
         except BaseException as error:
             if is_answer(error):
                 raise
-            raise self.failure(hook, told(error)) from error
+            raise self.failure(hook, self.told(error)) from error
+
+    def told(self, error: BaseException) -> str:
+        """An exception in one line, with the last place in the plugin's own code that led to it."""
+        return told(error, self.module.partition(".")[0])
 
     def failure(self, hook: str, reason: str) -> HookFailed:
         """The error that names this plugin."""
@@ -333,13 +337,18 @@ def is_answer(error: BaseException) -> bool:
     return isinstance(error, (EtlError, MisplacedCut, TypesWidened, KeyboardInterrupt, GeneratorExit))
 
 
-def told(error: BaseException) -> str:
-    """An exception in one line, with the place where it was raised."""
+def told(error: BaseException, package: str = "") -> str:
+    """An exception in one line, with the place where it was raised.
+
+    :param package: the last place within it is told instead, where there is one.
+    """
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    place, trace = "", error.__traceback__
+    place, own, trace = "", "", error.__traceback__
     while trace:
         code = trace.tb_frame.f_code
         if not code.co_filename.startswith("<"):
             place = f" (at {Path(code.co_filename).name}:{trace.tb_lineno})"
+            if trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] == package:
+                own = place
         trace = trace.tb_next
-    return text + place
+    return text + (own or place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,6 +66,15 @@ class PartChecks:
             if isinstance(validator, Spilling):
                 with self._plugins.blaming(plugin, "etl_validate"):
                     validator.settle()
+
+    def insist_that_they_travel(self) -> None:
+        """Try to pickle every validator, so that one that cannot be is told with its name.
+
+        :raises HookFailed: one cannot.
+        """
+        for plugin, validator in self.validators:
+            with self._plugins.blaming(plugin, "etl_validate"):
+                pickle.dumps(validator)
 
 
 def _digest(batch: pa.RecordBatch) -> bytes:

@@ -323,7 +323,7 @@ class Plugins:
                 raise
             plugin = self._found.plugins.get(culprit) if isinstance(culprit, str) else self._maker(culprit)
             if plugin:
-                raise plugin.failure(hook, told(error)) from error
+                raise plugin.failure(hook, plugin.told(error)) from error
             whose = culprit if isinstance(culprit, str) else type(culprit).__qualname__
             raise HookFailed(f"{whose}, which {hook} answered, failed: {told(error)}") from error
 
@@ -430,7 +430,7 @@ def _tell(plugin: Plugin, hook: str, **arguments: object) -> str:
     except HookFailed as error:
         return error.message
     except BaseException as error:  # an observer never fails a run, whatever it raises
-        return plugin.failure(hook, told(error)).message
+        return plugin.failure(hook, plugin.told(error)).message
     return ""
 
 

@@ -140,6 +140,9 @@ class PartReader:
             check_unchanged(analysis.source)
             pieces = packer.finish() if packer else ()
         checks.settle()
+        if part.number == 0:
+            # Of each part, it would be done twice.
+            checks.insist_that_they_travel()
         emit(self._event("part_packed", part, part.size, rows + tally.rows))
         return PartOutcome(
             part=part.number,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from etl_framework.checks import BadRowTally
 from etl_framework.errors import Refused
-from etl_framework.protocols import Measuring
+from etl_framework.findings import sound_findings, sound_measures
 from etl_framework.terminal import counted, seconds_in_words
 from etl_framework.totals import Totals, TotalsAccumulator
 from etl_framework.values import Finding, Mode, OnBadRows, Severity, in_file
@@ -81,9 +81,9 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
     findings = [*survey.findings, *_bad_rows(job, tally, rows), *_scope(job, figures, tally.rows)]
     for (plugin, _, _), validator in merged.items():
         with plugins.blaming(plugin, "etl_validate"):
-            findings.extend(validator.finish())
-            if isinstance(validator, Measuring):
-                measures[validator.name] = {**measures.get(validator.name, {}), **validator.measures()}
+            findings.extend(sound_findings(validator.finish()))
+            if figures_of := sound_measures(validator):
+                measures[validator.name] = {**measures.get(validator.name, {}), **figures_of}
     findings.extend(_slow(outcomes.values()))
     return Verdict(
         rows=rows,

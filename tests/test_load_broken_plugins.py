@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from etl_framework.testing import FakePlugins
 
 ROWS = 3_000
-# Commands are asked for before a load begins.
-STEPS = [hook for hook in HOOKS if hook not in ("etl_report", "etl_event", "etl_commands")]
+# Commands are asked for before a load begins, and profilers by `etl analyze --profile`.
+STEPS = [hook for hook in HOOKS if hook not in ("etl_report", "etl_event", "etl_commands", "etl_profile")]
 # Only the plugin that connected is asked for these, unless the job names another.
 CHANGES = ("etl_upload", "etl_load")
 CHECK = """
@@ -186,6 +186,64 @@ def test_a_check_that_fails_while_it_is_used_ends_the_run_before_the_table_chang
     write_plugin(CHECK)
     assert run(["-q", "load", "sales"]) == ExitCode.DONE
     assert_all_loaded_and_nothing_left()
+
+
+FINDING = "Finding(rule='late', severity=Severity.WARNING, count=1, message='late', samples=(Sample(value='1'),))"
+NONSENSE = {
+    "7": "it gave int instead of Finding",
+    FINDING.replace("'late', sev", "'', sev"): "which wants a rule, a message and a count of 0 or more",
+    FINDING.replace("Severity.WARNING", "'warning'"): "late: the severity is 'warning': str instead of Severity",
+    FINDING.replace("=1", "=1.5"): "late: the count is 1.5: float instead of int",
+    FINDING.replace("=1", "=-1"): "which wants a rule, a message and a count of 0 or more",
+    FINDING.replace("message='late'", "message=object()"): "late: the message is <object object",
+    FINDING.replace("(Sample(value='1'),)", "['1']"): "late: samples is ['1']: list instead of tuple",
+    FINDING.replace("Sample(value='1')", "'1'"): "late: a sample is '1': str instead of Sample",
+    FINDING.replace("'1'", "1"): "late: the value of a sample is 1: int instead of str",
+}
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+@pytest.mark.parametrize("hook", ["etl_validate", "etl_check"])
+def test_a_check_whose_findings_are_nonsense_is_named_and_nothing_is_loaded(
+    folder: Path, capsys: pytest.CaptureFixture[str], hook: str, nonsense: str
+) -> None:
+    source = "from etl_framework import Finding, Sample, Severity\n" + CHECK.replace("etl_validate", hook)
+    run_or_finish = "run(self, rows)" if hook == "etl_check" else "finish(self)"
+    write_plugin(source.replace("finish(self): return ()", f"{run_or_finish}: return [{nonsense}]"))
+    assert run(["-q", "load", "sales"]) == ExitCode.PLUGIN
+    told = capsys.readouterr().err
+    assert NONSENSE[nonsense] in told
+    assert f"plugin 'aaa_team' ({folder / 'aaa_team.py'}) failed in {hook}: " in told
+    assert rows_in_table() in (None, 0)
+    write_plugin(source.replace("finish(self): return ()", f"{run_or_finish}: return [{FINDING}]"))
+    assert run(["-q", "resume"]) == ExitCode.DONE
+    assert_all_loaded_and_nothing_left()
+
+
+@pytest.mark.parametrize("nonsense", ["7", "{1: 2}", "{'rows': 'many'}"])
+def test_a_check_whose_figures_are_nonsense_is_named(folder: Path, nonsense: str) -> None:
+    write_plugin(CHECK.replace("(self): return ()", f"(self): return ()\n    def measures(self): return {nonsense}"))
+    workspace = Workspace.open()
+    with pytest.raises(HookFailed, match=r"plugin 'aaa_team' .* failed in etl_validate: TypeError: measures\(\) gave "):
+        workspace.load(workspace.job("sales", (), {}))
+    assert rows_in_table() is None
+
+
+@pytest.mark.parametrize("executor", ["threads:1", "processes:1"])
+def test_a_check_that_cannot_be_pickled_is_named_and_nothing_is_loaded(folder: Path, executor: str) -> None:
+    write_plugin(CHECK.replace("block): pass", "block): self.kept = lambda: 1"))
+    workspace = Workspace.open()
+    with pytest.raises(HookFailed, match=r"plugin 'aaa_team' .* failed in etl_validate: .*pickle"):
+        workspace.load(workspace.job("sales", (), {"executor": executor}))
+    assert rows_in_table() is None
+
+
+def test_what_fails_in_a_library_is_told_with_the_line_of_the_plugin_that_called_it(folder: Path) -> None:
+    write_plugin(CHECK.replace("block): pass", "block): block.batch['nope']"))
+    line = Path("aaa_team.py").read_text().splitlines().index("    def update(self, block): block.batch['nope']") + 1
+    workspace = Workspace.open()
+    with pytest.raises(HookFailed, match=rf"\(at aaa_team\.py:{line}\)"):
+        workspace.load(workspace.job("sales", (), {}))
 
 
 @pytest.mark.parametrize("hook", ["etl_report", "etl_event"])

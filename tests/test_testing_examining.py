@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,35 @@ def test_broken_promises_are_named_in_a_table(folder: Path, capsys: pytest.Captu
     assert any("it prints nothing unless the report is for the console" in line for line in lines)
     assert "it prints '20240131-120000-literal" in told
     assert told.splitlines()[-1].startswith("team: ")
+
+
+def test_a_defect_that_breaks_several_promises_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("team.py").write_text(FORGETFUL.replace("Severity.INFO", "'info'"))
+    assert run(["plugins", "check", "team", "--job", "sales"]) == ExitCode.PLUGIN
+    told = capsys.readouterr().out.splitlines()
+    reason = "  TypeError: counts: the severity is 'info': str instead of Severity"
+    assert told.count(reason) == 1
+    above = told[told.index(reason) - 1]
+    assert re.fullmatch(r"failed: validator: it finds what is wrong with the rows, and \d more", above)
+
+
+def test_a_plugin_of_which_nothing_can_be_tried_is_not_said_to_keep_more_than_it_does(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for source, last in (
+        (GOOD, "team: nothing was tried but that it loads: 1 promise kept, 0 broken"),
+        (misbehaving.import_error(), "team: 0 promises kept, 1 broken"),
+    ):
+        Path("team.py").write_text(source)
+        run(["plugins", "check", "team"])
+        assert capsys.readouterr().out.splitlines()[-1] == last
+
+
+def test_a_check_that_prints_breaks_a_promise(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("team.py").write_text(GOOD.replace("lambda batch: pc", "lambda batch: print('a row') or pc"))
+    _, document = checked(capsys, "team", "--job", "sales")
+    broken = [(each["promise"], each["why"]) for each in document["promises"] if not each["ok"]]
+    assert broken == [("it prints nothing", "it prints " + repr("a row\n"))]
 
 
 def test_nobody_is_notified_of_a_run_that_never_was(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

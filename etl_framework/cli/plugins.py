@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from etl_framework.errors import ExitCode, UsageError
 from etl_framework.plugins import PluginInfo, Plugins, PluginSettings
 from etl_framework.scaffolding import KINDS
 from etl_framework.terminal import counted, printable
+
+if TYPE_CHECKING:
+    from etl_framework.testing.examining import Promise
 
 
 @click.group()
@@ -120,18 +124,33 @@ def check_plugin(session: Session, name: str, job: str | None, target: str | Non
 
     def show() -> None:
         words = {True: "ok", False: "failed", None: "not tried"}
-        rows = [(each.contract, each.promise, words[each.ok], each.why) for each in examined.promises]
-        table("", ["contract", "promise", "kept", "why"], rows)
+        rows = [(each.contract, each.promise, words[each.ok]) for each in examined.promises]
+        table("", ["contract", "promise", "kept"], rows)
+        for (ok, contract, why), promises in _by_reason(examined.promises).items():
+            more = f", and {len(promises) - 1} more" if len(promises) > 1 else ""
+            click.secho(f"{words[ok]}: {contract}: {promises[0]}{more}", fg=None if ok is None else "red")
+            click.echo(f"  {printable(why)}")
         for each in examined.not_run:
             click.echo(f"not tried: the contract of {each.contract}: {printable(each.why)}")
         for warning in info.warnings:
             click.secho(warning, fg="yellow")
         kept, broken = (sum(each.ok is ok for each in examined.promises) for ok in (True, False))
-        tried = counted(kept, "promise") if kept > 1 else "nothing was tried but that it loads: 1 promise"
-        click.secho(f"{name}: {tried} kept, {broken} broken", fg="red" if broken else "green")
+        only_loads = "nothing was tried but that it loads: " if len(examined.promises) == 1 and kept else ""
+        click.secho(
+            f"{name}: {only_loads}{counted(kept, 'promise')} kept, {broken} broken", fg="red" if broken else "green"
+        )
 
     session.answer("plugin_check", examined, show)
     return ExitCode.DONE if examined.kept else ExitCode.PLUGIN
+
+
+def _by_reason(promises: tuple[Promise, ...]) -> dict[tuple[bool | None, str, str], list[str]]:
+    """What is not kept, or could not be tried: one defect often breaks several promises in the same way."""
+    reasons: dict[tuple[bool | None, str, str], list[str]] = {}
+    for each in promises:
+        if not each.ok:
+            reasons.setdefault((each.ok, each.contract, each.why), []).append(each.promise)
+    return reasons
 
 
 @plugins.command("new")

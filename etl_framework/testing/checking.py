@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from etl_framework.columns import TableName
+from etl_framework.findings import sound_findings
 from etl_framework.plugins import Plugins
 from etl_framework.protocols import Spilling
 from etl_framework.testing.blocks import FILE, LiteralBlock
@@ -64,6 +65,7 @@ def check_rows(
     :param blocks: how many of each part.
     :returns: the findings, with the lines of the file in their samples; the header is line 1.
     :raises AssertionError: a check changed the block that it was given.
+    :raises TypeError: what it found are no findings.
     """
     literal = LiteralRows.of(rows, types)
     if hasattr(subject, "update"):
@@ -101,6 +103,7 @@ def observe(
     :param lasting: whether blocks stay as they are; otherwise their memory is zeroed once the next one is read.
     :param kind: of the blocks.
     :raises AssertionError: a check changed the block that it was given.
+    :raises TypeError: what it found are no findings.
     """
     with ExitStack() as stack:
         parts = rows.blocks(cutting, kind)
@@ -111,7 +114,7 @@ def observe(
         for part in cutting.order:
             for check, more in zip(merged, gathered[part], strict=True):
                 check.merge(more)
-        found = [finding for check in merged for finding in check.finish()]
+        found = [finding for check in merged for finding in sound_findings(check.finish())]
     return _in_the_file(found, rows, cutting)
 
 
@@ -119,12 +122,13 @@ def in_one_pass(make: Makes, rows: LiteralRows, blocks: int = 1) -> tuple[Findin
     """The findings of accumulators that see all rows, finish themselves, and are neither pickled nor merged.
 
     :raises AssertionError: a check changed the block that it was given.
+    :raises TypeError: what it found are no findings.
     """
     cutting = Cutting.even(rows.table.num_rows, 1, blocks)
     with ExitStack() as stack:
         [(_, given)] = rows.blocks(cutting)
         checks = _gathered(make(), given, stack, lasting=False)
-        found = [finding for check in checks for finding in check.finish()]
+        found = [finding for check in checks for finding in sound_findings(check.finish())]
     return _in_the_file(found, rows, cutting)
 
 

@@ -197,7 +197,9 @@ def _why(report: Any, given: str) -> str:
         return str(report.longrepr[2]).removeprefix("Skipped: ")
     crash = getattr(report.longrepr, "reprcrash", None)
     message = crash.message if crash else str(report.longrepr)
-    said = _short(re.sub(r"^([a-z_]+\.)+(?=[A-Z])|^(AssertionError|Failed): ", "", message))
+    bare = re.sub(r"^([a-z_]+\.)+(?=[A-Z])|^(AssertionError|Failed): ", "", message)
+    # What stands below the first line is pytest's view of values, or advice for users of the plugin.
+    said = _short(bare if bare.startswith("assert ") else bare.partition("\n")[0])
     return f"{given}: {said}" if given else said
 
 

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from etl_framework.errors import RunFailed
+from etl_framework.findings import sound_findings
 from etl_framework.rows import Rows
 from etl_framework.sql import Statement
 from etl_framework.tables import QueryResult
 
 if TYPE_CHECKING:
     from etl_framework.testing.literal import LiteralRows
+    from etl_framework.values import Finding
 
 
 @contextmanager
@@ -45,10 +47,10 @@ def queryable(literal: LiteralRows, asked: list[Statement] | None = None) -> Ite
         )
 
 
-def check_table(check: Any, literal: LiteralRows, asked: list[Statement] | None = None) -> tuple[Any, ...]:
+def check_table(check: Any, literal: LiteralRows, asked: list[Statement] | None = None) -> tuple[Finding, ...]:
     """What a check by SQL finds in literal rows.
 
     :param asked: takes down every statement.
     """
     with queryable(literal, asked) as rows:
-        return tuple(check.run(rows))
+        return sound_findings(check.run(rows))

@@ -17,6 +17,8 @@ from etl_framework.testing.literal import Cutting, LiteralRows
 from etl_framework.values import Finding, Sample, Severity
 
 if TYPE_CHECKING:
+    import pytest
+
     from etl_framework.protocols import Validator
     from etl_framework.testing.literal import ColumnTypes, RowsLike
 
@@ -60,7 +62,7 @@ class ValidatorContract(ABC):
             counts: dict[str, int] = {}
             for finding in found:
                 counts[finding.rule] = counts.get(finding.rule, 0) + finding.count
-            assert counts == dict(self.expected)
+            assert counts == dict(self.expected), f"it finds {counts} instead of {dict(self.expected)}"
 
     def test_its_name_is_a_word_that_stays_the_same(self) -> None:
         """Parts are merged by name, so every accumulator of a check has one and keeps it."""
@@ -92,19 +94,23 @@ class ValidatorContract(ABC):
                 Cutting.even(rows, 7, 3),
                 Cutting(parts=((rows // 2,), (), (rows - rows // 2,)), order=(2, 0, 1)),
             ):
-                assert self._find(literal, cutting) == in_one_pass(self._make, literal), f"cut as {cutting}"
+                assert self._find(literal, cutting) == in_one_pass(self._make, literal), _other_findings(cutting)
 
     def test_it_finds_the_same_without_travelling(self) -> None:
         """On threads nothing is pickled: merging must not rely on it."""
         for literal in self._sizes():
             cutting = Cutting.even(literal.table.num_rows, 3, 2)
-            assert observe(self._make, literal, cutting, travels=False) == observe(self._make, literal, cutting)
+            assert observe(self._make, literal, cutting, travels=False) == observe(self._make, literal, cutting), (
+                "accumulators that were not pickled merge to something else"
+            )
 
     def test_it_finds_the_same_whatever_blocks_offer(self) -> None:
         """Not every format tells the places of all rows at once."""
         for literal in self._sizes():
             cutting = Cutting.even(literal.table.num_rows, 2, 2)
-            assert observe(self._make, literal, cutting, kind=PlainBlock) == observe(self._make, literal, cutting)
+            assert observe(self._make, literal, cutting, kind=PlainBlock) == observe(self._make, literal, cutting), (
+                "it finds something else in blocks that offer no more than they must"
+            )
 
     def test_it_can_be_pickled_at_any_time(self) -> None:
         """It rests in the journal: before its first block and after any other."""
@@ -149,8 +155,9 @@ class ValidatorContract(ABC):
         rows = literal.table.num_rows
         whole = self._find(literal)
         for order in ((0, 1), (1, 0)):
-            assert self._find(literal, Cutting(parts=((rows,), ()), order=order)) == whole
-            assert self._find(literal, Cutting(parts=((), (rows,)), order=order)) == whole
+            for parts in (((rows,), ()), ((), (rows,))):
+                cutting = Cutting(parts=parts, order=order)
+                assert self._find(literal, cutting) == whole, _other_findings(cutting)
 
     def test_a_file_without_rows_gives_findings_or_none(self) -> None:
         """Nothing to look at is no reason to fail."""
@@ -165,6 +172,12 @@ class ValidatorContract(ABC):
             for finding in self._find(literal):
                 assert_sane(finding)
 
+    def test_it_prints_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Standard output may be somebody's JSON document."""
+        self._find(self._literal())
+        printed = capsys.readouterr().out
+        assert not printed, f"it prints {printed[:80]!r}"
+
     def _make(self) -> list[Validator]:
         given: Any = self.validator()
         return [given] if hasattr(given, "update") else list(given)
@@ -177,7 +190,7 @@ class ValidatorContract(ABC):
         whole = in_one_pass(self._make, literal)
 
         def as_whole(cutting: Cutting) -> None:
-            assert self._find(literal, cutting) == whole, f"other findings than of one pass, cut as {cutting}"
+            assert self._find(literal, cutting) == whole, _other_findings(cutting)
 
         for_every_cutting(literal.table.num_rows, as_whole)
 
@@ -190,6 +203,10 @@ class ValidatorContract(ABC):
     def _find(self, literal: LiteralRows, cutting: Cutting | None = None) -> tuple[Finding, ...]:
         make: Makes = self._make
         return observe(make, literal, cutting or Cutting.whole(literal.table.num_rows))
+
+
+def _other_findings(cutting: Cutting) -> str:
+    return f"other findings than of one pass, cut as {cutting}"
 
 
 def assert_sane(finding: object) -> None:

@@ -178,7 +178,9 @@ class _Rules:
                 advice="Swap the two.",
                 key=f"{self._key}.min",
             )
-        advice = "Is the unit, or the sign, that of the other rows? Correct the values, or the bound."
+        is_number = self._column.type.is_number
+        likely = "Is the unit, or the sign, that of the other rows?" if is_number else "Was it mistyped?"
+        advice = f"{likely} Correct the values, or the bound."
         if least:
             below = f"below {least.said}"
             yield Least(words=self._words("min", f"is {below}", f"are {below}", f"is {below}", advice), bound=least)

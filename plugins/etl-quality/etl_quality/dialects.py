@@ -50,7 +50,10 @@ def _translated(sql: str, dialect: str) -> tuple[str, tuple[int, ...]]:
     try:
         tree = parse_one(_numbered(sql), read=WRITTEN_IN)
         if dialect == "snowflake":
-            tree = tree.transform(_for_snowflake)
+            # From the inside out: what takes the place of a node holds what was within it.
+            for node in reversed(list(tree.walk())):
+                if (meant := _for_snowflake(node)) is not node:
+                    node.replace(meant)
         written = tree.sql(dialect=known, unsupported_level=ErrorLevel.RAISE, comments=False)
     except SqlglotError as error:
         raise UsageError(
@@ -66,6 +69,9 @@ def _for_snowflake(node: Any) -> Any:
 
     if isinstance(node, exp.RegexpFullMatch):
         return exp.Anonymous(this="REGEXP_LIKE", expressions=[node.this, node.expression])
+    if isinstance(node, exp.TryCast) and not (isinstance(node.this, exp.Cast) and node.this.is_type("varchar")):
+        # There only texts can be tried; sqlglot would make a CAST of it, which fails.
+        return exp.TryCast(this=exp.cast(node.this, "varchar"), to=node.args["to"])
     if isinstance(node, exp.RegexpLike):
         found = exp.Anonymous(this="REGEXP_INSTR", expressions=[node.this, node.expression])
         return exp.Paren(this=exp.GT(this=found, expression=exp.Literal.number(0)))

@@ -66,13 +66,7 @@ def understood(sql: str, key: str, columns: Sequence[Column]) -> Expression:
     tree = _parsed(sql, key)
     _refuse_more_than_a_condition(tree, key)
     said = tree.copy()
-    named: dict[str, None] = {}
-    for meant in list(tree.find_all(exp.Column, bfs=False)):
-        if meant.table:
-            raise _no(key, f"{meant.sql(WRITTEN_IN)} names a column of another table", _WRITE)
-        column = find(meant.name, columns, key)
-        named[column.name] = None
-        meant.set("this", exp.to_identifier(column.name, quoted=True))
+    named = _with_real_names(tree, key, columns)
     found = list(zip(_aggregates(tree), _aggregates(said), strict=True))
     figures = {node.sql(WRITTEN_IN): _figure(node, words, key) for node, words in found}
     whole = tree.sql(WRITTEN_IN, comments=False)
@@ -88,10 +82,27 @@ def understood(sql: str, key: str, columns: Sequence[Column]) -> Expression:
         )
     return Expression(
         sql=whole,
-        columns=tuple(named),
+        columns=named,
         figures=tuple(figures.values()),
         over_figures=holder.sql(WRITTEN_IN, comments=False),
     )
+
+
+def _with_real_names(tree: Expr, key: str, columns: Sequence[Column]) -> tuple[str, ...]:
+    """Have the condition call its columns what they are called, quoted.
+
+    :returns: these names, in the order of the text.
+    """
+    from sqlglot import exp
+
+    named: dict[str, None] = {}
+    for meant in list(tree.find_all(exp.Column, bfs=False)):
+        if meant.table:
+            raise _no(key, f"{meant.sql(WRITTEN_IN)} names a column of another table", _WRITE)
+        column = find(meant.name, columns, key)
+        named[column.name] = None
+        meant.set("this", exp.to_identifier(column.name, quoted=True))
+    return tuple(named)
 
 
 def _parsed(sql: str, key: str) -> Expr:

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pyarrow as pa
 
-from etl_framework import Lined, quote
-from etl_quality.hash_runs import Run, Suspects, sorted_run, suspects
+from etl_framework import quote
+from etl_quality.hash_runs import Suspects, suspects
 from etl_quality.key_hashes import hashes
+from etl_quality.spilled_keys import Spilled, Stretch, Writer
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from etl_framework import Block
     from etl_quality.key_hashes import Bits
 
@@ -81,52 +80,6 @@ class Repetition:
     worst: tuple[RepeatedKey, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """The rows of one block.
-
-    :param file: path of the source.
-    :param part: number of the part.
-    :param rows: how many.
-    :param first: line of the first row within the part.
-    :param lines: index within the file of lines, where the rows are not on successive lines.
-    """
-
-    file: str
-    part: int
-    rows: int
-    first: int
-    lines: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Spilled:
-    """What an accumulator left on disk."""
-
-    folder: Path
-    runs: tuple[Run, ...]
-    stretches: tuple[_Stretch, ...]
-    sizes: tuple[tuple[str, int], ...]
-
-    def is_whole(self) -> bool:
-        paths = ((self.folder / name, size) for name, size in self.sizes)
-        return all(path.is_file() and path.stat().st_size == size for path, size in paths)
-
-    def batches(self) -> Iterator[tuple[_Stretch, pa.RecordBatch]]:
-        """The keys, block by block."""
-        with pa.OSFile(str(self.folder / _KEYS)) as file, pa.ipc.open_stream(file) as batches:
-            yield from zip(self.stretches, batches, strict=True)
-
-    def line(self, stretch: _Stretch, row: int) -> int:
-        if stretch.lines is None:
-            return stretch.first + row
-        [line] = np.fromfile(self.folder / _LINES, np.int64, 1, offset=(stretch.lines + row) * 8)
-        return int(line)
-
-
-_HASHES, _KEYS, _LINES = "hashes", "keys.arrow", "lines"
-
-
 class RepeatedKeys:
     """Counts the keys that more than one row has: all of a validator but its name and its findings.
 
@@ -143,8 +96,8 @@ class RepeatedKeys:
         self.rows = 0
         self._run_rows = run_rows
         self._span_rows = span_rows
-        self._open: _Writer | None = None
-        self._spilled: list[_Spilled] = []
+        self._open: Writer | None = None
+        self._spilled: list[Spilled] = []
 
     @property
     def buffered(self) -> int:
@@ -153,7 +106,7 @@ class RepeatedKeys:
 
     def spill_to(self, folder: Path) -> None:
         """See :meth:`etl_framework.Spilling.spill_to`."""
-        self._open = _Writer(folder, self.keys, self._run_rows)
+        self._open = Writer(folder, self.keys, self._run_rows)
 
     def update(self, block: Block) -> None:
         """See :meth:`etl_framework.Validator.update`."""
@@ -203,73 +156,7 @@ class RepeatedKeys:
         )
 
 
-class _Writer:
-    """Writes what one part spills."""
-
-    def __init__(self, folder: Path, keys: tuple[str, ...], run_rows: int) -> None:
-        self._folder = folder
-        self._keys = list(keys)
-        self._run_rows = run_rows
-        self._pending: list[Bits] = []
-        self.buffered = 0
-        self._runs: list[Run] = []
-        self._stretches: list[_Stretch] = []
-        self._written = self._lines_written = 0
-        # Arrow's files close themselves where a part is given up.
-        self._hashes, self._keys_file, self._lines = (
-            pa.OSFile(str(folder / name), "wb") for name in (_HASHES, _KEYS, _LINES)
-        )
-        self._batches: pa.RecordBatchStreamWriter | None = None
-
-    def write(self, block: Block) -> None:
-        keys = block.batch.select(self._keys)
-        if self._batches is None:
-            self._batches = pa.ipc.new_stream(self._keys_file, keys.schema)
-        self._batches.write_batch(keys)
-        self._pending.append(hashes(keys.columns))
-        self.buffered += keys.num_rows
-        self._stretches.append(self._stretch(block))
-        if self.buffered >= self._run_rows:
-            self._end_run()
-
-    def close(self) -> _Spilled | None:
-        if self._pending:
-            self._end_run()
-        if self._batches is not None:
-            self._batches.close()
-        for file in (self._hashes, self._keys_file, self._lines):
-            file.close()
-        if not self._stretches:
-            return None
-        sizes = tuple((name, (self._folder / name).stat().st_size) for name in (_HASHES, _KEYS, _LINES))
-        return _Spilled(self._folder, tuple(self._runs), tuple(self._stretches), sizes)
-
-    def _stretch(self, block: Block) -> _Stretch:
-        rows, lines = block.batch.num_rows, lines_of(block)
-        first, last = int(lines[0]), int(lines[-1])
-        if last - first == rows - 1:
-            return _Stretch(block.source, block.part, rows, first)
-        at = self._lines_written
-        self._lines_written += rows
-        self._lines.write(np.ascontiguousarray(lines, np.int64))
-        return _Stretch(block.source, block.part, rows, first, at)
-
-    def _end_run(self) -> None:
-        run, fences = sorted_run(self._pending)
-        self._pending, self.buffered = [], 0
-        self._runs.append(Run(self._folder / _HASHES, self._written, fences))
-        self._written += len(run)
-        self._hashes.write(run)
-
-
-def lines_of(block: Block) -> npt.NDArray[np.int64]:
-    """The line of each row."""
-    if isinstance(block, Lined):
-        return block.row_lines()
-    return np.array([place.line for place in block.positions(range(block.batch.num_rows))], np.int64)
-
-
-def _grouped(parts: Sequence[_Spilled], found: Suspects, worst: int) -> tuple[int, int, pa.Table]:
+def _grouped(parts: Sequence[Spilled], found: Suspects, worst: int) -> tuple[int, int, pa.Table]:
     """How many keys repeat, the rows beyond the first of each, and the worst keys with the rows of each."""
     import duckdb
 
@@ -311,7 +198,7 @@ class _Search:
         self._places = places
         self._found: list[list[Place]] = [[] for _ in keys]
 
-    def among(self, parts: Sequence[_Spilled]) -> list[list[Place]]:
+    def among(self, parts: Sequence[Spilled]) -> list[list[Place]]:
         """The places of each key."""
         for part in parts:
             for stretch, batch in part.batches():
@@ -323,7 +210,7 @@ class _Search:
                     self._look(part, stretch, batch, at, np.flatnonzero(marks == self._marks[at]).tolist())
         return self._found
 
-    def _look(self, part: _Spilled, stretch: _Stretch, batch: pa.RecordBatch, at: int, rows: list[int]) -> None:
+    def _look(self, part: Spilled, stretch: Stretch, batch: pa.RecordBatch, at: int, rows: list[int]) -> None:
         for row in rows:
             if len(self._found[at]) == self._places:
                 return

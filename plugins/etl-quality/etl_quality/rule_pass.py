@@ -14,7 +14,7 @@ import numpy as np
 
 from etl_framework import MOST_SAMPLES
 from etl_quality.figures import Count, Extreme, FloatSum, Sum
-from etl_quality.rule_words import not_made, of_figures
+from etl_quality.rule_words import not_in_files, not_made, of_figures
 from etl_quality.sandbox import BATCH, connection, reason_of, seeing, types_of
 from etl_quality.words import Tally
 
@@ -30,10 +30,14 @@ class RulePass:
     """Counts the rows that break a rule, and keeps what the figures of all rows are made of.
 
     :param columns: of the batches.
+    :param elsewhere: rules that are made in the warehouse alone.
     """
 
-    def __init__(self, name: str, rules: Sequence[Rule], columns: tuple[Column, ...]) -> None:
+    def __init__(
+        self, name: str, rules: Sequence[Rule], columns: tuple[Column, ...], elsewhere: Sequence[Rule] = ()
+    ) -> None:
         self.name = name
+        self._elsewhere = tuple(elsewhere)
         self._asked: list[_OfRows | _OfFigures] = [
             _OfFigures(rule, columns) if rule.expression.figures else _OfRows(rule) for rule in rules
         ]
@@ -74,6 +78,7 @@ class RulePass:
                 yield not_made(one.rule, one.failure[1])
             else:
                 yield from one.findings()
+        yield from map(not_in_files, self._elsewhere)
 
 
 def _answers(made: duckdb.DuckDBPyConnection, asked: Sequence[_OfRows | _OfFigures]) -> dict[int, list[Any]]:

@@ -44,6 +44,17 @@ def not_made(rule: Rule, reason: str) -> Finding:
     )
 
 
+def not_in_files(rule: Rule) -> Finding:
+    """The finding of a rule that only the warehouse can be asked."""
+    return Finding(
+        rule=rule.words.rule,
+        severity=Severity.INFO,
+        count=0,
+        message=f"{rule.said} was not checked in files: it needs all rows at once",
+        advice="The warehouse checks it when the files are loaded, and `etl check TABLE` does at any time.",
+    )
+
+
 def _shown(value: object) -> str:
     if isinstance(value, float):
         value = Decimal(f"{value:.6g}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import duckdb
 from pydantic import AfterValidator, Field
 
-from etl_framework import Severity, UsageError
+from etl_framework import Check, Severity, UsageError
 from etl_quality.columns import find
 from etl_quality.expressions import Expression, understood
 from etl_quality.rule_pass import RulePass
@@ -64,13 +64,14 @@ class Checks:
 
     rules: tuple[RuleSettings, ...]
 
-    def validators(self, job: Job, analysis: Analysis) -> Iterator[Validator]:  # noqa: ARG002 - the same for all jobs
-        """All rules in one query per block."""
+    def validators(self, job: Job, analysis: Analysis) -> Iterator[Validator]:
+        """All rules in one query per block, but for those that the warehouse makes alone."""
         if analysis.columns:
             rules = _understood(self.rules, analysis.columns)
-            for rule in rules:
-                _refuse_what_needs_all_rows(rule)
-            yield RulePass(NAME, rules, analysis.columns)
+            elsewhere = [rule for rule in rules if _needs_all_rows(rule)]
+            if elsewhere and job.check is not Check.BOTH:
+                raise _not_in_files(elsewhere[0])
+            yield RulePass(NAME, [rule for rule in rules if rule not in elsewhere], analysis.columns, elsewhere)
 
     def table_checks(self, job: Job, columns: tuple[Column, ...]) -> Iterator[TableCheck]:  # noqa: ARG002
         """All rules in one query."""
@@ -151,14 +152,17 @@ def _insist_on_truth(expression: Expression, key: str, columns: tuple[Column, ..
         )
 
 
-def _refuse_what_needs_all_rows(rule: Rule) -> None:
-    """Insist on figures that can be made of the figures of parts."""
-    for figure in rule.expression.figures:
-        if not figure.function:
-            key = f"{NAME}.{rule.words.rule}.sql"
-            raise UsageError(
-                f"{key}: {figure.said} needs all rows at once, which files are not read in",
-                advice="On files there are count, count_if, sum, avg, min and max; "
-                'a warehouse makes every figure: check = "warehouse".',
-                key=key,
-            )
+def _needs_all_rows(rule: Rule) -> bool:
+    """Whether there is a figure in it that cannot be made of the figures of parts."""
+    return not all(figure.function for figure in rule.expression.figures)
+
+
+def _not_in_files(rule: Rule) -> UsageError:
+    key = f"{NAME}.{rule.words.rule}.sql"
+    figure = next(figure for figure in rule.expression.figures if not figure.function)
+    return UsageError(
+        f"{key}: {figure.said} needs all rows at once, which files are not read in",
+        advice="On files there are count, count_if, sum, avg, min and max; "
+        'a warehouse makes every figure: check = "warehouse", or "both".',
+        key=key,
+    )

@@ -199,8 +199,21 @@ def _boolean(value: object) -> bool:
 
 def _moment(value: object) -> date:
     """A day where only a day is written."""
+    if isinstance(value, date):
+        return value
     text = _text(value).strip()
     return date.fromisoformat(text) if len(text) == len("2024-01-31") else datetime.fromisoformat(text)
+
+
+def _day(value: object) -> date:
+    found = _moment(value)
+    if isinstance(found, datetime):
+        raise TypeError
+    return found
+
+
+def _time(value: object) -> time:
+    return value if isinstance(value, time) else time.fromisoformat(_text(value).strip())
 
 
 def _without_zone(value: object) -> date:
@@ -221,8 +234,8 @@ _READERS: dict[Kind, Callable[[object], Any]] = {
     **dict.fromkeys(INTEGERS | {Kind.DECIMAL}, _number),
     **dict.fromkeys(FLOATS, _float),
     Kind.BOOLEAN: _boolean,
-    Kind.DATE: lambda value: date.fromisoformat(_text(value).strip()),
-    Kind.TIME: lambda value: time.fromisoformat(_text(value).strip()),
+    Kind.DATE: _day,
+    Kind.TIME: _time,
     Kind.TIMESTAMP: _without_zone,
     Kind.TIMESTAMPTZ: _with_zone,
     Kind.VARCHAR: _text,

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from etl_framework import MOST_SAMPLES, Finding, Sample, Severity, Statement, counted, quote
 from etl_quality.duplicates import key_in_words, repetition_in
-from etl_quality.repeated_keys import RepeatedKeys, lines_of
+from etl_quality.repeated_keys import RepeatedKeys
+from etl_quality.spilled_keys import lines_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

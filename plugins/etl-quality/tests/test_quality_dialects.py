@@ -35,6 +35,13 @@ def test_every_value_stays_with_its_mark(items: list[str]) -> None:
     assert len(sqlglot.parse_one(asked.sql, read="snowflake").selects) == len(items)
 
 
+def test_what_snowflake_understands_otherwise_is_said_otherwise_however_deep_it_stands() -> None:
+    asked = statement("SELECT try_cast(try_cast(regexp_matches(a, 'x') AS INT) AS DATE)", (), "snowflake").sql
+    assert asked == (
+        "SELECT TRY_CAST(CAST(TRY_CAST(CAST((REGEXP_INSTR(a, 'x') > 0) AS VARCHAR) AS INT) AS VARCHAR) AS DATE)"
+    )
+
+
 def test_a_dialect_that_nobody_knows_is_refused() -> None:
     with pytest.raises(UsageError, match="nobody here knows the SQL dialect 'klingon'"):
         statement("SELECT 1", (), "klingon")

@@ -122,7 +122,7 @@ def expected(batch: pa.RecordBatch) -> tuple[Counter[Key], dict[Key, list[int]]]
     return Counter(keys), places
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(tables(), st.lists(st.integers(0, 40), max_size=4), st.integers(1, 9), st.integers(1, 9), st.randoms())
 def test_keys_are_counted_as_a_dictionary_counts_them_whatever_spills(
     batch: pa.RecordBatch, cuts: list[int], run_rows: int, span_rows: int, chance: Any
@@ -163,7 +163,8 @@ def repetition(keys: RepeatedKeys) -> Repetition:
 def test_keys_whose_hashes_collide_are_no_duplicates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers: Callable[..., pa.RecordBatch]
 ) -> None:
-    monkeypatch.setattr("etl_quality.repeated_keys.hashes", lambda columns: np.zeros(len(columns[0]), np.uint64))
+    for module in ("repeated_keys", "spilled_keys"):
+        monkeypatch.setattr(f"etl_quality.{module}.hashes", lambda columns: np.zeros(len(columns[0]), np.uint64))
     found = repetition(accumulated(numbers([*range(30), 7, 7]), [5, 20], tmp_path, run_rows=4, span_rows=4))
     assert (found.keys, found.extra) == (1, 2)
     [worst] = found.worst

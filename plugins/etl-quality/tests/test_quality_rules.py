@@ -7,7 +7,7 @@ import math
 import pickle
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from etl_framework import (
     Analysis,
+    Check,
     Column,
     ColumnType,
     Finding,
@@ -32,6 +33,7 @@ from etl_framework import (
     Plugins,
     Position,
     QueryResult,
+    Refused,
     Rows,
     Severity,
     Statement,
@@ -214,6 +216,12 @@ def test_a_rule_that_fails_in_a_warehouse_is_an_error_and_the_others_are_made(bo
         }
 
 
+def test_a_cast_that_is_tried_fails_on_no_side(both_sides):
+    rules = [rule("TRY_CAST(code AS INTEGER) > 1"), {"name": "d", "sql": "TRY_CAST(code AS INTEGER) IS NOT NULL"}]
+    found = both_sides("id,code\n1,1\n2,2\n3,x", {"id": "integer", "code": "varchar"}, rules=rules).agree()
+    assert {finding.rule: [sample.value for sample in finding.samples] for finding in found} == {"r": ["1"], "d": ["x"]}
+
+
 def test_an_empty_file_is_never_good(findings_of_file):
     found = findings_of_file("a,b", {"a": "integer", "b": "integer"}, rules=[rule("a > 0")])
     assert ("no_rows", Severity.ERROR) in [(finding.rule, finding.severity) for finding in found]
@@ -287,6 +295,19 @@ def test_a_figure_that_needs_all_rows_at_once_is_for_warehouses_only(sql):
     assert 'check = "warehouse"' in caught.value.advice
     [check] = read([rule(sql)], job()).table_checks(job(), columns(**TYPES))
     assert isinstance(check, RuleQuery)
+
+
+def test_a_rule_for_warehouses_only_is_not_made_of_files_where_both_are_checked(duckdb_side, data):
+    asked = data(TEXT, TYPES, rules=[rule("count(DISTINCT code) = 5"), {"name": "p", "sql": "price <> 4"}])
+    for check in (Check.WAREHOUSE, Check.BOTH):
+        job = replace(duckdb_side.job(asked), check=check)
+        of_file = duckdb_side.workspace.validate(job).findings
+        assert [(each.rule, each.severity, each.count) for each in of_file] == [
+            ("p", Severity.ERROR, 1),
+            ("r", Severity.INFO, 0),
+        ]
+    with pytest.raises(Refused, match=r"not count\(DISTINCT code\) = 5: count\(distinct code\) = 2"):
+        duckdb_side.workspace.load(replace(job, check=Check.WAREHOUSE))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pickle
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pyarrow as pa
@@ -110,11 +111,17 @@ DEFECTS = [
 ]
 
 
-@pytest.mark.parametrize("row", [0, 19, 40, 99], ids=["first", "within", "border", "last"])
-@pytest.mark.parametrize(("rule", "column", "value", "defect"), DEFECTS)
+PLANTED = [
+    pytest.param(row, rule, column, value, defect, id=f"{rule}-{column}-{place}")
+    for place, row in {"first": 0, "within": 19, "border": 40, "last": 99}.items()
+    for rule, column, value, defect in DEFECTS
+    # The first row follows upon none.
+    if rule != "monotonic" or row
+]
+
+
+@pytest.mark.parametrize(("row", "rule", "column", "value", "defect"), PLANTED)
 def test_a_planted_defect_is_found_on_its_line_and_nothing_else(findings_of_file, row, rule, column, value, defect):
-    if rule == "monotonic" and row == 0:
-        pytest.skip("the first row has none before it")
     lines = [GOOD.format(id=100 + number) for number in range(100)]
     lines[row] = defect.format(id=100 + row)
     text = "\n".join([",".join(COLUMNS), *lines])
@@ -187,6 +194,26 @@ def test_large_integers_are_compared_exactly(both_sides):
     text = "n,b\n9007199254740993,1\n9007199254740992,2\n9007199254740994,3"
     found = both_sides(text, {"n": "bigint", "b": "integer"}, checks={"columns": rules}).agree()
     assert {each.rule: each.count for each in found} == {"max": 2, "allowed": 1}
+
+
+def test_days_and_moments_may_be_written_as_toml_has_them(findings_of_file):
+    moment = datetime(2024, 1, 1, 10, tzinfo=UTC)
+    rules = {"d": {"min": date(2024, 1, 1), "allowed": [date(2024, 1, 1), "2023-01-01"]}, "z": {"max": moment}}
+    text, types = (
+        "d,t,z\n2024-01-01,09:30:00,2024-01-01T10:00:00Z\n2023-01-01,09:29:59,2024-01-01T10:00:01Z",
+        {
+            "d": "date",
+            "t": "time",
+            "z": "timestamptz",
+        },
+    )
+    found = findings_of_file(text, types, checks={"columns": {**rules, "t": {"min": time(9, 30)}}})
+    assert [(each.rule, each.count, each.samples[0].line) for each in found] == [
+        ("min", 1, 3),
+        ("max", 1, 3),
+        ("min", 1, 3),
+    ]
+    assert found[0].message == "1 value of column 'd' is below 2024-01-01"
 
 
 def test_a_bound_is_a_float_of_the_columns_own_precision(duckdb_side, data):
