@@ -17,6 +17,14 @@ from processes import ETL, Measured, measure, paired
 
 _PEERS = Path(__file__).with_name("quality_peers.py")
 _MOST_SECONDS = 600
+_OTHERS = {
+    "pandera on polars": ("pandera.polars", "polars"),
+    "pandera on pandas": ("pandera.pandas", "pandas"),
+    "Great Expectations": ("great_expectations", "great_expectations"),
+    "frictionless": ("frictionless", "frictionless"),
+}
+"""By name, the module that they need, and what ``quality_peers.py`` calls them."""
+
 
 _JOB = """
 [jobs.lineitem]
@@ -82,13 +90,13 @@ def _beside_others(options: Options) -> Iterator[Figure]:
     small = lineitem(1, "csv")
     ours = [_validate(small, SAME, options.work) for _ in range(options.runs)]
     seconds, peak = statistics.median(run.seconds for run in ours), max(run.peak for run in ours)
-    for name in ("pandera", "great_expectations", "frictionless"):
-        python = os.environ.get("ETL_BENCH_QUALITY", sys.executable)
-        if subprocess.run([python, "-c", f"import {name}"], capture_output=True, check=False).returncode:
+    python = os.environ.get("ETL_BENCH_QUALITY", sys.executable)
+    for name, (needed, how) in _OTHERS.items():
+        if subprocess.run([python, "-c", f"import {needed}"], capture_output=True, check=False).returncode:
             print(f"{name}: not installed here", file=sys.stderr)
             continue
         try:
-            theirs = measure([python, _PEERS, name, small], cwd=options.work, most_seconds=_MOST_SECONDS)
+            theirs = measure([python, _PEERS, how, small], cwd=options.work, most_seconds=_MOST_SECONDS)
         except TimeoutError:
             theirs, said = Measured(seconds=_MOST_SECONDS, peak=0), f"did not end within {_MOST_SECONDS} s"
         else:

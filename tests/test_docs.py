@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from conftest import AsInstalled
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted({*(ROOT / "docs").glob("*.md")} - {ROOT / "docs" / "adapters.md"})]
+"""The page of the adapters is run by the tests of the adapters, which have environments of their own."""
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^<!-- examples/\S+ -->\n\n```.*?^```$", re.MULTILINE | re.DOTALL)
 """A file of the example, as docs/generate.py put it there; the example is tested by itself."""

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from etl_framework.testing import FakePlugins
 
 ROWS = 3_000
-# Commands are asked for before a load begins.
-STEPS = [hook for hook in HOOKS if hook not in ("etl_report", "etl_event", "etl_commands")]
+# Commands are asked for before a load begins, and profilers by `etl analyze --profile`.
+STEPS = [hook for hook in HOOKS if hook not in ("etl_report", "etl_event", "etl_commands", "etl_profile")]
 # Only the plugin that connected is asked for these, unless the job names another.
 CHANGES = ("etl_upload", "etl_load")
 CHECK = """

@@ -14,6 +14,8 @@ from etl_framework.cli.demo import demo
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+ADAPTERS = sorted(path.parent for path in ROOT.glob("adapters/*/pyproject.toml"))
+"""Plugins around libraries that not everybody wants along."""
 
 
 def project(folder: Path) -> dict[str, Any]:
@@ -31,15 +33,22 @@ def test_tox_installs_the_core_and_every_plugin() -> None:
     assert installed == ["-e .", *(f"-e ./plugins/{plugin.name}" for plugin in PLUGINS)]
 
 
+def test_tox_installs_every_adapter_where_it_is_tested_and_where_its_imports_are_checked() -> None:
+    tox = ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini")
+    for named in (tox["testenv:adapters"]["deps"], tox["testenv:lint"]["commands_pre"]):
+        assert re.findall(r"-e ./adapters/([\w-]+)", named) == [adapter.name for adapter in ADAPTERS]
+
+
 def test_every_plugin_is_in_every_import_contract() -> None:
     contracts = project(ROOT)["tool"]["importlinter"]
-    packages = [package(plugin) for plugin in PLUGINS]
+    packages = [package(plugin) for plugin in (*PLUGINS, *ADAPTERS)]
     assert contracts["root_packages"] == ["etl_framework", *packages]
     core, independent, public = contracts["contracts"][:3]
     assert core["forbidden_modules"] == independent["modules"] == public["source_modules"] == packages
 
 
-@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
+@pytest.mark.parametrize("plugin", [*PLUGINS, *ADAPTERS], ids=lambda plugin: plugin.name)
 def test_a_plugin_s_project_file_is_metadata_dependencies_and_entry_point(plugin: Path) -> None:
     written = project(plugin)
     metadata = written["project"]
@@ -51,20 +60,21 @@ def test_a_plugin_s_project_file_is_metadata_dependencies_and_entry_point(plugin
     assert written["tool"] == {"hatch": {"build": {"targets": {"wheel": {"packages": [package(plugin)]}}}}}
 
 
-@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
+@pytest.mark.parametrize("plugin", [*PLUGINS, *ADAPTERS], ids=lambda plugin: plugin.name)
 def test_a_plugin_is_typed(plugin: Path) -> None:
     assert (plugin / package(plugin) / "py.typed").is_file()
 
 
 def test_no_two_test_modules_have_the_same_name() -> None:
-    paths = [path for pattern in ("tests/**/test_*.py", "plugins/*/tests/**/test_*.py") for path in ROOT.glob(pattern)]
+    patterns = ("tests/**/test_*.py", "plugins/*/tests/**/test_*.py", "adapters/*/tests/**/test_*.py")
+    paths = [path for pattern in patterns for path in ROOT.glob(pattern)]
     names = [path.name for path in paths]
     assert sorted(names) == sorted(set(names))
     misnamed = [
         path
         for path in paths
-        if "plugins" in path.relative_to(ROOT).parts
-        and not path.name.startswith(f"test_{path.relative_to(ROOT).parts[1].removeprefix('etl-')}_")
+        if path.relative_to(ROOT).parts[0] != "tests"
+        and not path.name.startswith(f"test_{path.relative_to(ROOT).parts[1].removeprefix('etl-').replace('-', '_')}_")
     ]
     assert misnamed == []
 

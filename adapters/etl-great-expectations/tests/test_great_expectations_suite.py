@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterable
 from datetime import date
@@ -160,3 +161,19 @@ def test_nothing_is_checked_unless_the_job_asks() -> None:
     plugins = Plugins()
     plugins.register(etl_great_expectations, name="great_expectations")
     assert check_rows(plugins, {"id": [1]}) == ()
+
+
+def test_what_the_documentation_shows_finds_what_it_is_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[3].joinpath("docs", "adapters.md").read_text(encoding="utf-8")
+    [section] = re.findall(r"^## Great Expectations\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    written = dict(re.findall(r"^```(\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "etl.toml").write_text(written["toml"])
+    (tmp_path / "suite.json").write_text(written["json"])
+    (tmp_path / "sales.csv").write_text("id,currency,price\n1,EUR,1.5\n2,XXX,2.5\n3,USD,-1.5\n")
+    workspace = Workspace.open(tmp_path / "etl.toml")
+    findings = workspace.validate(workspace.job("sales", (), {})).findings
+    assert [(found.severity, found.samples[0].line) for found in findings] == [
+        (Severity.ERROR, 4),
+        (Severity.WARNING, 3),
+    ]

@@ -57,16 +57,17 @@ def _of_rows(check: Check, column: str | None, frames: _Frames) -> Validator:
     said = f"{column or 'the row'} fails {check.error or check.name}"
     proved = False
 
-    def judged(frame: pl.DataFrame) -> list[pl.Series]:
-        return [check(frame.lazy(), column).check_output.collect().to_series()]
+    def judged(frame: pl.DataFrame) -> pl.Series:
+        verdict: pl.Series = check(frame.lazy(), column).check_output.collect().to_series()
+        return verdict
 
     def good(batch: pa.RecordBatch) -> pa.Array:
         nonlocal proved
         frame = frames(batch)
         half = 0 if proved else len(frame) // 2
         try:
-            [verdict] = judged(frame)
-            alone = pl.concat(judged(frame[:half]) + judged(frame[half:])) if half else verdict
+            verdict = judged(frame)
+            alone = pl.concat([judged(frame[:half]), judged(frame[half:])]) if half else verdict
         except Exception as error:
             raise UsageError(f"pandera.schema: whether {said} cannot be told: {error}") from error
         if len(verdict) != len(frame) or not verdict.equals(alone):
