@@ -23,8 +23,8 @@ _HYPHEN = ord("-")
 def may_hold_padded(records: Buffer, dialect: Dialect) -> bool:
     """Whether some field of the records begins with a zero and another digit, text fields included; 2 ms for 8 MiB.
 
-    Most delimiters, line ends and quotes are below the hyphen, and what else is below it hardly ever stands before a zero:
-    one comparison for all of them comes first.
+    Most delimiters, line ends and quotes are below the hyphen, and what else is below it hardly ever stands before a
+    zero: one comparison for all of them comes first.
     """
     letters = np.frombuffer(records, np.uint8)
     before = {ord("\n"), ord("\r"), dialect.delimiter.encode()[-1], *(dialect.quote or "").encode()}
