@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from etl_framework import Plugins, PluginSettings
+from etl_framework import Plugins, PluginSettings, Refused
 from etl_framework.config import load_config
 from etl_framework.config_check import problems
 
@@ -136,6 +136,23 @@ def test_the_check_of_the_readme_finds_what_it_is_for(folder: Path) -> None:
     validation = workspace.validate(workspace.job(None, ["late.csv"], {}))
     [finding] = validation.findings
     assert (finding.rule, finding.count, finding.samples[0].line) == ("time_of_day", 1, 3)
+
+
+def test_the_checks_of_the_page_about_plugins_find_the_same_in_a_file_and_in_a_table(folder: Path) -> None:
+    from etl_framework import Workspace
+
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    in_file, in_table = [code for _, code in BLOCK.findall(page) if "@hookimpl" in code]
+    (folder / "in_file.py").write_text(in_file)
+    (folder / "in_table.py").write_text(in_table)
+    (folder / "pay.csv").write_text("account,currency,amount\n1,EUR,5\n1,EUR,0\n2,USD,-5\n3,EUR,\n")
+    (folder / "etl.toml").write_text('plugins = ["in_file.py", "in_table.py"]\n')
+    workspace = Workspace.open()
+    with pytest.raises(Refused) as caught:
+        workspace.load(workspace.job(None, ["pay.csv"], {"target": "duckdb:w.duckdb", "check": "warehouse"}))
+    validation = workspace.validate(workspace.job(None, ["pay.csv"], {}))
+    assert [(each.rule, each.count) for each in validation.findings] == [("has_amount", 1)]
+    assert [(each.rule, each.count) for each in caught.value.findings] == [("has_amount", 1)]
 
 
 def test_the_commands_that_are_said_to_be_missing_are_missing() -> None:

@@ -45,7 +45,7 @@ def read_suite(job: Job) -> list[Expectation]:
         written = json.loads((job.folder / named).read_text(encoding="utf-8"))
         # Of one with a fault, an ExpectationSuite would only log that it leaves it out.
         expectations = [ExpectationConfiguration(**one).to_domain_obj() for one in written["expectations"]]
-    except Exception as error:
+    except Exception as error:  # whatever the library raises of what it does not understand
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         advice = "It must be a suite in JSON, as Great Expectations 1 writes it."
         raise UsageError(f"{_KEY}: {named} cannot be read: {said}", advice=advice, key=_KEY) from error

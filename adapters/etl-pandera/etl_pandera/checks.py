@@ -68,7 +68,7 @@ def _of_rows(check: Check, column: str | None, frames: _Frames) -> Validator:
         try:
             verdict = judged(frame)
             alone = pl.concat([judged(frame[:half]), judged(frame[half:])]) if half else verdict
-        except Exception as error:
+        except Exception as error:  # whatever the code of a check raises
             raise UsageError(f"pandera.schema: whether {said} cannot be told: {error}") from error
         if len(verdict) != len(frame) or not verdict.equals(alone):
             raise UsageError(

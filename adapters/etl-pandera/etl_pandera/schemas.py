@@ -34,7 +34,7 @@ def read_schema(job: Job) -> DataFrameSchema:
         raise UsageError(f"{key}: the section pandera names a schema", advice=advice, key=key)
     try:
         found = _found(named, job.folder)
-    except Exception as error:
+    except Exception as error:  # whatever importing a module or reading a file raises
         said = f"{_KEY}: {named} cannot be read: {type(error).__name__}: {error}"
         raise UsageError(said, advice="YAML and JSON need `pip install etl-pandera[files]`.", key=_KEY) from error
     if isclass(found) and issubclass(found, DataFrameModel):

@@ -148,7 +148,7 @@ def _validators(request: Request) -> Made:
     except UsageError as error:
         request.pass_over("validator", error.message)
         return
-    except Exception as error:
+    except Exception as error:  # whatever a check raises of rows that it was not made for
         if request.job is None:
             request.pass_over("validator", f"generated rows do not suit it ({error}); give --job JOB")
             return

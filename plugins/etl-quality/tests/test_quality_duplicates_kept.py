@@ -1,4 +1,4 @@
-"""Duplicates keep to the contracts, and to what they spilled when a run is killed."""
+"""Duplicates keep to the contracts, and all checks to what they saw and spilled when a run is killed."""
 
 from __future__ import annotations
 
@@ -125,3 +125,49 @@ def test_a_run_that_was_killed_while_it_read_ends_with_the_findings_of_one_that_
     [found] = report.findings
     assert (found.count, [sample.line for sample in found.samples][:3]) == (52, [9, 12_004, 12_005])
     assert not survivors(folder)
+
+
+ALL = """
+columns = { id = "integer", day = "date", price = "decimal(9,2)", currency = "varchar", note = "varchar" }
+date_column = "day"
+[jobs.job.checks]
+dates = { severity = "warning" }
+daily_rows = { severity = "warning" }
+duplicates = "warning"
+[jobs.job.checks.columns]
+id = { unique = true, monotonic = "increasing", severity = "warning" }
+price = { min = 0, max = 100, severity = "warning" }
+currency = { not_null = true, allowed = ["EUR", "USD"], severity = "warning" }
+note = { regex = "x+", length = 20, severity = "warning" }
+[[jobs.job.rules]]
+name = "cheap"
+sql = "price < 50 or currency = 'USD'"
+severity = "warning"
+[[jobs.job.rules]]
+name = "worth"
+sql = "sum(price) = 0"
+severity = "warning"
+"""
+BROKEN = {"dates", "daily_rows", "duplicates", "unique", "monotonic", "min", "max", "not_null", "allowed", "regex"}
+BROKEN |= {"length", "cheap", "worth"}
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_every_check_finds_the_same_after_its_run_was_killed(folder: Path, parts: int) -> None:
+    rows = [[n, f"2024-01-{1 + n // 400:02}", f"{n % 40}.25", "EUR", "x" * 20] for n in range(12_000) if n // 400 != 9]
+    for at in (0, 5_000, 10_000):
+        rows[at + 1][2:] = ["-1", "", "x" * 21]
+        rows[at + 2][2:] = ["101", "XXX", "y" * 20]
+        rows[at + 4][0] = rows[at + 3][0]
+        rows[at + 6][0], rows[at + 7][0] = rows[at + 7][0], rows[at + 6][0]
+    del rows[2_000:2_395]
+    text = "".join(",".join(map(str, row)) + "\n" for row in rows)
+    (folder / "data.csv").write_text(f"id,day,price,currency,note\n{text}")
+    (folder / "etl.toml").write_text(ETL.partition("[jobs.job.checks]")[0] + ALL)
+    killed = subprocess.run([sys.executable, "-c", VICTIM, str(parts)], capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    report = Workspace.open(state_dir="state").resume()
+    assert report is not None
+    undisturbed: RunReport = load(job="job", state_dir="undisturbed", target="duckdb:u.duckdb")
+    assert report.findings == undisturbed.findings
+    assert {finding.rule for finding in report.findings} == BROKEN
