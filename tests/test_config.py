@@ -98,6 +98,7 @@ def test_what_nobody_says_is_the_default_of_the_job(tmp_path: Path) -> None:
         patterns=(f"{tmp_path}/sales.csv",),
         table=TableName(("sales",)),
         target=f"duckdb:{tmp_path}/warehouse.duckdb",
+        folder=tmp_path,
     )
     assert job == expected
 
