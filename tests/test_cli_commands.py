@@ -319,7 +319,7 @@ def test_who_is_to_answer_is_said_on_the_command_line(etl: Etl) -> None:
     for wrong in ("analyse=delimited", "delimited", "analyze="):
         answer = etl("--use", wrong, "load", "t.csv", "--json")
         assert answer.code == 2
-        assert "connect, executor, analyze, compress, upload, load" in answer.document["message"]
+        assert "connect, executor, analyze, profile, compress, upload, load" in answer.document["message"]
 
 
 def test_a_starter_configuration_is_written_valid_and_explained(etl: Etl) -> None:
@@ -546,6 +546,7 @@ SUCCEEDS = {
     "plugins new": ("acme-sales", "--kind", "validator"),
     "demo": (),
     "compress": ("t.csv",),
+    "duplicates": ("t.csv", "--keys", "id"),
 }
 FAILS = {
     "load": (("bad.csv", *TABLE), 3),
@@ -566,6 +567,7 @@ FAILS = {
     "plugins new": (("duckdb", "--kind", "validator"), 2),
     "demo": (("--folder", "."), 2),
     "compress": (("missing.csv",), 2),
+    "duplicates": (("t.csv", "--keys", "nope"), 2),
 }
 
 

@@ -102,13 +102,13 @@ def _named(name: str, settings: PluginSettings) -> PluginInfo:
 
 @plugins.command("check")
 @click.argument("name")
-@click.option("--job", metavar="JOB", help="Try checks and formats with this job's settings and its first source.")
-@click.option("--target", metavar="URL", help="Try a warehouse in this empty scratch place; tables are left there.")
+@click.option("--job", metavar="JOB", help="Whose settings and first source checks and formats are tried with.  [default: none]")
+@click.option("--target", metavar="URL", help="Empty scratch place to try a warehouse in; tables are left.  [default: none]")
 @json_option
 @click.pass_obj
 @with_log
 def check_plugin(session: Session, name: str, job: str | None, target: str | None) -> int:
-    """Try an installed plugin: does it keep what its hooks promise?
+    """Try whether an installed plugin keeps what its hooks promise.
 
     The contracts are those of etl_framework.testing; they need pytest. Exits with 4 when a promise is broken.
     Reporters are told of old runs only, which notifiers ignore.
