@@ -102,8 +102,8 @@ def _named(name: str, settings: PluginSettings) -> PluginInfo:
 
 @plugins.command("check")
 @click.argument("name")
-@click.option("--job", metavar="JOB", help="Whose settings and first source checks and formats are tried with.  [default: none]")
-@click.option("--target", metavar="URL", help="Empty scratch place to try a warehouse in; tables are left.  [default: none]")
+@click.option("--job", metavar="JOB", help="Whose settings and first source are used for the trial.  [default: none]")
+@click.option("--target", metavar="URL", help="Empty place to try a warehouse in; tables stay.  [default: none]")
 @json_option
 @click.pass_obj
 @with_log

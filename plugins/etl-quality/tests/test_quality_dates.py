@@ -275,7 +275,7 @@ def test_a_load_is_refused_by_its_file_and_by_its_rows(in_folder):
         ("complete", {}, "checks.dates needs to know which column", "Set date_column"),
         ({"every": "year"}, BY_DATE, "checks.dates.every", "The keys are"),
         ({"evry": "day"}, BY_DATE, "checks.dates.evry is not a known key", "Did you mean 'every'?"),
-        ("whole", BY_DATE, "checks.dates", "The keys are"),
+        ("whole", BY_DATE, "checks.dates", "Write dates = "),
         ({"every": "week", "calendar": "US"}, BY_DATE, "checks.dates.calendar: holidays are days", "Leave"),
     ],
 )
