@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _THURSDAY = 3
 """Days since the Monday before 1970-01-01."""
 _EVERY_DAY, _MONDAY_TO_FRIDAY = "1111111", "1111100"
+_ONE = np.timedelta64(1, "D")
 
 
 class Every(StrEnum):
@@ -88,7 +89,7 @@ class Steps:
         empty = lows <= highs
         lows, highs = (ends[empty].astype("datetime64[D]") for ends in (lows, highs))
         expected = self._expected()
-        missing = np.busday_count(lows, highs + 1, busdaycal=expected)
+        missing = np.busday_count(lows, highs + _ONE, busdaycal=expected)
         some = missing > 0
         firsts = np.busday_offset(lows[some], 0, roll="forward", busdaycal=expected)
         lasts = np.busday_offset(highs[some], 0, roll="backward", busdaycal=expected)

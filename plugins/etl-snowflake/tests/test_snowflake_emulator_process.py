@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import pytest
 from etl_snowflake.emulator.command import connection_section, snowflake_emulator
@@ -88,6 +89,18 @@ def test_an_emulator_that_ends_leaves_nothing_behind(tmp_path, monkeypatch):
         connector.connect(**emulator.connection()).close()
         assert list(tmp_path.glob("snowflake_emulator_*"))
     assert not list(tmp_path.glob("snowflake_emulator_*"))
+
+
+def test_an_emulator_ends_although_a_request_is_stalled():
+    login = "POST /session/v1/login-request HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    with running_emulator() as emulator:
+        emulator.faults({"endpoint": "login", "action": "stall"})
+        place = urlsplit(emulator.url)
+        client = socket.create_connection((place.hostname, place.port))
+        client.sendall(login.encode())
+        while not emulator.log("login"):
+            pass
+    client.close()
 
 
 def ask_for_ever(emulator):

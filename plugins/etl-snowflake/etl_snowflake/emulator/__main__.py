@@ -36,7 +36,15 @@ def serve(
     listener = _listener(host, port)
     url = f"http://{host}:{listener.getsockname()[1]}"
     app = create_app(data)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_keep_alive=120, lifespan="off"))
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        timeout_keep_alive=120,
+        # A request that is stalled by a fault would keep the process for ever.
+        timeout_graceful_shutdown=1,
+        lifespan="off",
+    )
+    server = uvicorn.Server(config)
     if ready_file is not None:
         unfinished = ready_file.with_suffix(".partial")
         unfinished.write_text(url, "utf-8")
