@@ -74,7 +74,11 @@ class PartChecks:
         """
         for plugin, validator in self.validators:
             with self._plugins.blaming(plugin, "etl_validate"):
-                pickle.dumps(validator)
+                try:
+                    pickle.dumps(validator)
+                except (pickle.PicklingError, TypeError, AttributeError) as error:
+                    # Each version of Python has words of its own.
+                    raise TypeError(f"the check {validator.name!r} cannot be pickled: {error}") from error
 
 
 def _digest(batch: pa.RecordBatch) -> bytes:

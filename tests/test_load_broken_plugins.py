@@ -233,7 +233,9 @@ def test_a_check_whose_figures_are_nonsense_is_named(folder: Path, nonsense: str
 def test_a_check_that_cannot_be_pickled_is_named_and_nothing_is_loaded(folder: Path, executor: str) -> None:
     write_plugin(CHECK.replace("block): pass", "block): self.kept = lambda: 1"))
     workspace = Workspace.open()
-    with pytest.raises(HookFailed, match=r"plugin 'aaa_team' .* failed in etl_validate: .*pickle"):
+    with pytest.raises(
+        HookFailed, match=r"plugin 'aaa_team' .* failed in etl_validate: .*the check 'late' cannot be pickled"
+    ):
         workspace.load(workspace.job("sales", (), {"executor": executor}))
     assert rows_in_table() is None
 
