@@ -51,7 +51,8 @@ def count_all(rows: Rows, conditions: Sequence[Condition]) -> list[int]:
     counts = ", ".join(f"count(*) FILTER (WHERE {condition.sql})" for condition in conditions)
     values = tuple(value for condition in conditions for value in condition.values)
     found = rows.query(statement(f"SELECT {counts} FROM {RELATION}", values, rows.dialect))
-    return [int(count) for count in found.rows[0]]
+    # Of no rows at all, DuckDB's count_if, which a warehouse may have in place of a filtered count, is null.
+    return [int(count or 0) for count in found.rows[0]]
 
 
 def first_values(rows: Rows, words: Words, column: Column, condition: Condition) -> list[Sample]:

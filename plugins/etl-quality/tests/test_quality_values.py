@@ -474,3 +474,9 @@ def test_a_bound_beyond_the_type_is_broken_by_all_values_or_none(findings_of_fil
     rules = {"n": {"min": 1e9, "max": 1e30}}
     [finding] = findings_of_file("n,m\n1,1\n,2\n2,3", {"n": "smallint", "m": "integer"}, checks={"columns": rules})
     assert (finding.rule, finding.count) == ("min", 2)
+
+
+def test_no_value_of_a_table_without_rows_is_wrong(both_sides):
+    checks = {"columns": {"n": {"not_null": True, "min": 0}}}
+    for findings in both_sides("n", {"n": "integer"}, checks=checks, settings={"mode": "append"}).sides.values():
+        assert [finding.rule for finding in findings] == ["no_rows"]
