@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from etl_framework.api import resume as resume
     from etl_framework.api import validate as validate
     from etl_framework.auditing import TableVerdict as TableVerdict
+    from etl_framework.causes import NO_ROWS as NO_ROWS
+    from etl_framework.causes import no_date as no_date
+    from etl_framework.causes import outside_period as outside_period
     from etl_framework.checks import MOST_SAMPLES as MOST_SAMPLES
     from etl_framework.checks import RowCheck as RowCheck
     from etl_framework.checks import first_samples as first_samples
@@ -193,6 +196,7 @@ _MODULES = {
     "validating": "Validation",
     "auditing": "TableVerdict",
     "hookspecs": "hookimpl",
+    "causes": "NO_ROWS no_date outside_period",
     "checks": "MOST_SAMPLES RowCheck first_samples row_check shown",
     "figures": "Figures",
     "total_checks": "TotalCheck total_check",

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from etl_framework.causes import NO_ROWS, told_once
 from etl_framework.errors import RunFailed, UsageError
 from etl_framework.findings import sound_findings, sound_measures
 from etl_framework.rows import RELATION
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Warehouse
     from etl_framework.rows import Rows
     from etl_framework.values import Figure, Job, Measures
-
-NO_ROWS = "no_rows"
-"""The rule that an empty table, and an empty period of one, breaks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +75,10 @@ def audit(job: Job, rows: Rows, plugins: Plugins) -> tuple[tuple[Finding, ...], 
     if job.check not in (Check.WAREHOUSE, Check.BOTH):
         return (), {}
     made = tuple(_until_one_fails(check_rows(job, rows, plugins)))
-    found = gravest_first(finding for check in made for finding in check.findings)
+    findings = [finding for check in made for finding in check.findings]
+    # Where a query failed no other can be asked; the count is wanted only where a check says that there are no rows.
+    asked = all(check.could for check in made) and any(finding.cause == NO_ROWS for finding in findings)
+    found = gravest_first(told_once(findings, rows=count_of(rows) if asked else 1))
     pass_gate(found)
     return found, {check.name: check.measures for check in made if check.measures}
 
@@ -159,13 +160,13 @@ def check_table(job: Job, plugins: Plugins) -> TableVerdict:
         findings: list[Finding] = [] if count else [_nothing_there(job)]
         for made in check_rows(job, rows, plugins):
             names[made.name] = None
-            findings.extend(finding for finding in made.findings if count or finding.rule != NO_ROWS)
+            findings.extend(made.findings)
     return TableVerdict(
         table=str(job.table),
         target=job.target,
         rows=count,
         checks=tuple(names),
-        findings=gravest_first(findings),
+        findings=gravest_first(told_once(findings, rows=count)),
         seconds=time.perf_counter() - began,
     )
 
@@ -190,4 +191,5 @@ def _nothing_there(job: Job) -> Finding:
         count=1,
         message=f"{where} holds no rows",
         advice="Was it ever loaded, and into this target? `etl runs list` shows the loads.",
+        cause=NO_ROWS,
     )

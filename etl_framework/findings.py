@@ -46,6 +46,8 @@ def _sound(finding: object) -> Finding:
     _insist(finding.message, f"{finding.rule}: the message", str)
     _insist(finding.advice, f"{finding.rule}: the advice", str)
     _insist(finding.samples, f"{finding.rule}: samples", tuple)
+    _insist(finding.cause, f"{finding.rule}: the cause", str)
+    _insist(finding.also, f"{finding.rule}: also", tuple)
     if not finding.rule or not finding.message or finding.count < 0:
         raise ValueError(f"it gave {finding!r}, which wants a rule, a message and a count of 0 or more")
     for sample in finding.samples:

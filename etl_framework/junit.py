@@ -30,14 +30,14 @@ def junit_report(suite: str, checks: Iterable[str], findings: Sequence[Finding],
     :param findings: of these checks and of the structure.
     :param seconds: wall time.
     """
-    names = dict.fromkeys([*checks, *(finding.rule for finding in findings)])
-    failed = {finding.rule for finding in findings if finding.severity is Severity.ERROR}
+    names = dict.fromkeys([*checks, *(rule for finding in findings for rule in _rules(finding))])
+    failed = {rule for finding in findings if finding.severity is Severity.ERROR for rule in _rules(finding)}
     attributes = {"name": _valid(suite), "tests": str(len(names)), "failures": str(len(failed)), "errors": "0"}
     root = ET.Element("testsuites")
     group = ET.SubElement(root, "testsuite", {**attributes, "time": f"{seconds:.3f}"})
     for name in names:
         case = ET.SubElement(group, "testcase", {"classname": _valid(suite), "name": _valid(name)})
-        theirs = [finding for finding in findings if finding.rule == name]
+        theirs = [finding for finding in findings if name in _rules(finding)]
         errors = [finding for finding in theirs if finding.severity is Severity.ERROR]
         if errors:
             said = {"message": _valid(errors[0].message), "type": _valid(name)}
@@ -59,6 +59,11 @@ def write_junit(path: Path, text: str) -> None:
         raise RunFailed(
             f"cannot write {path}: {error.strerror or error}", advice="Choose a folder that is there and writable."
         ) from error
+
+
+def _rules(finding: Finding) -> tuple[str, ...]:
+    """The checks that a finding speaks for: none of them passed."""
+    return (finding.rule, *finding.also)
 
 
 def _in_words(finding: Finding) -> str:

@@ -8,6 +8,7 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from etl_framework.causes import NO_ROWS
 from etl_framework.figures import Figures, exact_sum, in_words, insist_on_figures, values_of
 from etl_framework.values import Finding, Severity
 
@@ -101,7 +102,7 @@ class TotalCheck:
         """See :meth:`etl_framework.protocols.Validator.finish`."""
         assert self._good is not None, "an accumulator that travelled only merges"
         if not self._rows:
-            yield self._finding("there are no rows to check", Severity.ERROR)
+            yield self._finding("there are no rows to check", Severity.ERROR, NO_ROWS)
             return
         found = {figure: total.value for figure, total in self._totals.items()}
         if without := [figure for figure, value in found.items() if value is None]:
@@ -109,8 +110,8 @@ class TotalCheck:
         elif not self._good(found):
             yield self._finding(f"{self._reason}: {in_words(found)}", self._severity)
 
-    def _finding(self, message: str, severity: Severity) -> Finding:
-        return Finding(rule=self.name, severity=severity, count=1, message=message, advice=self._advice)
+    def _finding(self, message: str, severity: Severity, cause: str = "") -> Finding:
+        return Finding(rule=self.name, severity=severity, count=1, message=message, advice=self._advice, cause=cause)
 
 
 class _Total(Protocol):

@@ -314,6 +314,9 @@ class Finding:
     :param message: one line: what is wrong.
     :param advice: the likely cause and what to do.
     :param samples: the first places, in the order of the data.
+    :param cause: what it comes of, in a word that other checks know, such as ``NO_ROWS``: of findings with an equal
+        cause one is told. Empty where it speaks for itself.
+    :param also: the rules of those that are not told beside it; the core names them.
     """
 
     rule: str
@@ -322,6 +325,8 @@ class Finding:
     message: str
     advice: str = ""
     samples: tuple[Sample, ...] = ()
+    cause: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

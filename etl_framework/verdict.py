@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etl_framework.causes import NO_ROWS, no_date, outside_period, told_once
 from etl_framework.checks import BadRowTally
 from etl_framework.errors import Refused
 from etl_framework.findings import sound_findings, sound_measures
@@ -92,7 +93,7 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
         lines_before=lines_before,
         findings=tuple(
             dataclasses.replace(finding, samples=tuple(in_file(sample, lines_before) for sample in finding.samples))
-            for finding in gravest_first(findings)
+            for finding in gravest_first(told_once(findings, rows=rows))
         ),
         checks=tuple(dict.fromkeys(name for _, name, _ in merged)),
         measures=measures,
@@ -186,6 +187,7 @@ def _bad_rows(job: Job, tally: BadRowTally, good: int) -> Iterable[Finding]:
             tally.rows,
             f"{'the only row is' if tally.rows == 1 else f'all {tally.rows:,} rows are'} bad: nothing is left to load",
             "The format or the columns are most likely declared wrongly: see `etl analyze`.",
+            NO_ROWS,
         )
 
 
@@ -194,13 +196,14 @@ def _scope(job: Job, totals: Totals, bad: int) -> Iterable[Finding]:
     columns = {column.name: column for column in totals.columns}
     if not totals.rows and not bad:
         yield Finding(
-            rule="no_rows",
+            rule=NO_ROWS,
             severity=Severity.ERROR if job.mode in (Mode.REPLACE, Mode.REPLACE_PERIOD) else Severity.WARNING,
             count=1,
             message="the sources hold no rows",
             advice=f"Mode {job.mode} would leave nothing in place of what is there: check the source."
             if job.mode in (Mode.REPLACE, Mode.REPLACE_PERIOD)
             else "",
+            cause=NO_ROWS,
         )
     if job.period and (days := columns.get(job.date_column or "")):
         low, high = (_day(value) for value in (days.minimum, days.maximum))
@@ -210,6 +213,7 @@ def _scope(job: Job, totals: Totals, bad: int) -> Iterable[Finding]:
                 1,
                 f"column {days.name!r} spans {low} to {high}, but the period is {job.period}",
                 "Correct --period, or the source: what a run loads is what its period says.",
+                outside_period(days.name),
             )
         if days.nulls and job.mode is Mode.REPLACE_PERIOD:
             yield _error(
@@ -217,6 +221,7 @@ def _scope(job: Job, totals: Totals, bad: int) -> Iterable[Finding]:
                 days.nulls,
                 f"{counted(days.nulls, 'row has', 'rows have')} no {days.name!r}: they belong to no period",
                 "Supply the dates, or declare the column `not null` and quarantine the rows.",
+                no_date(days.name),
             )
     if job.mode is Mode.MERGE:
         for key in job.keys:
@@ -237,5 +242,5 @@ def _day(value: object) -> date | None:
     return value if isinstance(value, date) else None
 
 
-def _error(rule: str, count: int, message: str, advice: str) -> Finding:
-    return Finding(rule=rule, severity=Severity.ERROR, count=count, message=message, advice=advice)
+def _error(rule: str, count: int, message: str, advice: str, cause: str = "") -> Finding:
+    return Finding(rule=rule, severity=Severity.ERROR, count=count, message=message, advice=advice, cause=cause)

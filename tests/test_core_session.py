@@ -152,3 +152,8 @@ def test_a_session_opens_the_workspace_that_its_options_name(tmp_path: Path) -> 
 def test_a_table_without_a_title_begins_with_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
     table("", ["run", "job"], [("1", "sales")])
     assert capsys.readouterr().out.splitlines()[0].split() == ["run", "job"]
+
+
+def test_a_finding_names_the_rules_that_it_speaks_for(capsys: pytest.CaptureFixture[str]) -> None:
+    findings([Finding(rule="r", severity=Severity.ERROR, count=1, message="m", also=("s", HOSTILE))])
+    assert f"The same was found by s, {HARMLESS}." in capsys.readouterr().out

@@ -189,6 +189,8 @@ def findings(found: Iterable[Any]) -> None:
             click.echo(f"          {_place(sample)}")
         if finding.advice:
             click.echo(f"          {printable(finding.advice)}")
+        if finding.also:
+            click.echo(f"          The same was found by {printable(', '.join(finding.also))}.")
 
 
 def _place(sample: Sample) -> str:

@@ -29,7 +29,7 @@ from etl_delimited.schema import named_columns, schema
 from etl_delimited.settings import SECTION, FormatSettings, addressed, format_settings
 from etl_delimited.sniff import Supposition, sniff
 from etl_delimited.survey import Piece, Survey, line_ends, quotes_are_sound, survey, whole_records
-from etl_framework import Analysis, Column, ColumnType, Finding, InputError, Kind, Sample, Severity
+from etl_framework import NO_ROWS, Analysis, Column, ColumnType, Finding, InputError, Kind, Sample, Severity
 
 if TYPE_CHECKING:
     from etl_framework import Job, Source
@@ -214,6 +214,7 @@ class _Analyzer:
             message=f"{self._path} is empty" + ("" if columns else ", so its columns are not known"),
             advice="Fetch the file again if it should hold rows" + ("." if columns else "; else declare the columns."),
             samples=(Sample(file=self._path),),
+            cause=NO_ROWS,
         )
         dialect = Dialect(
             delimiter=self._settings.delimiter or ",",

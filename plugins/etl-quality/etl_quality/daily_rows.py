@@ -166,9 +166,10 @@ class DailyRowsInTable:
 
 def findings(asked: Question, figures: DayFigures) -> Iterator[Finding]:
     """What is unusual about the days, in the same words wherever the rows are."""
+    everywhere = figures
     figures = figures.chosen(figures.within(asked.period))
     if not len(figures.days):
-        yield nothing_found(NAME, asked.column, asked.period)
+        yield nothing_found(NAME, asked.column, asked.period, everywhere)
         return
     first, last = ends(asked.period) if asked.period else (int(figures.days[0]), int(figures.days[-1]))
     due = asked.workdays.are_expected(figures.days)

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from etl_framework import MOST_SAMPLES, Finding, Sample, Severity, UsageError, counted, first_samples, shown
+from etl_framework import (
+    MOST_SAMPLES,
+    Finding,
+    Sample,
+    Severity,
+    UsageError,
+    counted,
+    first_samples,
+    no_date,
+    outside_period,
+    shown,
+)
 from etl_quality.calendars import read_calendar
 from etl_quality.day_figures import (
     DayColumn,
@@ -181,20 +192,24 @@ def findings(
     :param undated: places of rows without a date.
     """
     inside = figures.chosen(figures.within(asked.period))
+    # Where there is no row of the period, nothing was looked at: that is an error, whoever tells it.
+    severity = asked.severity if len(inside.days) else Severity.ERROR
     if len(inside.days):
         yield from _missing(asked, inside)
-    else:
-        yield nothing_found(NAME, asked.column, asked.period)
+    elif not len(figures.days) and not figures.undated:
+        yield nothing_found(NAME, asked.column, asked.period, figures)
     if len(inside.days) < len(figures.days):
-        yield _outside(asked, figures.chosen(~figures.within(asked.period)), outside)
+        yield _outside(asked, figures.chosen(~figures.within(asked.period)), outside, none_inside=not len(inside.days))
     if figures.undated:
         yield Finding(
             rule=NAME,
-            severity=asked.severity,
+            severity=severity,
             count=figures.undated,
-            message=f"{counted(figures.undated, 'row has', 'rows have')} no date in column {asked.column!r}",
+            message=f"{counted(figures.undated, 'row has', 'rows have')} no date in column {asked.column!r}"
+            + ("" if len(figures.days) else ", and none has one"),
             advice="They belong to no day. Supply the dates, or declare the column `not null` and quarantine the rows.",
             samples=tuple(undated),
+            cause=no_date(asked.column),
         )
 
 
@@ -243,7 +258,7 @@ def _gap(steps: Steps, gap: Gap) -> str:
     return f"{steps.labels(gap.first, gap.last)}{length}"
 
 
-def _outside(asked: Question, strays: DayFigures, samples: Sequence[Sample]) -> Finding:
+def _outside(asked: Question, strays: DayFigures, samples: Sequence[Sample], *, none_inside: bool) -> Finding:
     days = [np.datetime64(day, "D") for day in strays.days[:MOST_SAMPLES].tolist()]
     rows = [counted(number, "row") for number in strays.rows[:MOST_SAMPLES].tolist()]
     listed = ", ".join(f"{day} ({number})" for day, number in list(zip(days, rows, strict=True))[:_LISTED])
@@ -251,14 +266,15 @@ def _outside(asked: Question, strays: DayFigures, samples: Sequence[Sample]) -> 
     number = int(strays.rows.sum())
     return Finding(
         rule=NAME,
-        severity=asked.severity,
+        severity=Severity.ERROR if none_inside else asked.severity,
         count=number,
         message=f"{counted(number, 'row is', 'rows are')} outside of the period {asked.period} by column "
-        f"{asked.column!r}: {listed}{more}",
+        f"{asked.column!r}{', and none is of it' if none_inside else ''}: {listed}{more}",
         advice="Correct the period (--period), or the source: is a column of another meaning taken for the date?",
         samples=tuple(samples)
         or tuple(
             Sample(column=asked.column, value=str(day), reason=f"{number} outside of the period {asked.period}")
             for day, number in zip(days, rows, strict=True)
         ),
+        cause=outside_period(asked.column),
     )

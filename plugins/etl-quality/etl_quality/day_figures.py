@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from etl_framework import RELATION, Finding, Kind, RunFailed, Severity, UsageError, quote
+from etl_framework import (
+    NO_ROWS,
+    RELATION,
+    Finding,
+    Kind,
+    RunFailed,
+    Severity,
+    UsageError,
+    no_date,
+    outside_period,
+    quote,
+)
 from etl_quality.dialects import statement
 
 if TYPE_CHECKING:
@@ -174,8 +185,12 @@ def day_column(columns: Sequence[Column], asked: str | None, job: Job, check: st
     return DayColumn(name=name, at=at, column=found)
 
 
-def nothing_found(rule: str, column: str, period: Period | None) -> Finding:
-    """What is said where no day has rows: nothing was looked at, so that nothing is valid."""
+def nothing_found(rule: str, column: str, period: Period | None, figures: DayFigures) -> Finding:
+    """What is said where no day of the period has rows: nothing was looked at, so that nothing is valid.
+
+    :param figures: of all rows, which tell what that comes of.
+    """
+    elsewhere = outside_period(column) if len(figures.days) else no_date(column)
     return Finding(
         rule=rule,
         severity=Severity.ERROR,
@@ -184,6 +199,7 @@ def nothing_found(rule: str, column: str, period: Period | None) -> Finding:
         if period
         else f"no row has a date in column {column!r}",
         advice="Is it the right file, was it written to its end, and is the period the right one?",
+        cause=elsewhere if len(figures.days) or figures.undated else NO_ROWS,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import field_validator
 
-from etl_framework import RELATION, Finding, Kind, Sample, Severity, Statement
+from etl_framework import NO_ROWS, RELATION, Finding, Kind, Sample, Severity, Statement, no_date
 from etl_quality.day_figures import DayColumn, day_column, in_utc
 from etl_quality.dialects import statement
 from etl_quality.sections import Settings, settings
@@ -108,20 +108,23 @@ class Freshness:
         self._at = at
         self._question = question
         self._newest: int | None = None
+        self._rows = 0
 
     def update(self, block: Block) -> None:
         """See :meth:`etl_framework.Validator.update`."""
         import pyarrow.compute as pc
 
+        self._rows += block.batch.num_rows
         self._take(_seconds(pc.max(block.batch.column(self._at))))
 
     def merge(self, other: Self) -> None:
         """See :meth:`etl_framework.Validator.merge`."""
+        self._rows += other._rows
         self._take(other._newest)
 
     def finish(self) -> Iterator[Finding]:
         """See :meth:`etl_framework.Validator.finish`."""
-        yield from findings(self._question, self._newest)
+        yield from findings(self._question, self._newest, rows=self._rows)
 
     def _take(self, seconds: int | None) -> None:
         if seconds is not None and (self._newest is None or seconds > self._newest):
@@ -139,19 +142,20 @@ class FreshnessOfTable:
 
     def run(self, rows: Rows) -> Iterator[Finding]:
         """See :meth:`etl_framework.TableCheck.run`."""
-        [(newest,)] = rows.query(self._statement(rows.dialect)).rows
-        yield from findings(self._question, None if newest is None else int(newest))
+        [(newest, number)] = rows.query(self._statement(rows.dialect)).rows
+        yield from findings(self._question, None if newest is None else int(newest), rows=int(number))
 
     def _statement(self, dialect: str) -> Statement:
         newest = f"CAST(max({in_utc(self._days.column)}) AS TIMESTAMP)"
         seconds = f"datediff('second', TIMESTAMP '1970-01-01 00:00:00', {newest})"
-        return statement(f"SELECT {seconds} FROM {RELATION}", (), dialect)  # noqa: S608 - quoted names
+        return statement(f"SELECT {seconds}, count(*) FROM {RELATION}", (), dialect)  # noqa: S608 - quoted names
 
 
-def findings(asked: Question, newest: int | None) -> Iterator[Finding]:
+def findings(asked: Question, newest: int | None, *, rows: int) -> Iterator[Finding]:
     """What the newest value means, in the same words wherever it is.
 
     :param newest: seconds since 1970, in UTC; of a date, its first one. None where there is no value.
+    :param rows: how many there are, with a value or without.
     """
     if newest is None:
         yield Finding(
@@ -160,6 +164,7 @@ def findings(asked: Question, newest: int | None) -> Iterator[Finding]:
             count=1,
             message=f"no row has a value in column {asked.column!r}: how old the data are cannot be told",
             advice="Is it the right column, and was the source written to its end?",
+            cause=no_date(asked.column) if rows else NO_ROWS,
         )
         return
     age = now().timestamp() - newest

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from etl_framework import RELATION, Finding, Severity, Statement
+from etl_framework import NO_ROWS, RELATION, Finding, Severity, Statement
 
 if TYPE_CHECKING:
     from etl_framework import Analysis, Block, Column, Job, Rows, TableCheck, Validator
 
-NAME = "no_rows"
+NAME = NO_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +70,5 @@ def _findings(rows: int) -> Iterator[Finding]:
             count=1,
             message="there are no good rows: nothing that could be checked",
             advice="Is it the right file, and was it written to its end? See `etl analyze`.",
+            cause=NO_ROWS,
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from etl_framework import Finding, Severity
+from etl_framework import NO_ROWS, Finding, Severity
 
 if TYPE_CHECKING:
     from etl_quality.rules import Rule
@@ -22,6 +22,8 @@ def of_figures(rule: Rule, verdict: bool | None, figures: Sequence[object]) -> I
         return
     found = zip(rule.expression.figures, figures, strict=True)
     told = ", ".join(f"{figure.said.lower()} = {_shown(value)}" for figure, value in found)
+    # Sums of nothing are unknown, and counts of it 0: where there are rows at all, that is the rule's own matter.
+    of_nothing = verdict is None and not any(value for value in figures)
     wrong = rule.words.reason if not rule.words.reason.startswith("breaks ") else f"not {rule.said}"
     said = wrong if verdict is False else f"whether {rule.said} cannot be told"
     yield Finding(
@@ -30,6 +32,7 @@ def of_figures(rule: Rule, verdict: bool | None, figures: Sequence[object]) -> I
         count=1,
         message=f"{said}: {told}",
         advice=rule.words.advice,
+        cause=NO_ROWS if of_nothing else "",
     )
 
 

@@ -110,6 +110,7 @@ def test_no_rows_are_not_good_enough(folder: Path) -> None:
     ended = run("t.csv", "--keys", "a")
     assert ended.return_value == 3
     assert ended.stdout.startswith("error: no_rows: ")
+    assert ended.stdout.count("no_rows") == 1
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_the_query_is_understood_by_every_warehouse(type_, dialect):
 
     def answer(statement: Statement, limit: int) -> QueryResult:
         sent.append(statement.sql)
-        return QueryResult(columns=("seconds",), rows=((0,),))
+        return QueryResult(columns=("seconds", "rows"), rows=((0, 1),))
 
     rows = Rows(definition=Statement("SELECT 1"), columns=columns, dialect=dialect, ask=answer)
     [check] = freshness.read("2 days", JOB).table_checks(JOB, columns)

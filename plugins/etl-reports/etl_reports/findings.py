@@ -50,6 +50,8 @@ def _print_finding(page: Page, finding: Finding, where: Callable[[Sample], str])
         page.print(page.text((f"and {finding.count - shown:,} more", "dim")), indent=4)
     if finding.advice:
         page.pairs([(page.text((page.arrow, "green")), page.text(finding.advice))], indent=4)
+    if finding.also:
+        page.print(page.text((f"the same was found by {', '.join(finding.also)}", "dim")), indent=4)
 
 
 def _sample(page: Page, sample: Sample, place: str) -> Text:
