@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from etl_framework.errors import NoPluginError as NoPluginError
     from etl_framework.errors import PluginError as PluginError
     from etl_framework.errors import PluginLoadError as PluginLoadError
+    from etl_framework.errors import QueryFailed as QueryFailed
     from etl_framework.errors import ReconciliationError as ReconciliationError
     from etl_framework.errors import Refused as Refused
     from etl_framework.errors import RunFailed as RunFailed
@@ -235,7 +236,7 @@ _MODULES = {
     "waiting": "first_completed in_background interruptible",
     "errors": (
         "CommittedWrongly ConfigError ConnectError EtlError ExitCode HookFailed InputError Interrupted Locked "
-        "NoPluginError PluginError PluginLoadError ReconciliationError Refused RunFailed SourceChanged "
+        "NoPluginError PluginError PluginLoadError QueryFailed ReconciliationError Refused RunFailed SourceChanged "
         "SourceDamaged UsageError"
     ),
 }

@@ -95,7 +95,7 @@ def check_rows(job: Job, rows: Rows, plugins: Plugins) -> Iterator[MadeCheck]:
                 found = sound_findings(check.run(rows))
                 made = MadeCheck(name=check.name, findings=found, measures=sound_measures(check))
             except (RunFailed, UsageError) as error:
-                made = MadeCheck(name=check.name, findings=(could_not_be_made(check.name, error),), could=False)
+                made = MadeCheck(name=check.name, findings=(could_not_be_made(check.name, error, job),), could=False)
         yield made
 
 
@@ -120,13 +120,18 @@ def count_of(rows: Rows) -> int:
     return int(rows.query(Statement(f"SELECT count(*) FROM {RELATION}")).rows[0][0])  # noqa: S608 - a constant
 
 
-def could_not_be_made(name: str, error: RunFailed | UsageError) -> Finding:
-    """The finding of a check that failed itself: nobody knows whether the data are good."""
+def could_not_be_made(name: str, error: RunFailed | UsageError, job: Job) -> Finding:
+    """The finding of a check that failed itself: nobody knows whether the data are good.
+
+    :param error: its message names the key of the job that is at fault, where it has one.
+    """
+    said = error.message.removeprefix(f"{error.key}: ")
+    message = f"{error.key} of job {job.name!r}: {said}" if error.key and said != error.message else error.message
     return Finding(
         rule=name,
         severity=Severity.ERROR,
         count=1,
-        message=f"the check could not be made: {error.message}",
+        message=f"the check could not be made: {message}",
         advice=error.advice or "Correct the check, or leave it out.",
     )
 

@@ -17,6 +17,7 @@
     ├── Interrupted               a run was stopped: go on with ``etl resume``      exit 6
     ├── Locked                    wait for the other run                            exit 7
     └── RunFailed                 load, upload or reconciliation failed             exit 1
+        ├── QueryFailed           … a query: its reason, without the SQL
         └── ReconciliationError   what is in the table is not what was in the file
             └── CommittedWrongly  … and was committed all the same: look into the table
 
@@ -158,6 +159,18 @@ class Locked(EtlError):
 
 class RunFailed(EtlError):
     """Upload or load failed; the target is as it was."""
+
+
+class QueryFailed(RunFailed):
+    """A warehouse cannot run a query.
+
+    :param reason: what the warehouse says.
+    :param query: its SQL, as far as it is to be shown. Whoever wrapped a user's query in it shows that one instead.
+    """
+
+    def __init__(self, reason: str, *, query: str, advice: str = "") -> None:
+        super().__init__(f"the query cannot be run: {reason}: {query}", advice=advice or "Correct the query.")
+        self.reason = reason
 
 
 class UnreadableRun(RunFailed):

@@ -17,8 +17,8 @@ from etl_framework import (
     EVERY_ROW,
     Condition,
     PeriodCount,
+    QueryFailed,
     QueryResult,
-    RunFailed,
     Statement,
     TableName,
     TableSummary,
@@ -94,9 +94,10 @@ def _told(statement: Statement) -> Iterator[None]:
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
         more_memory = "Give DuckDB more memory: add ?memory_limit=1GB to the target."
-        raise RunFailed(
-            f"the query cannot be run: {reason}: {printable(str(statement), limit=_SHOWN)}",
-            advice=more_memory if isinstance(error, duckdb.OutOfMemoryException) else "Correct the query.",
+        raise QueryFailed(
+            reason,
+            query=printable(str(statement), limit=_SHOWN),
+            advice=more_memory if isinstance(error, duckdb.OutOfMemoryException) else "",
         ) from error
 
 

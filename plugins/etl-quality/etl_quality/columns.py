@@ -129,7 +129,7 @@ def _references_of_table(said: ColumnSettings, column: Column, name: str, job: J
     assert said.references is not None
     words, key = _Rules(said, column, name).references(said.references), f"{_KEY}.{name}.references"
     if said.references.query is not None:
-        return ReferencesInWarehouse(words, column, said.references.query)
+        return ReferencesInWarehouse(words, column, said.references.query, key)
     return ReferencesOfTable(words, column, _known(said, column, key, job))
 
 

@@ -14,7 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from etl_framework import MOST_SAMPLES, RELATION, Finding, Kind, RunFailed, Statement, UsageError, quote
+from etl_framework import (
+    MOST_SAMPLES,
+    RELATION,
+    Finding,
+    Kind,
+    QueryFailed,
+    RunFailed,
+    Statement,
+    UsageError,
+    printable,
+    quote,
+)
 from etl_quality.column_pass import tally_broken
 from etl_quality.column_query import count_all, first_values
 from etl_quality.column_rules import Among
@@ -30,6 +41,8 @@ MOST_VALUES = 1_000_000
 
 _SENT = 1000
 """Values that are sent to a warehouse; where there are more, its own are fetched instead."""
+_SHOWN = 500
+"""Characters of a query that a message shows."""
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 _KNOWN = quote("_etl_known")
@@ -234,19 +247,39 @@ class ReferencesInWarehouse:
 
     :param column: of the table.
     :param query: in the dialect of the warehouse.
+    :param key: of the setting that holds it.
     """
 
     name = NAME
 
-    def __init__(self, words: Words, column: Column, query: str) -> None:
-        self._words, self._name, self._query = words, quote(column.name), query.strip().rstrip(";")
+    def __init__(self, words: Words, column: Column, query: str, key: str) -> None:
+        self._words, self._column, self._name = words, column, quote(column.name)
+        self._query, self._key = query.strip().rstrip(";"), key
 
     def run(self, rows: Rows) -> Iterator[Finding]:
         """See :meth:`etl_framework.TableCheck.run`."""
-        # A missing value among the known ones would make every comparison unknown.
-        known = (
-            f"WITH {_KNOWN} ({_VALUE}) AS (\n{self._query}\n) SELECT {_VALUE} FROM {_KNOWN} WHERE {_VALUE} IS NOT NULL"
+        # What the warehouse says shows the SQL that the user's query is wrapped in, which nobody wrote.
+        try:
+            yield from self._compare(rows)
+        except QueryFailed as error:
+            raise self._unusable(
+                f"the query cannot be run, or not be compared with column {self._column.name!r}, which is "
+                f"{self._column.type}: {error.reason}"
+            ) from error
+        except UsageError as error:
+            raise self._unusable("this is not one query") from error
+
+    def _unusable(self, why: str) -> UsageError:
+        return UsageError(
+            f"{self._key}: {why}: {printable(self._query, limit=_SHOWN)}",
+            advice="Run the query by itself, and correct it: one SELECT of one column, whose type is that of the "
+            "column that refers to it.",
+            key=self._key,
         )
+
+    def _compare(self, rows: Rows) -> Iterator[Finding]:
+        # A missing value among the known ones would make every comparison unknown. A second column is to fail.
+        known = f"WITH {_KNOWN} ({_VALUE}) AS (\n{self._query}\n) SELECT * FROM {_KNOWN} WHERE {_VALUE} IS NOT NULL"
         strange = f"FROM {RELATION} WHERE {self._name} IS NOT NULL AND {self._name} NOT IN ({known})"
         [(count,)] = rows.query(Statement(f"SELECT count(*) {strange}")).rows
         if count:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from etl_framework import MOST_SAMPLES, RELATION, Condition, Finding, RunFailed, quote
+from etl_framework import MOST_SAMPLES, RELATION, Condition, Finding, QueryFailed, RunFailed, quote
 from etl_quality.column_query import first_values
 from etl_quality.dialects import statement
 from etl_quality.rule_words import not_made, of_figures
@@ -49,7 +49,8 @@ class RuleQuery:
                 found += self._findings(rows, rule, answer)
             except RunFailed as failure:
                 failed += 1
-                found.append(not_made(rule, failure.message))
+                reason = failure.reason if isinstance(failure, QueryFailed) else failure.message
+                found.append(not_made(rule, reason))
         if failed == len(self._rules) > 1:
             # Within a transaction the first failure is all that can be known.
             raise error

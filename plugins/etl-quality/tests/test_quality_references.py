@@ -211,3 +211,32 @@ def test_what_travels_leaves_the_references_behind():
 def test_a_value_of_a_list_is_read_as_the_type_of_its_column():
     column = Column(name="d", type=ColumnType.parse("decimal(5,2)"))
     assert str(typed("1.5", column, "k")) == "1.50"
+
+
+@pytest.mark.parametrize("side", ["duckdb_side", "snowflake_side"])
+@pytest.mark.parametrize(
+    "query",
+    ["SELECT nowhere FROM codes", "SELECT code FROM nowhere", "SELECT (", "SELECT code, n FROM codes"],
+)
+def test_a_query_that_cannot_be_compared_with_in_a_warehouse_is_told_as_it_was_written(
+    side, data, codes, query, request
+):
+    there = request.getfixturevalue(side)
+    there.load(codes("EUR"))
+    [finding] = there.of_table(data("id,code\n1,EUR", TYPES, checks=asking(query)))
+    assert (finding.rule, finding.severity) == ("references", Severity.ERROR)
+    assert finding.message.startswith("the check could not be made: checks.columns.code.references of job 't': ")
+    assert finding.message.endswith(f": {query}")
+    # The emulator's reasons quote a piece of what it was asked.
+    assert side == "snowflake_side" or "_etl_known" not in finding.message
+    assert finding.advice.startswith("Run the query by itself, and correct it")
+
+
+def test_a_load_into_a_warehouse_that_cannot_compare_names_the_key(duckdb_side, data, codes):
+    duckdb_side.load(codes("EUR"))
+    asked = data("id,code\n1,EUR", TYPES, checks=asking("SELECT CAST(code AS INTEGER) FROM codes"))
+    job = replace(duckdb_side.job(asked), check=Check.WAREHOUSE)
+    with pytest.raises(Refused) as caught:
+        duckdb_side.workspace.load(job)
+    assert "checks.columns.code.references of job" in caught.value.message
+    assert "WITH" not in caught.value.message
