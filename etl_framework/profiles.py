@@ -110,6 +110,7 @@ class ColumnProfile:
     :param quantiles: in order; none of text and booleans.
     :param top: the most frequent values, the first ones first.
     :param top_error: largest standard error of the shares in ``top``; 0 when they are exact.
+    :param no_top: why ``top`` is empty although there are values: they are all different; empty where it is not.
     :param lengths: of text.
     :param patterns: of text, the most frequent first.
     :param score: the column's quality.
@@ -133,6 +134,7 @@ class ColumnProfile:
     lengths: Lengths | None
     patterns: tuple[Pattern, ...]
     score: Score
+    no_top: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,8 @@ def _show_column(column: ColumnProfile) -> None:
         about = "~" if column.top_error else ""
         shown = ", ".join(f"{_said(top.value)!r} {about}{top.share:.1%}" for top in column.top[:_TOP])
         told.append(("  top values", shown))
+    elif column.no_top:
+        told.append(("  top values", f"none: {printable(column.no_top)}"))
     if column.lengths is not None:
         shortest, longest = column.lengths.shortest, column.lengths.longest
         told.append(("  length", f"{shortest:,} to {longest:,} characters, {column.lengths.mean:,.1f} on average"))

@@ -164,6 +164,7 @@ class ColumnMaker:
             quantiles=self._ranks.quantiles(totals.minimum, totals.maximum) if self._ranks else (),
             top=top,
             top_error=top_error,
+            no_top="" if top or not values else self._no_top(values, len(sample.values)),
             lengths=Lengths(shortest=shortest, longest=longest, mean=characters / values) if self._lengths else None,
             patterns=patterns,
             score=score_of_column(figures),
@@ -179,6 +180,9 @@ class ColumnMaker:
     def _top(self, values: int, sample: Sampled) -> tuple[tuple[TopValue, ...], float]:
         """The most frequent values: exact when all are kept, else from the sample."""
         if self._distinct.is_exact or not len(sample.values):
+            if self._distinct.distinct == values > 1:
+                # The first by value are no more frequent than any other.
+                return (), 0.0
             known = self._distinct.most_frequent(_MOST_TOP)
             return tuple(TopValue(value=value, count=count, share=count / values) for value, count in known), 0.0
         counts = ((row["values"], row["counts"]) for row in sample.values.value_counts().to_pylist())
@@ -190,6 +194,12 @@ class ColumnMaker:
             TopValue(value=value, count=round(share * values), share=share) for value, share in repeated[:_MOST_TOP]
         )
         return top, sample.error([found.share for found in top])
+
+    def _no_top(self, values: int, sampled: int) -> str:
+        """Why no value is more frequent than others."""
+        if self._distinct.is_exact or not sampled:
+            return f"all {values:,} values are different"
+        return f"all {sampled:,} sampled values are different"
 
     def _extend(self, values: pa.Array) -> None:
         import pyarrow.compute as pc

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -17,8 +18,9 @@ from etl_quality.profile import ProfileMaker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl_framework import BadRow, Column, ColumnType, NoPluginError, Position, Workspace, profile
+from etl_framework import BadRow, Column, ColumnType, NoPluginError, Position, Profile, Workspace, profile, to_jsonable
 from etl_framework.cli.group import etl
+from etl_framework.cli.profile import show_profile
 
 COLUMNS = tuple(
     Column(name=name, type=ColumnType.parse(kind))
@@ -173,8 +175,12 @@ def test_quantiles_are_values_of_the_column(kind, values):
 
 
 def test_texts_are_told_by_length_and_shape():
-    found = one_column("varchar", ["AB-1", "CD-22", "éa", "日本", "x" * 300])
-    assert (found.lengths.shortest, found.lengths.longest, found.lengths.mean) == (2, 300, pytest.approx(62.6))
+    found = one_column("varchar", ["AB-1", "AB-1", "CD-22", "éa", "日本", "x" * 300])
+    assert (found.lengths.shortest, found.lengths.longest, found.lengths.mean) == (
+        2,
+        300,
+        pytest.approx(52.83, abs=0.01),
+    )
     assert found.top[-1].value == "日本"
     assert max(len(top.value) for top in found.top) == 200
     assert {pattern.shape: pattern.example for pattern in found.patterns} == {
@@ -183,6 +189,26 @@ def test_texts_are_told_by_length_and_shape():
         "aa": "éa",
         "a" * 200: "x" * 200,
     }
+
+
+def test_of_values_that_are_all_different_none_is_told_as_frequent(capsys):
+    found = one_column("varchar", ["a", "b", "c", None])
+    assert (found.top, found.no_top) == ((), "all 3 values are different")
+    show_profile(Profile(rows=4, bad_rows=0, sampled=4, columns=(found,), score=found.score))
+    assert re.search("top values +none: all 3 values are different\n", capsys.readouterr().out)
+    assert to_jsonable(found)["no_top"] == found.no_top
+
+
+def test_a_sample_without_a_value_twice_says_so():
+    columns = (Column(name="i", type=ColumnType.parse("integer")),)
+    schema = pa.schema([("i", pa.int32())])
+    [found] = profile_of([Rows([(n,) for n in range(10_000)], 0, columns, schema)], columns=columns).columns
+    assert (found.top, found.no_top) == ((), "all 4,096 sampled values are different")
+
+
+@pytest.mark.parametrize("values", [["a", "a", "b"], ["a"], [None]])
+def test_frequent_values_are_told_without_a_reason_for_none(values):
+    assert one_column("varchar", values).no_top == ""
 
 
 def test_shapes_of_free_text_are_told_without_the_lengths_of_runs():
