@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -26,6 +28,14 @@ duplicates = { severity = "warning", keys = ["a"] }
 [[jobs.orders.rules]]
 sql = "a < 0"
 name = "nonsense"
+"""
+ETL_IN_PARTS = """
+[jobs.orders]
+source = "t?.csv"
+table = "t"
+executor = "{executor}"
+part_size = 1000
+columns = {{ a = "integer", b = "integer", note = "varchar", at = "timestamptz", price = "decimal(9,2)" }}
 """
 
 
@@ -127,3 +137,33 @@ def test_what_cannot_be_answered_says_why(folder: Path, arguments: list[str], me
     load("t.csv", target="duckdb:w.duckdb")
     ended = run(*arguments)
     assert message in str(ended.exception)
+
+
+@pytest.mark.parametrize("keys", ["a", "b,note", "at,price,note"])
+def test_processes_give_exactly_what_threads_give(folder: Path, keys: str) -> None:
+    generator = random.Random(7)
+    rows: list[tuple[str, ...]] = []
+    for number in range(2):
+        some = [
+            (
+                generator.choice(["", *map(str, range(150))]),
+                str(generator.randrange(3)),
+                generator.choice(['"two\nlines"', "é", "", "x"]),
+                f"2024-01-01T00:00:{generator.randrange(60):02}Z",
+                f"{generator.randrange(9)}.50",
+            )
+            for _ in range(200)
+        ]
+        text = "\n".join(",".join(row) for row in [("a", "b", "note", "at", "price"), *some])
+        (folder / f"t{number}.csv").write_text(f"{text}\na,row,that is bad\n")
+        rows += some
+    answers = []
+    for executor in ("threads:2", "processes:2"):
+        (folder / "etl.toml").write_text(ETL_IN_PARTS.format(executor=executor))
+        ended = run("orders", "--keys", keys, "--json")
+        answers.append({**json.loads(ended.stdout), "seconds": 0, "exit": ended.return_value})
+    assert answers[1] == answers[0]
+    columns = ["a", "b", "note", "at", "price"]
+    counts = Counter(tuple(row[columns.index(key)] for key in keys.split(",")) for row in rows)
+    assert answers[0]["extra_rows"] == sum(counts.values()) - len(counts)
+    assert answers[0]["duplicated_keys"] == sum(count > 1 for count in counts.values())
