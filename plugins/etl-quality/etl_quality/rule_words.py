@@ -62,6 +62,8 @@ def _shown(value: object) -> str:
     if isinstance(value, float):
         value = Decimal(f"{value:.6g}")
     if isinstance(value, Decimal) and value.is_finite():
+        # Which of the two zeros is the least or the largest is a matter of the order of rows.
+        value = value or Decimal(0)
         text = f"{value:f}"
         return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
     return "null" if value is None else str(value)

@@ -489,3 +489,9 @@ def test_a_configuration_is_checked_before_anything_is_read(tmp_path):
         path.write_text(path.read_text().replace('"cheap"', "1"))
     path.write_text(path.read_text().replace("prise", "price"))
     assert problems(load_config(path), Plugins.load()) == ()
+
+
+@pytest.mark.parametrize("zeros", [("0.0", "-0.0"), ("-0.0", "0.0")])
+def test_both_zeros_are_told_as_one_in_whatever_order_they_come(findings_of_file, zeros):
+    [found] = findings_of_file("x\n" + "\n".join(zeros), {"x": "double"}, rules=[rule("min(x) > 0 OR max(x) > 0")])
+    assert found.message.endswith("min(x) = 0, max(x) = 0")
