@@ -164,13 +164,12 @@ class RunFailed(EtlError):
 class QueryFailed(RunFailed):
     """A warehouse cannot run a query.
 
-    :param reason: what the warehouse says.
-    :param query: its SQL, as far as it is to be shown. Whoever wrapped a user's query in it shows that one instead.
+    :param reason: what the warehouse says, without the SQL: whoever wrapped a user's query shows that one beside it.
     """
 
-    def __init__(self, reason: str, *, query: str, advice: str = "") -> None:
-        super().__init__(f"the query cannot be run: {reason}: {query}", advice=advice or "Correct the query.")
-        self.reason = reason
+    def __init__(self, message: str, *, advice: str = "", key: str = "", reason: str = "") -> None:
+        super().__init__(message, advice=advice, key=key)
+        self.reason = reason or message
 
 
 class UnreadableRun(RunFailed):

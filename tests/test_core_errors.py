@@ -21,6 +21,7 @@ from etl_framework import (
     NoPluginError,
     PluginError,
     PluginLoadError,
+    QueryFailed,
     ReconciliationError,
     Refused,
     RunFailed,
@@ -32,6 +33,7 @@ from etl_framework import (
 EXIT_CODES: dict[type[EtlError], int] = {
     EtlError: 1,
     RunFailed: 1,
+    QueryFailed: 1,
     ReconciliationError: 1,
     CommittedWrongly: 1,
     UsageError: 2,

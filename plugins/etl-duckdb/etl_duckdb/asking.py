@@ -95,9 +95,9 @@ def _told(statement: Statement) -> Iterator[None]:
         reason = str(error).partition("\n")[0]
         more_memory = "Give DuckDB more memory: add ?memory_limit=1GB to the target."
         raise QueryFailed(
-            reason,
-            query=printable(str(statement), limit=_SHOWN),
-            advice=more_memory if isinstance(error, duckdb.OutOfMemoryException) else "",
+            f"the query cannot be run: {reason}: {printable(str(statement), limit=_SHOWN)}",
+            advice=more_memory if isinstance(error, duckdb.OutOfMemoryException) else "Correct the query.",
+            reason=reason,
         ) from error
 
 

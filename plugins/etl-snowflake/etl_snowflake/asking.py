@@ -113,7 +113,11 @@ def query(session: Session, statement: Statement, limit: int) -> QueryResult:
             raise UsageError(
                 f"this is not one query: {shown}: {error.message}", advice="Write one SELECT; nothing else is run here."
             ) from error
-        raise QueryFailed(error.message, query=shown, advice=error.advice) from error
+        raise QueryFailed(
+            f"the query cannot be run: {error.message}: {shown}",
+            advice=error.advice or "Correct the query.",
+            reason=error.message,
+        ) from error
     return QueryResult(
         columns=tuple(column[0] for column in columns),
         rows=tuple(tuple(map(_plain, row, columns)) for row in rows[:limit]),
