@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -12,12 +13,10 @@ from pydantic import Field, model_validator
 
 from etl_framework import MOST_SAMPLES, Finding, Sample, Severity, counted
 from etl_quality.calendars import read_calendar
+from etl_quality.day_checks import DayChecks, RowsPerDay
 from etl_quality.day_figures import (
-    DayColumn,
     DayFigures,
     DayTally,
-    ask_days,
-    day_column,
     day_numbers,
     ends,
     nothing_found,
@@ -28,7 +27,7 @@ from etl_quality.steps import Every, Steps
 from etl_quality.unusual_days import Days, Unusual
 
 if TYPE_CHECKING:
-    from etl_framework import Analysis, Block, Column, Job, Period, Rows, TableCheck, Validator
+    from etl_framework import Block, Job, Period
 
 NAME = "daily_rows"
 _LISTED = 3
@@ -92,28 +91,7 @@ class Question:
     said: DailyRowsSettings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checks:
-    """See :class:`etl_quality.sections.Checks`."""
-
-    said: DailyRowsSettings
-    workdays: Steps
-
-    def validators(self, job: Job, analysis: Analysis) -> Iterator[Validator]:
-        """See :meth:`etl_quality.sections.Checks.validators`."""
-        days = day_column(analysis.columns, self.said.column, job, NAME)
-        yield DailyRows(days.at, self._question(days, job))
-
-    def table_checks(self, job: Job, columns: tuple[Column, ...]) -> Iterator[TableCheck]:
-        """See :meth:`etl_quality.sections.Checks.table_checks`."""
-        days = day_column(columns, self.said.column, job, NAME)
-        yield DailyRowsInTable(days, self._question(days, job))
-
-    def _question(self, days: DayColumn, job: Job) -> Question:
-        return Question(column=days.name, period=job.period, workdays=self.workdays, said=self.said)
-
-
-def read(value: object, job: Job) -> Checks:
+def read(value: object, job: Job) -> DayChecks[Question]:
     """The check, as ``true``, a severity or a table asks for it.
 
     :raises UsageError: a setting is wrong, or there is no such calendar.
@@ -123,7 +101,14 @@ def read(value: object, job: Job) -> Checks:
     said = settings(DailyRowsSettings, key, table)
     calendar = read_calendar(said.calendar, job, f"{key}.calendar") if said.calendar else None
     every = Every.BUSINESS_DAY if said.weekends else Every.DAY
-    return Checks(said=said, workdays=Steps(every=every, calendar=calendar))
+    workdays = Steps(every=every, calendar=calendar)
+    return DayChecks(
+        name=NAME,
+        column=said.column,
+        question=lambda days, job: Question(column=days.name, period=job.period, workdays=workdays, said=said),
+        in_files=DailyRows,
+        in_table=partial(RowsPerDay, NAME, findings),
+    )
 
 
 class DailyRows:
@@ -148,20 +133,6 @@ class DailyRows:
     def finish(self) -> Iterator[Finding]:
         """See :meth:`etl_framework.Validator.finish`."""
         yield from findings(self._question, self._tally.figures())
-
-
-class DailyRowsInTable:
-    """Asks for the rows of each day of a table."""
-
-    name = NAME
-
-    def __init__(self, days: DayColumn, question: Question) -> None:
-        self._days = days
-        self._question = question
-
-    def run(self, rows: Rows) -> Iterator[Finding]:
-        """See :meth:`etl_framework.TableCheck.run`."""
-        yield from findings(self._question, ask_days(rows, self._days))
 
 
 def findings(asked: Question, figures: DayFigures) -> Iterator[Finding]:

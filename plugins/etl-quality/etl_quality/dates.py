@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -21,12 +22,10 @@ from etl_framework import (
     shown,
 )
 from etl_quality.calendars import read_calendar
+from etl_quality.day_checks import DayChecks, RowsPerDay
 from etl_quality.day_figures import (
-    DayColumn,
     DayFigures,
     DayTally,
-    ask_days,
-    day_column,
     day_numbers,
     ends,
     nothing_found,
@@ -35,7 +34,7 @@ from etl_quality.sections import Settings, settings
 from etl_quality.steps import Every, Gap, Steps
 
 if TYPE_CHECKING:
-    from etl_framework import Analysis, Block, Column, Job, Period, Rows, TableCheck, Validator
+    from etl_framework import Block, Job, Period
 
 NAME = "dates"
 _LISTED = 3
@@ -71,28 +70,7 @@ class Question:
     severity: Severity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checks:
-    """See :class:`etl_quality.sections.Checks`."""
-
-    said: DatesSettings
-    steps: Steps
-
-    def validators(self, job: Job, analysis: Analysis) -> Iterator[Validator]:
-        """See :meth:`etl_quality.sections.Checks.validators`."""
-        days = day_column(analysis.columns, self.said.column, job, NAME)
-        yield Dates(days.at, self._question(days, job))
-
-    def table_checks(self, job: Job, columns: tuple[Column, ...]) -> Iterator[TableCheck]:
-        """See :meth:`etl_quality.sections.Checks.table_checks`."""
-        days = day_column(columns, self.said.column, job, NAME)
-        yield DatesInTable(days, self._question(days, job))
-
-    def _question(self, days: DayColumn, job: Job) -> Question:
-        return Question(column=days.name, period=job.period, steps=self.steps, severity=self.said.severity)
-
-
-def read(value: object, job: Job) -> Checks:
+def read(value: object, job: Job) -> DayChecks[Question]:
     """The check, as ``"complete"`` or a table asks for it.
 
     :raises UsageError: a setting is wrong, or there is no such calendar.
@@ -112,7 +90,14 @@ def read(value: object, job: Job) -> Checks:
             key=f"{key}.calendar",
         )
     calendar = read_calendar(said.calendar, job, f"{key}.calendar") if said.calendar else None
-    return Checks(said=said, steps=Steps(every=said.every, calendar=calendar))
+    steps = Steps(every=said.every, calendar=calendar)
+    return DayChecks(
+        name=NAME,
+        column=said.column,
+        question=lambda days, job: Question(column=days.name, period=job.period, steps=steps, severity=said.severity),
+        in_files=Dates,
+        in_table=partial(RowsPerDay, NAME, findings),
+    )
 
 
 class Dates:
@@ -167,20 +152,6 @@ class Dates:
                 value=shown(values[row].as_py()),
                 reason=reason,
             )
-
-
-class DatesInTable:
-    """Asks for the rows of each day of a table."""
-
-    name = NAME
-
-    def __init__(self, days: DayColumn, question: Question) -> None:
-        self._days = days
-        self._question = question
-
-    def run(self, rows: Rows) -> Iterator[Finding]:
-        """See :meth:`etl_framework.TableCheck.run`."""
-        yield from findings(self._question, ask_days(rows, self._days))
 
 
 def findings(

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Self
 from pydantic import field_validator
 
 from etl_framework import NO_ROWS, RELATION, Finding, Kind, Sample, Severity, Statement, no_date
-from etl_quality.day_figures import DayColumn, day_column, in_utc
+from etl_quality.day_checks import DayChecks
+from etl_quality.day_figures import DayColumn, in_utc
 from etl_quality.dialects import statement
 from etl_quality.sections import Settings, settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from etl_framework import Analysis, Block, Column, Job, Rows, TableCheck, Validator
+    from etl_framework import Block, Job, Rows
 
 NAME = "freshness"
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(minute|hour|day|week)s?")
@@ -65,38 +66,25 @@ class Question:
     severity: Severity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checks:
-    """See :class:`etl_quality.sections.Checks`."""
-
-    said: FreshnessSettings
-
-    def validators(self, job: Job, analysis: Analysis) -> Iterator[Validator]:
-        """See :meth:`etl_quality.sections.Checks.validators`."""
-        days = day_column(analysis.columns, self.said.column, job, NAME)
-        yield Freshness(days.at, self._question(days))
-
-    def table_checks(self, job: Job, columns: tuple[Column, ...]) -> Iterator[TableCheck]:
-        """See :meth:`etl_quality.sections.Checks.table_checks`."""
-        days = day_column(columns, self.said.column, job, NAME)
-        yield FreshnessOfTable(days, self._question(days))
-
-    def _question(self, days: DayColumn) -> Question:
-        return Question(
-            column=days.name,
-            whole_days=days.column.type.kind is Kind.DATE,
-            max_age=self.said.max_age,
-            severity=self.said.severity,
-        )
-
-
-def read(value: object, job: Job) -> Checks:  # noqa: ARG001 - every check is read alike
+def read(value: object, job: Job) -> DayChecks[Question]:  # noqa: ARG001 - every check is read alike
     """The check, as an age or a table asks for it.
 
     :raises UsageError: a setting is wrong.
     """
     table = {"max_age": value} if isinstance(value, str) else value
-    return Checks(said=settings(FreshnessSettings, f"checks.{NAME}", table))
+    said = settings(FreshnessSettings, f"checks.{NAME}", table)
+    return DayChecks(
+        name=NAME,
+        column=said.column,
+        question=lambda days, job: Question(  # noqa: ARG005 - an age is that of all rows, whatever the job's period
+            column=days.name,
+            whole_days=days.column.type.kind is Kind.DATE,
+            max_age=said.max_age,
+            severity=said.severity,
+        ),
+        in_files=Freshness,
+        in_table=FreshnessOfTable,
+    )
 
 
 class Freshness:

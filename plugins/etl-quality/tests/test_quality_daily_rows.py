@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from etl_quality import daily_rows
-from etl_quality.day_figures import DayFigures
+from etl_quality.day_figures import DayColumn, DayFigures
 from etl_quality.distribution import Distribution
 from etl_quality.steps import Every, Steps
 from hypothesis import given
@@ -35,12 +35,15 @@ def daily(*rows: int, first: date = MONDAY) -> dict[str, int]:
     return {str(first + timedelta(days=at)): number for at, number in enumerate(rows)}
 
 
+def question(said: Any, job: Job) -> daily_rows.Question:
+    """What the check asks of the column `d`."""
+    column = Column(name="d", type=ColumnType.parse("date"))
+    return daily_rows.read(said, job).question(DayColumn(name="d", at=0, column=column), job)
+
+
 def judged(counts: dict[str, int], period: str | None = None, **said: Any) -> list[Any]:
     """The findings about so many rows per day."""
-    check = daily_rows.read(said or True, JOB)
-    asked = daily_rows.Question(
-        column="d", period=period and Period.parse(period), workdays=check.workdays, said=check.said
-    )
+    asked = question(said or True, replace(JOB, period=period and Period.parse(period)))
     days = [(date.fromisoformat(day) - EPOCH).days for day, rows in counts.items() if rows]
     rows = [rows for rows in counts.values() if rows]
     figures = DayFigures(days=np.array(days, np.int64), rows=np.array(rows, np.int64), undated=0)
@@ -242,5 +245,5 @@ class TestTheContractOfTables(TableCheckContract):
 
 
 def test_the_days_that_are_compared_are_those_of_the_calendar():
-    assert daily_rows.read({"weekends": True}, JOB).workdays == Steps(every=Every.BUSINESS_DAY)
-    assert daily_rows.read(True, replace(JOB, date_column=None)).workdays == Steps(every=Every.DAY)
+    assert question({"weekends": True}, JOB).workdays == Steps(every=Every.BUSINESS_DAY)
+    assert question(True, replace(JOB, date_column=None)).workdays == Steps(every=Every.DAY)

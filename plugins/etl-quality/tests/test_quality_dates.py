@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import sqlglot
 from etl_quality import dates
+from etl_quality.day_checks import RowsPerDay
 from etl_quality.day_figures import DayColumn, DayTally, ask_days
 from etl_quality.steps import Every, Steps
 from hypothesis import given
@@ -157,7 +158,7 @@ def test_a_table_shows_the_days_of_rows_outside_of_the_period():
         return QueryResult(columns=("day", "rows"), rows=((number("2024-01-31"), 5), (number("2024-02-01"), 2)))
 
     rows = Rows(definition=Statement("SELECT"), columns=(column,), dialect="duckdb", ask=answer)
-    [finding] = dates.DatesInTable(DayColumn(name="d", at=0, column=column), asked).run(rows)
+    [finding] = RowsPerDay("dates", dates.findings, DayColumn(name="d", at=0, column=column), asked).run(rows)
     [sample] = finding.samples
     assert (sample.file, sample.value, sample.reason) == (
         None,
@@ -407,4 +408,6 @@ def test_checks_travel_between_processes():
     [check] = checks.table_checks(job, columns)
     again = pickle.loads(pickle.dumps(check))
     assert again.name == "dates"
-    assert list(again._question.steps.calendar.holidays) == list(checks.steps.calendar.holidays)
+    assert list(again._question.steps.calendar.holidays) == list(
+        checks.question(check._days, job).steps.calendar.holidays
+    )
