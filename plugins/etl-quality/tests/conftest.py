@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from etl_framework import Check, Finding, Job, Plugins, Rows, TableName, Workspace
+from etl_framework import Check, Column, Finding, Job, Plugins, Rows, TableName, Validator, Workspace
+from etl_framework.testing import Cutting, LiteralRows
+from etl_framework.testing.checking import observe
 
 TABLE = TableName(("t",))
 
@@ -102,6 +106,37 @@ def data_of(text: str, columns: Mapping[str, str], sections: Mapping[str, Any], 
     """Data whose text was written with indentation, in a triple-quoted string, or not."""
     lines = [line.strip() for line in text.strip().splitlines()]
     return Data(text="".join(line + "\n" for line in lines), columns=columns, sections=sections, settings=settings)
+
+
+@pytest.fixture(scope="session")
+def in_parts() -> Callable[..., list[Any]]:
+    """`in_parts(make, rows, columns, cuts, blocks, seed)`: what new accumulators find, as rule, count, message, places.
+
+    Parts begin at the rows `cuts` and have blocks of so many rows; they are merged in any order, each having travelled.
+    """
+
+    def find(
+        make: Callable[[], Iterable[Validator]],
+        rows: Sequence[Mapping[str, Any]],
+        columns: Sequence[Column],
+        cuts: Iterable[int] = (),
+        blocks: int = 100,
+        seed: int = 0,
+    ) -> list[Any]:
+        values = {column.name: [row[column.name] for row in rows] for column in columns}
+        literal = LiteralRows.of(values, {column.name: str(column.type) for column in columns})
+        borders = sorted({0, *(cut for cut in cuts if cut < len(rows)), len(rows)})
+        parts = tuple(
+            tuple(min(blocks, end - at) for at in range(begin, end, blocks)) for begin, end in pairwise(borders)
+        ) or ((),)
+        order = tuple(random.Random(seed).sample(range(len(parts)), len(parts)))
+        found = observe(make, literal, Cutting(parts=parts, order=order))
+        return [
+            (one.rule, one.count, one.message, tuple((sample.line, sample.value) for sample in one.samples))
+            for one in found
+        ]
+
+    return find
 
 
 @pytest.fixture

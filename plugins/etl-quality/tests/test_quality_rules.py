@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import pickle
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 import pytest
 import sqlglot
 from etl_quality.dialects import statement
 from etl_quality.figures import FloatSum
 from etl_quality.rule_query import RuleQuery
-from etl_quality.rules import Checks, read
+from etl_quality.rules import read
 from etl_quality.sandbox import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,10 +24,8 @@ from etl_framework import (
     Check,
     Column,
     ColumnType,
-    Finding,
     Job,
     Plugins,
-    Position,
     QueryResult,
     Refused,
     Rows,
@@ -60,26 +54,6 @@ def analysis(found: tuple[Column, ...]) -> Any:
 
 def rule(sql: str, **more: Any) -> dict[str, Any]:
     return {"name": "r", "sql": sql, **more}
-
-
-@dataclass
-class OfRows:
-    """A block of rows, each on a line of its own."""
-
-    batch: pa.RecordBatch
-    part: int = 0
-    first_line: int = 1
-    source: str = "f.csv"
-    bad_rows: tuple[Any, ...] = ()
-    data: bytes = b""
-    lines: int = 0
-    consumed: int = 0
-
-    def position(self, row: int) -> Position:
-        return Position(part=self.part, line=self.first_line + row, offset=0)
-
-    def positions(self, rows: Sequence[int]) -> list[Position]:
-        return [self.position(row) for row in rows]
 
 
 # Rows
@@ -417,28 +391,8 @@ VALUES = st.fixed_dictionaries(
 )
 
 
-def accumulated(rows: list[dict[str, Any]], cuts: list[int], blocks: int, seed: int) -> list[Any]:
-    """The findings of parts that begin at these rows, merged in any order, each having travelled."""
-    schema = pa.schema([(column.name, column.type.arrow()) for column in MERGED])
-    checks: Checks = read(ASKED, job())
-    borders = sorted({0, *(cut for cut in cuts if cut < len(rows)), len(rows)})
-    parts = []
-    for number, (begin, end) in enumerate(itertools.pairwise(borders)):
-        [validator] = checks.validators(job(), analysis(MERGED))
-        for at in range(begin, end, blocks):
-            batch = pa.RecordBatch.from_pylist(rows[at : min(at + blocks, end)], schema=schema)
-            validator.update(OfRows(batch, part=number, first_line=at - begin + 1))
-        parts.append(pickle.loads(pickle.dumps(validator)))
-    random.Random(seed).shuffle(parts)
-    first, *others = parts
-    for other in others:
-        first.merge(other)
-    return [in_rows(finding, borders) for finding in first.finish()]
-
-
-def in_rows(finding: Finding, borders: list[int]) -> Any:
-    places = tuple((borders[sample.part or 0] + (sample.line or 0), sample.value) for sample in finding.samples)
-    return finding.rule, finding.count, finding.message, places
+def asked() -> Any:
+    return read(ASKED, job()).validators(job(), analysis(MERGED))
 
 
 @settings(deadline=None, max_examples=40)
@@ -448,8 +402,8 @@ def in_rows(finding: Finding, borders: list[int]) -> Any:
     blocks=st.integers(1, 30),
     seed=st.integers(0, 99),
 )
-def test_any_split_in_any_order_finds_what_one_pass_finds(rows, cuts, blocks, seed):
-    assert accumulated(rows, cuts, blocks, seed) == accumulated(rows, [], 100, 0)
+def test_any_split_in_any_order_finds_what_one_pass_finds(in_parts, rows, cuts, blocks, seed):
+    assert in_parts(asked, rows, MERGED, cuts, blocks, seed) == in_parts(asked, rows, MERGED)
 
 
 @settings(deadline=None)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import pickle
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from etl_quality.columns import Checks, read
 from hypothesis import given, settings
@@ -21,9 +16,7 @@ from etl_framework import (
     Check,
     Column,
     ColumnType,
-    Finding,
     Job,
-    Position,
     Refused,
     Severity,
     TableName,
@@ -39,26 +32,6 @@ COLUMNS = {
     "code": "varchar",
     "x": "double",
 }
-
-
-@dataclass
-class Rows:
-    """A block of rows, each on a line of its own."""
-
-    batch: pa.RecordBatch
-    part: int = 0
-    first_line: int = 1
-    source: str = "f.csv"
-    bad_rows: tuple[Any, ...] = ()
-    data: bytes = b""
-    lines: int = 0
-    consumed: int = 0
-
-    def position(self, row: int) -> Position:
-        return Position(part=self.part, line=self.first_line + row, offset=0)
-
-    def positions(self, rows: Sequence[int]) -> list[Position]:
-        return [self.position(row) for row in rows]
 
 
 def job(**sections: Any) -> Job:
@@ -356,29 +329,8 @@ VALUES = st.fixed_dictionaries(
 )
 
 
-def accumulated(rows: list[dict[str, Any]], cuts: list[int], blocks: int, seed: int) -> list[Finding]:
-    """The findings of parts that begin at these rows, merged in any order, each having travelled."""
-    schema = pa.schema([(column.name, column.type.arrow()) for column in TYPED])
-    borders = sorted({0, *(cut for cut in cuts if cut < len(rows)), len(rows)})
-    parts = []
-    for number, (begin, end) in enumerate(itertools.pairwise(borders)):
-        validators = list(checks(ASKED).validators(job(), analysis(TYPED)))
-        for at in range(begin, end, blocks):
-            batch = pa.RecordBatch.from_pylist(rows[at : min(at + blocks, end)], schema=schema)
-            for validator in validators:
-                validator.update(Rows(batch, part=number, first_line=at - begin + 1))
-        parts.append(pickle.loads(pickle.dumps(validators)))
-    random.Random(seed).shuffle(parts)
-    first, *others = parts or [list(checks(ASKED).validators(job(), analysis(TYPED)))]
-    for other in others:
-        for mine, theirs in zip(first, other, strict=True):
-            mine.merge(theirs)
-    return [in_rows(finding, borders) for validator in first for finding in validator.finish()]
-
-
-def in_rows(finding: Finding, borders: list[int]) -> Any:
-    places = tuple((borders[sample.part or 0] + (sample.line or 0), sample.value) for sample in finding.samples)
-    return finding.rule, finding.count, finding.message, places
+def asked() -> Any:
+    return checks(ASKED).validators(job(), analysis(TYPED))
 
 
 @settings(deadline=None, max_examples=60)
@@ -388,14 +340,14 @@ def in_rows(finding: Finding, borders: list[int]) -> Any:
     blocks=st.integers(1, 40),
     seed=st.integers(0, 99),
 )
-def test_any_split_in_any_order_finds_what_one_pass_finds(rows, cuts, blocks, seed):
-    assert accumulated(rows, cuts, blocks, seed) == accumulated(rows, [], 100, 0)
+def test_any_split_in_any_order_finds_what_one_pass_finds(in_parts, rows, cuts, blocks, seed):
+    assert in_parts(asked, rows, TYPED, cuts, blocks, seed) == in_parts(asked, rows, TYPED)
 
 
 @settings(deadline=None, max_examples=60)
 @given(rows=st.lists(VALUES, min_size=1, max_size=30))
-def test_what_is_counted_is_what_python_counts(rows):
-    found = {(rule, message.split("'")[1]): count for rule, count, message, _ in accumulated(rows, [], 100, 0)}
+def test_what_is_counted_is_what_python_counts(in_parts, rows):
+    found = {(rule, message.split("'")[1]): count for rule, count, message, _ in in_parts(asked, rows, TYPED)}
     ns, ss, xs = ([row[name] for row in rows if row[name] is not None] for name in ("n", "s", "x"))
     expected = {
         ("not_null", "n"): len(rows) - len(ns),
