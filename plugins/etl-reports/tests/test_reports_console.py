@@ -208,6 +208,11 @@ def test_counts_and_sums_are_never_shortened(width: int, monkeypatch: pytest.Mon
     assert "nnnn…" in output
 
 
+def test_a_finding_names_the_rules_that_it_speaks_for() -> None:
+    finding = Finding(rule="r", severity=Severity.ERROR, count=1, message="m", also=("dates", "freshness"))
+    assert "the same was found by dates, freshness\n" in printed(replace(DONE, findings=(finding,)))
+
+
 @pytest.mark.parametrize("width", ["20", "80"])
 def test_what_no_terminal_shows_is_never_folded_nor_shortened(width: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", width)
@@ -360,6 +365,7 @@ def hostile_reports(draw: st.DrawFn) -> RunReport:
         message=draw(HOSTILE),
         advice=draw(HOSTILE),
         samples=(sample,),
+        also=(draw(HOSTILE),),
     )
     number = st.integers(0, 10**40) | st.floats(allow_nan=False) | st.decimals(allow_nan=False, allow_infinity=False)
     column = ColumnTotals(
