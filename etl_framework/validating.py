@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from etl_framework.asking import ask_first
-from etl_framework.observing import tell_observers
+from etl_framework.observing import Observers
 from etl_framework.reading import PartReader
 from etl_framework.state import new_run_id
 from etl_framework.survey import Survey, plan_parts, settle, survey_sources
-from etl_framework.values import Check, Event, Severity
+from etl_framework.values import Check, Severity
 from etl_framework.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -79,11 +79,7 @@ def validate_sources(
     began = time.perf_counter()
     run = new_run_id()
     executor = plugins.executor(job.executor)
-    watching = list(observers)
-
-    def emit(event: Event) -> None:
-        tell_observers(watching, event)
-        plugins.event(event)
+    told = Observers(run, observers, plugins)
 
     def attempt(survey: Survey) -> Verdict:
         with ExitStack() as connected:
@@ -100,27 +96,27 @@ def validate_sources(
             plugins=plugins,
             answers=answers,
         )
-        outcomes = {outcome.part: outcome for outcome in executor.run(reader, survey.parts, emit)}
+        outcomes = {outcome.part: outcome for outcome in executor.run(reader, survey.parts, told.tell)}
         return judge(job, survey, outcomes, plugins)
 
     def changed(_: Survey, message: str) -> None:
-        emit(Event(name="survey_changed", run=run, step="validate", message=message))
+        told.happened("survey_changed", step="validate", message=message)
 
     survey = survey_sources(job, sources, plugins)
     if columns is not None:
         survey = survey.only(columns)
     verdict = None
     with ExitStack() as stack:
-        stack.callback(emit, Event(name="run_finished", run=run))
+        stack.callback(told.happened, "run_finished")
         stack.callback(executor.close)
         spilled = stack.enter_context(TemporaryDirectory(prefix="etl-validate-"))
         if all(finding.severity is not Severity.ERROR for finding in survey.findings):
-            emit(Event(name="step_started", run=run, step="validate", total_bytes=survey.size))
+            told.happened("step_started", step="validate", total_bytes=survey.size)
             try:
                 survey = plan_parts(survey, job, executor.workers)
                 survey, verdict = settle(survey, job, executor.workers, attempt, changed)
             finally:
-                emit(Event(name="step_finished", run=run, step="validate", total_bytes=survey.size))
+                told.happened("step_finished", step="validate", total_bytes=survey.size)
     return Validation(
         sources=sources,
         columns=survey.columns,
