@@ -15,8 +15,8 @@ import pytest
 
 from etl_framework import HookFailed, Status, Workspace
 from etl_framework.cli import run
-from etl_framework.discovery import HOOKS, QUESTIONS
 from etl_framework.errors import ExitCode
+from etl_framework.plugins.plugin import HOOKS, QUESTIONS
 from etl_framework.testing.misbehaving import DO_NOT_LOAD, hook_that, misspelt
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from etl_framework.errors import PluginError
 from etl_framework.plugins import Plugins, PluginSettings
 
 if TYPE_CHECKING:
-    from etl_framework.discovery import Plugin
+    from etl_framework.plugins.plugin import Plugin
     from etl_framework.values import Job
 
 _MODULE = """
@@ -82,7 +82,7 @@ class Request:
 
     def alone(self) -> Plugins:
         """The plugin, and no other."""
-        from etl_framework.discovery import Found
+        from etl_framework.plugins.discovery import Found
 
         found = Found()
         found.add(self.plugin)
@@ -109,7 +109,7 @@ def examine(name: str, settings: PluginSettings, *, job: Job | None = None, targ
     :param target: URL of an empty scratch place in its warehouse; tables called ``etl_contract_…`` stay there.
     :raises PluginError: pytest is not installed.
     """
-    from etl_framework.discovery import search
+    from etl_framework.plugins.discovery import search
 
     found = search(settings)
     if (plugin := found.plugins.get(name)) is None:
