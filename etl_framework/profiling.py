@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etl_framework.observing import Observers
+from etl_framework.one_pass import pass_over
 from etl_framework.reading import blocks_of
 from etl_framework.sources import check_unchanged
 from etl_framework.state import new_run_id
-from etl_framework.survey import Survey, plan_parts, settle, survey_sources
-from etl_framework.values import Event, Severity
+from etl_framework.survey import Survey, survey_sources
+from etl_framework.values import Event
 
 if TYPE_CHECKING:
     from etl_framework.columns import Column
@@ -108,21 +108,8 @@ def profile_sources(
         with plugins.blaming(whole, "etl_profile"):
             return whole.finish()
 
-    def changed(_: Survey, message: str) -> None:
-        told.happened("survey_changed", step="profile", message=message)
-
     survey = survey_sources(job, sources, plugins)
-    profile = None
-    with ExitStack() as stack:
-        stack.callback(told.happened, "run_finished")
-        stack.callback(executor.close)
-        if all(finding.severity is not Severity.ERROR for finding in survey.findings):
-            told.happened("step_started", step="profile", total_bytes=survey.size)
-            try:
-                survey = plan_parts(survey, job, executor.workers)
-                survey, profile = settle(survey, job, executor.workers, attempt, changed)
-            finally:
-                told.happened("step_finished", step="profile", total_bytes=survey.size)
+    survey, profile = pass_over(survey, job, "profile", attempt, executor, told)
     return Profiling(
         sources=sources,
         columns=survey.columns,
