@@ -10,6 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etl_framework.auditing import refuse_without_sql
+from etl_framework.checks import insist_on_settings
 from etl_framework.ledger import already_loaded
 from etl_framework.packing import Packer
 from etl_framework.protocols import Capacity, MisplacedCut, Run, TypesWidened
@@ -77,11 +79,13 @@ class LoadPlan:
 def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPlan:
     """Find out what a load would do.
 
+    :raises UsageError: the settings of its checks cannot be understood.
     :raises EtlError: a source cannot be read, the warehouse not be reached, or a plugin is broken.
     """
     executor = plugins.executor(job.executor)
     warehouse = plugins.connect(job.target)
     try:
+        refuse_without_sql(job, warehouse)
         job = dataclasses.replace(job, compress=job.compress or warehouse.default_codec)
         codec = plugins.codec(job, job.target)
         survey = survey_sources(job, sources, plugins)
@@ -98,6 +102,9 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
             layouts=staged_layouts(survey, warehouse),
             parts=survey.parts,
         )
+        errors = [finding.message for finding in survey.findings if finding.severity is Severity.ERROR]
+        if not errors:
+            insist_on_settings(job, survey.analyses[:1], survey.columns, plugins)
         speed, ratio = _probe(job, survey, warehouse, codec)
         return LoadPlan(
             job=job.name,
@@ -119,7 +126,7 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
             statements=warehouse.statements(run),
             findings=survey.findings,
             objections=(
-                *(finding.message for finding in survey.findings if finding.severity is Severity.ERROR),
+                *errors,
                 *warehouse.differences(run),
                 *already_loaded(job, sources, warehouse.ledger(job.table)),
             ),
