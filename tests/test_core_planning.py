@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from etl_duckdb.warehouse import DuckDBWarehouse
 
 from etl_framework import RunReport, UsageError, Workspace
 from etl_framework.planning import LoadPlan
@@ -123,3 +124,13 @@ def test_what_forbids_the_load_already_is_an_objection_before_checks_are_asked_a
     workspace = Workspace.open()
     planned = workspace.plan(workspace.job("s", (), OPTIONS))
     assert any("other columns" in objection for objection in planned.objections)
+
+
+@pytest.mark.parametrize("check", ["warehouse", "both"])
+def test_a_check_in_a_warehouse_that_understands_no_sql_is_refused_by_plan_and_load(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, check: str
+) -> None:
+    monkeypatch.setattr(DuckDBWarehouse, "dialect", "")
+    for act in (plan, load):
+        with pytest.raises(UsageError, match="understands no SQL"):
+            act(check=check)
