@@ -9,7 +9,7 @@ import sys
 import threading
 from contextlib import suppress
 
-_NEW_OBJECTS = 50_000
+_NEW_OBJECTS = 200_000
 """Between two collections of garbage: a program makes as many while it imports, nearly all of which stay."""
 
 LIBRARIES = {
