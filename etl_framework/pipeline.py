@@ -16,7 +16,7 @@ from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from etl_framework.asking import ask_first
-from etl_framework.auditing import audit, refuse_without_sql
+from etl_framework.auditing import audit, audited, refuse_without_sql
 from etl_framework.errors import (
     CommittedWrongly,
     EtlError,
@@ -30,9 +30,10 @@ from etl_framework.errors import (
     UnreadableRun,
     UsageError,
 )
-from etl_framework.history import all_measures, discard_measures, keep_measures, kept_measures
+from etl_framework.history import all_measures
 from etl_framework.journal import STAGED_PARTS_LEFT
 from etl_framework.jsonable import dumps
+from etl_framework.keeping import discard_kept
 from etl_framework.ledger import refuse_repeat
 from etl_framework.locating import locate
 from etl_framework.logs import get_logger
@@ -58,8 +59,7 @@ if TYPE_CHECKING:
     from etl_framework.journal import Journal
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Codec, Emit, Executor, Warehouse
-    from etl_framework.rows import Rows
-    from etl_framework.values import Finding, Job, PackedPart, Part, RunReport, Sample, Source
+    from etl_framework.values import Job, PackedPart, Part, RunReport, Sample, Source
 
 log = get_logger()
 
@@ -324,6 +324,8 @@ class _Attempt:
             return self._plugins.load_parts(staged, warehouse, run)
 
     def _loaded(self, run: Run, warehouse: Warehouse, receipt: Receipt) -> Receipt:
+        # What a ledger knows of a load, it knows without what was found in its rows.
+        receipt = dataclasses.replace(receipt, findings=receipt.findings or audited(self._folder).findings)
         self._journal.set_receipt(self._id, receipt)
         assert run.totals is not None
         if differences := compare(run.totals, receipt.totals):
@@ -432,14 +434,9 @@ class _Attempt:
             totals=self._verdict.totals if self._verdict else None,
             layouts=staged_layouts(survey, warehouse),
             parts=survey.parts,
-            audit=self._audited,
+            audit=lambda rows: audit(self._job, rows, self._plugins, self._folder),
             locate=lambda part, row: self._locate(survey, part, row),
         )
-
-    def _audited(self, rows: Rows) -> tuple[Finding, ...]:
-        findings, measures = audit(self._job, rows, self._plugins)
-        keep_measures(self._folder, measures)
-        return findings
 
     def _locate(self, survey: Survey, part: int, row: int) -> Sample | None:
         assert self._verdict is not None, "rows are found fault with once all were read"
@@ -599,7 +596,7 @@ class _Attempt:
     def _clean(self) -> None:
         rmtree(self._folder / "packed", ignore_errors=True)
         rmtree(self._folder / "spilled", ignore_errors=True)
-        discard_measures(self._folder)
+        discard_kept(self._folder)
         discard_part_rejects(self._folder, self._journal.parts(self._id))
 
     def _so_far(self) -> _SoFar:
@@ -627,7 +624,7 @@ class _Attempt:
             staged=so_far.staged,
             steps=self._steps,
             rejects=self._rejects,
-            measures=all_measures(self._verdict.measures if self._verdict else {}, kept_measures(self._folder)),
+            measures=all_measures(self._verdict.measures if self._verdict else {}, audited(self._folder).measures),
             folder=self._folder,
             error=error,
             program=self._program,
