@@ -273,6 +273,7 @@ class _Attempt:
             warehouse.discard_staged(self._run(survey, codec, warehouse))
             for left in ("packed", "spilled"):
                 rmtree(self._folder / left, ignore_errors=True)
+            discard_kept(self._folder)
             self._replan(survey)
 
         with self._step("validate"):
@@ -402,7 +403,7 @@ class _Attempt:
             rejects=self._folder if quarantine else None,
             spilled=self._folder / "spilled",
             plugins=self._plugins,
-            answers=ask_first(self._job, survey, self._plugins, lambda: warehouse),
+            answers=ask_first(self._job, survey, self._plugins, lambda: warehouse, folder=self._folder),
         )
 
     def _look_again(self, survey: Survey) -> Survey:
