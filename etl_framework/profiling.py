@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etl_framework.observing import tell_observers
+from etl_framework.profiles import sound_profile
 from etl_framework.reading import blocks_of
 from etl_framework.sources import check_unchanged
 from etl_framework.state import new_run_id
@@ -110,7 +111,7 @@ def profile_sources(
             with plugins.blaming(whole, "etl_profile"):
                 whole.merge(profiler)
         with plugins.blaming(whole, "etl_profile"):
-            return whole.finish()
+            return sound_profile(whole.finish())
 
     def changed(_: Survey, message: str) -> None:
         emit(Event(name="survey_changed", run=run, step="profile", message=message))

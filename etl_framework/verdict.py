@@ -81,7 +81,7 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
     findings = [*survey.findings, *_bad_rows(job, tally, rows), *_scope(job, figures, tally.rows)]
     for (plugin, _, _), validator in merged.items():
         with plugins.blaming(plugin, "etl_validate"):
-            findings.extend(sound_findings(validator.finish()))
+            findings.extend(sound_findings(validator.finish(), lines_before))
             if figures_of := sound_measures(validator):
                 measures[validator.name] = {**measures.get(validator.name, {}), **figures_of}
     findings.extend(_slow(outcomes.values()))
