@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Validator
     from etl_framework.survey import Survey
-    from etl_framework.values import Figure, Finding, Job, Measures
+    from etl_framework.values import Figure, Finding, Job, Measures, Part
 
 _Key = tuple[str, str, int]
 """Plugin, name of the check, and which of its name: two checks of one plugin may share a name."""
@@ -34,22 +34,23 @@ class MergedChecks:
         self._survey = survey
         self._plugins = plugins
         self._merged: dict[_Key, Validator] = {}
+        self._parts: set[int] = set()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of the checks that were made."""
         return tuple(dict.fromkeys(name for _, name, _ in self._merged))
 
-    def merge(self, validators: Iterable[tuple[str, Validator]], source: int) -> None:
+    def merge(self, validators: Iterable[tuple[str, Validator]], part: Part) -> None:
         """Take in those of the next part.
 
-        :param source: index of the part's source.
         :raises HookFailed: one cannot be merged.
         """
+        self._parts.add(part.number)
         learned = dict(_keyed(validators))
         if learned.keys() - self._merged.keys():
             # New ones finish: what travelled has left behind what cannot be pickled.
-            new = _keyed(self._plugins.validators(self._job, self._survey.analyses[source]))
+            new = _keyed(self._plugins.validators(self._job, self._survey.analyses[part.source]))
             self._merged |= {key: check for key, check in new if key in learned and key not in self._merged}
         for key, validator in learned.items():
             with self._plugins.blaming(key[0], "etl_validate"):
@@ -66,7 +67,7 @@ class MergedChecks:
         measures: dict[str, Mapping[str, Figure]] = {}
         for (plugin, _, _), validator in self._merged.items():
             with self._plugins.blaming(plugin, "etl_validate"):
-                findings.extend(sound_findings(validator.finish()))
+                findings.extend(sound_findings(validator.finish(), self._parts))
                 if figures := sound_measures(validator):
                     measures[validator.name] = {**measures.get(validator.name, {}), **figures}
         return findings, measures

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from etl_framework.observing import Observers
 from etl_framework.one_pass import pass_over
+from etl_framework.profiles import sound_profile
 from etl_framework.reading import blocks_of
 from etl_framework.sources import check_unchanged
 from etl_framework.state import new_run_id
@@ -106,7 +107,7 @@ def profile_sources(
             with plugins.blaming(whole, "etl_profile"):
                 whole.merge(profiler)
         with plugins.blaming(whole, "etl_profile"):
-            return whole.finish()
+            return sound_profile(whole.finish())
 
     survey = survey_sources(job, sources, plugins)
     survey, profile = pass_over(survey, job, "profile", attempt, executor, told)

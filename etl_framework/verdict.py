@@ -59,7 +59,7 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
         outcome = outcomes[part.number]
         totals.merge(outcome.totals)
         tally.merge(outcome.bad_rows)
-        checks.merge(outcome.validators, part.source)
+        checks.merge(outcome.validators, part)
     rows = sum(outcomes[part.number].rows for part in survey.parts)
     figures = totals.finish()
     found, measures = checks.finish()

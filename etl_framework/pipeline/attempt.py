@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from etl_framework.auditing import audit, refuse_without_sql
-from etl_framework.history import keep_measures
 from etl_framework.journal import STAGED_PARTS_LEFT
 from etl_framework.locating import locate
 from etl_framework.logs import get_logger
@@ -24,10 +23,9 @@ if TYPE_CHECKING:
     from etl_framework.pipeline.plan import Plan
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Codec, Emit, Warehouse
-    from etl_framework.rows import Rows
     from etl_framework.state import State
     from etl_framework.survey import Survey
-    from etl_framework.values import Finding, Job, Sample
+    from etl_framework.values import Job, Sample
     from etl_framework.verdict import Verdict
 
 log = get_logger()
@@ -96,14 +94,9 @@ class Attempt:
             totals=self.verdict.totals if self.verdict else None,
             layouts=staged_layouts(survey, warehouse),
             parts=survey.parts,
-            audit=self._audited,
+            audit=lambda rows: audit(self.job, rows, self.plugins, self.folder),
             locate=lambda part, row: self._locate(survey, part, row),
         )
-
-    def _audited(self, rows: Rows) -> tuple[Finding, ...]:
-        findings, measures = audit(self.job, rows, self.plugins)
-        keep_measures(self.folder, measures)
-        return findings
 
     def _locate(self, survey: Survey, part: int, row: int) -> Sample | None:
         assert self.verdict is not None, "rows are found fault with once all were read"

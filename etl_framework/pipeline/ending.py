@@ -15,7 +15,7 @@ from etl_framework.errors import (
     RunFailed,
     SourceDamaged,
 )
-from etl_framework.history import discard_measures
+from etl_framework.keeping import discard_kept
 from etl_framework.logs import get_logger
 from etl_framework.pipeline.plan import codec_for
 from etl_framework.pipeline.reporting import SoFar, report
@@ -125,5 +125,5 @@ def _discard_unknown(attempt: Attempt) -> None:
 def _clean(attempt: Attempt) -> None:
     rmtree(attempt.folder / "packed", ignore_errors=True)
     rmtree(attempt.folder / "spilled", ignore_errors=True)
-    discard_measures(attempt.folder)
+    discard_kept(attempt.folder)
     discard_part_rejects(attempt.folder, attempt.journal.parts(attempt.id))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
+from etl_framework.auditing import audited
 from etl_framework.errors import CommittedWrongly, EtlError, RunFailed
 from etl_framework.ledger import refuse_repeat
 from etl_framework.sources import check_unchanged
@@ -51,6 +53,8 @@ def confirm(attempt: Attempt, run: Run, receipt: Receipt, warehouse: Warehouse) 
 
     :raises CommittedWrongly: it does not.
     """
+    # What a ledger knows of a load, it knows without what was found in its rows.
+    receipt = dataclasses.replace(receipt, findings=receipt.findings or audited(attempt.folder).findings)
     attempt.journal.set_receipt(attempt.id, receipt)
     assert run.totals is not None
     if differences := compare(run.totals, receipt.totals):

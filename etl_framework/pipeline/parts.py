@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from etl_framework.asking import ask_first
 from etl_framework.errors import Refused, RunFailed
+from etl_framework.keeping import discard_kept
 from etl_framework.logs import get_logger
 from etl_framework.packing import is_intact
 from etl_framework.reading import Packing, PartReader
@@ -52,6 +53,7 @@ def stage_parts(
         warehouse.discard_staged(attempt.run(survey, codec, warehouse))
         for left in ("packed", "spilled"):
             rmtree(attempt.folder / left, ignore_errors=True)
+        discard_kept(attempt.folder)
         attempt.replan(survey)
 
     with attempt.step("validate"):
@@ -139,7 +141,7 @@ class _Staging:
             rejects=folder if job.on_bad_rows is OnBadRows.QUARANTINE else None,
             spilled=folder / "spilled",
             plugins=self.attempt.plugins,
-            answers=ask_first(job, self.survey, self.attempt.plugins, lambda: self.warehouse),
+            answers=ask_first(job, self.survey, self.attempt.plugins, lambda: self.warehouse, folder=folder),
         )
 
     def _announced(self, parts: Iterable[Part]) -> Iterator[Part]:

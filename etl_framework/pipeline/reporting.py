@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from etl_framework.auditing import audited
 from etl_framework.errors import Refused, UnreadableRun
-from etl_framework.history import all_measures, kept_measures
+from etl_framework.history import all_measures
 from etl_framework.jsonable import dumps
 from etl_framework.logs import get_logger
 from etl_framework.totals import compare
@@ -114,7 +115,7 @@ def _put_together(
         resumable=record.resumable and status is not Status.DONE,
         program=attempt.program,
         console=attempt.console,
-        measures=all_measures(verdict.measures if verdict else {}, kept_measures(attempt.folder)),
+        measures=all_measures(verdict.measures if verdict else {}, audited(attempt.folder).measures),
     )
 
 

@@ -96,6 +96,8 @@ class Asking(Protocol):
     def ask(self, warehouse: Warehouse) -> object:
         """Ask, before the first part is read; called once, of an accumulator that sees no block.
 
+        A run that is resumed asks no second time: its parts are judged by one answer.
+
         :returns: what every part's accumulator is told; picklable, and small enough to be in memory many times.
         :raises UsageError: the question makes no sense.
         :raises RunFailed: the warehouse cannot answer.
