@@ -63,11 +63,12 @@ def etl_validate(job, analysis):
 
 VICTIM = """
 import os, signal, sys
-from etl_framework import Workspace, load, pipeline
+from etl_framework import Workspace, load
+from etl_framework.pipeline import attempt
 from etl_framework.journal import Journal
 
 action, instant = sys.argv[1:]
-audit = pipeline.audit
+audit = attempt.audit
 
 def die(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -77,7 +78,7 @@ def audit_and_die(*arguments):
     die()
 
 if instant == "checked":
-    pipeline.audit = audit_and_die
+    attempt.audit = audit_and_die
 Journal.set_receipt = die
 if action == "load":
     load(job="sales", check="warehouse")
