@@ -174,6 +174,34 @@ def test_a_check_that_generated_rows_do_not_suit_is_named_and_not_broken(
     assert passed_over["why"].endswith("(at team.py:5)); give --job JOB")
 
 
+ASKS = """
+class Asks(Late):
+    insists = {insists}
+    def __init__(self): self.told = 0
+    def ask(self, warehouse): return ["EUR"]
+    def tell(self, answer): self.told += 1
+    def update(self, block): assert self.told == 1
+@hookimpl
+def etl_validate(): return [Asks(), Early()]
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--job", "sales")], ids=["generated rows", "a job's rows"])
+def test_a_check_that_must_ask_the_warehouse_is_not_tried_without_one(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    late = LATE.format(update="pass", finish="()").partition("@hookimpl")[0]
+    Path("team.py").write_text(late + ASKS.format(insists=True))
+    code, document = checked(capsys, "team", *options)
+    assert (code, tried(document)) == (ExitCode.DONE, {"plugin": {True}, "validator": {True}})
+    [passed_over] = document["not_run"]
+    assert passed_over["why"] == "late: asks the warehouse first, and there is none here"
+    Path("team.py").write_text(late + ASKS.format(insists=False))
+    code, document = checked(capsys, "team", *options)
+    assert (code, tried(document)) == (ExitCode.DONE, {"plugin": {True}, "validator": {True}})
+    assert document["not_run"] == []
+
+
 @pytest.mark.parametrize("hook", ["etl_validate", "etl_check"])
 def test_a_hook_that_raises_is_broken_also_without_a_job(
     folder: Path, capsys: pytest.CaptureFixture[str], hook: str

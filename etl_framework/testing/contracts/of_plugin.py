@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from etl_framework.errors import EtlError, NoPluginError, UsageError
 from etl_framework.plugins import Plugins
+from etl_framework.protocols import Asking
 from etl_framework.testing.checking import Makes, in_one_pass, literal_job, makes
 from etl_framework.testing.contracts.codec import CodecContract
 from etl_framework.testing.contracts.commands import CommandsContract
@@ -127,10 +128,17 @@ def _analyzes(request: Request, members: Mapping[str, Any]) -> object:
 def _validators(request: Request) -> Made:
     if (rows := rows_for(request, "validator")) is None:
         return
-    make, trying = makes(request.alone(), rows, request.job), ""
+    everything, trying = makes(request.alone(), rows, request.job), ""
+    make = partial(_unasked, everything)
     try:
-        if not (checks := make()):
+        if not (given := list(everything())):
             request.pass_over("validator", _no_checks(request))
+            return
+        checks = make()
+        left_out = [check.name for check in given if _must_ask(check)]
+        if left_out:
+            request.pass_over("validator", f"{', '.join(left_out)}: asks the warehouse first, and there is none here")
+        if not checks:
             return
         for at, check in enumerate(checks if request.job is None else ()):
             trying = check.name
@@ -171,11 +179,24 @@ def _table_checks(request: Request) -> Made:
     def twins(_: object) -> list[Any] | None:
         if "etl_validate" not in request.plugin.info.hooks:
             return None
-        return [check for check in makes(plugins, rows, request.job)() if check.name in names] or None
+        return [check for check in _unasked(makes(plugins, rows, request.job)) if check.name in names] or None
 
     members = {"check": lambda _: checks(), "twin": twins, "finds_something": False}
     shared = {"rows": rows.table, "types": rows.types}
     yield "TableCheck", type("TableCheckContract", (TableCheckContract,), {**members, **shared})
+
+
+def _must_ask(check: Validator) -> bool:
+    return isinstance(check, Asking) and check.insists
+
+
+def _unasked(make: Makes) -> list[Validator]:
+    """New accumulators of the checks that can do without what the warehouse says."""
+    checks = [check for check in make() if not _must_ask(check)]
+    for check in checks:
+        if isinstance(check, Asking):
+            check.tell(None)
+    return checks
 
 
 def _one_of(make: Makes, at: int) -> list[Validator]:
