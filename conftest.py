@@ -15,6 +15,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Timer
+from types import FrameType
 
 import pytest
 
@@ -29,8 +30,21 @@ _TEXTS_OF_FLIGHTS = {"carrier", "tailnum", "origin", "dest"}
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure() -> None:
-    """Take Ctrl-C as a terminal gives it: what is started in the background inherits that it is ignored."""
+    """Take Ctrl-C as a terminal gives it: what is started in the background inherits that it is ignored.
+
+    SIGTERM ends the tests in the same way, so that fixtures and temporary folders are cleaned up.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    tests = os.getpid()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == tests:
+            signal.default_int_handler(number, frame)
+        # A forked worker ends as it would without this.
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, end)
     collect = sys.unraisablehook
 
     def strike_again(dropped: sys.UnraisableHookArgs) -> None:

@@ -17,7 +17,7 @@ import click
 from etl_framework import hookspecs
 from etl_framework.cli.group import etl
 from etl_framework.cli.session import Session
-from etl_framework.discovery import HOOKS
+from etl_framework.plugins.plugin import HOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING
 from etl_framework.causes import NO_ROWS, told_once
 from etl_framework.errors import RunFailed, UsageError
 from etl_framework.findings import sound_findings, sound_measures
+from etl_framework.keeping import keep, kept
 from etl_framework.rows import RELATION
 from etl_framework.sql import Statement
 from etl_framework.values import Check, Finding, PeriodFilter, Severity
 from etl_framework.verdict import gravest_first, pass_gate
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Warehouse
     from etl_framework.rows import Rows
     from etl_framework.values import Figure, Job, Measures
+
+_KEPT = "audited"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,23 +69,46 @@ class MadeCheck:
     measures: Mapping[str, Figure] = field(default_factory=dict)
 
 
-def audit(job: Job, rows: Rows, plugins: Plugins) -> tuple[tuple[Finding, ...], Measures]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """What the checks of the rows gave that a run was about to publish.
+
+    :param findings: none of them an error.
+    :param measures: what was measured.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    measures: Measures = field(default_factory=dict)
+
+
+def audit(job: Job, rows: Rows, plugins: Plugins, folder: Path) -> tuple[Finding, ...]:
     """Check rows before they are published, where the job wants them checked in the warehouse.
 
     The checks after one whose query failed are not made: within a transaction nothing more could be asked.
 
-    :returns: the findings, none of them an error, and what was measured.
+    :param folder: of the run, which keeps what was found: once the rows are committed, nobody asks again.
+    :returns: the findings, none of them an error.
     :raises Refused: one is an error; ``findings`` holds all.
     """
     if job.check not in (Check.WAREHOUSE, Check.BOTH):
-        return (), {}
+        return ()
     made = tuple(_until_one_fails(check_rows(job, rows, plugins)))
     findings = [finding for check in made for finding in check.findings]
     # Where a query failed no other can be asked; the count is wanted only where a check says that there are no rows.
     asked = all(check.could for check in made) and any(finding.cause == NO_ROWS for finding in findings)
     found = gravest_first(told_once(findings, rows=count_of(rows) if asked else 1))
     pass_gate(found)
-    return found, {check.name: check.measures for check in made if check.measures}
+    measures = {check.name: check.measures for check in made if check.measures}
+    keep(folder, _KEPT, Audited(findings=found, measures=measures))
+    return found
+
+
+def audited(folder: Path) -> Audited:
+    """What :func:`audit` found last in a run's rows.
+
+    :raises UnreadableRun: another version found it.
+    """
+    return kept(folder, _KEPT) or Audited()
 
 
 def check_rows(job: Job, rows: Rows, plugins: Plugins) -> Iterator[MadeCheck]:

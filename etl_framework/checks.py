@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from etl_framework.errors import UsageError
@@ -12,8 +13,10 @@ from etl_framework.values import BadRow, Check, Finding, Job, Sample, Severity
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from etl_framework.columns import Column
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Block
+    from etl_framework.values import Analysis
 
 MOST_SAMPLES = 10
 """Places shown per finding."""
@@ -145,6 +148,20 @@ def insist_on_checks(job: Job, plugins: Plugins) -> None:
             advice="Install or write a plugin that does, or leave them out; --check none goes on without.",
             key=asked[0],
         )
+
+
+def insist_on_settings(job: Job, analyses: Iterable[Analysis], columns: tuple[Column, ...], plugins: Plugins) -> None:
+    """Have the job's checks made for no rows, which tells whether their settings can be understood.
+
+    :param analyses: of its sources.
+    :param columns: of the run.
+    :raises UsageError: they cannot.
+    """
+    if job.check in (Check.FILE, Check.BOTH):
+        for analysis in analyses:
+            plugins.validators(job, replace(analysis, columns=columns))
+    if job.check in (Check.WAREHOUSE, Check.BOTH):
+        plugins.table_checks(job, columns)
 
 
 _ADVICE = {

@@ -8,11 +8,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etl_framework.checks import insist_on_checks
+from etl_framework.checks import insist_on_checks, insist_on_settings
 from etl_framework.config import Config, resolve_job, stand_ins
 from etl_framework.config_files import Origin
 from etl_framework.config_layers import Layers
@@ -88,16 +87,12 @@ def _questions(job: Job, said: Layers, plugins: Plugins) -> dict[str, Callable[[
 
 
 def _check_nothing(job: Job, plugins: Plugins) -> None:
-    """Have the job's checks made for no rows, which tells whether their settings can be understood."""
     insist_on_checks(job, plugins)
     if not job.columns or job.check is Check.NONE:
         # What a check needs of columns shows only once they are known.
         return
-    if job.check in (Check.FILE, Check.BOTH):
-        for analysis in _analyze_nothing(job, plugins):
-            plugins.validators(job, replace(analysis, columns=job.columns))
-    if job.check in (Check.WAREHOUSE, Check.BOTH):
-        plugins.table_checks(job, job.columns)
+    analyses = _analyze_nothing(job, plugins) if job.check is not Check.WAREHOUSE else ()
+    insist_on_settings(job, analyses, job.columns, plugins)
 
 
 def _analyze_nothing(job: Job, plugins: Plugins) -> list[Analysis]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from etl_framework.protocols import Measuring
@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from etl_framework.values import Figure
 
 
-def sound_findings(answer: Iterable[object]) -> tuple[Finding, ...]:
+def sound_findings(answer: Iterable[object], parts: Container[int] = ()) -> tuple[Finding, ...]:
     """The findings that a check gave; call it within ``blaming``.
 
+    :param parts: numbers of the parts that it saw; none of a check of a table.
     :raises TypeError: one is no finding, or holds what no report can show.
-    :raises ValueError: one counts less than nothing, or has neither rule nor message.
+    :raises ValueError: one counts less than nothing, has neither rule nor message, or lies in a part that is not there.
     """
-    return tuple(_sound(finding) for finding in answer)
+    return tuple(_sound(finding, parts) for finding in answer)
 
 
 def sound_measures(check: object) -> dict[str, Figure]:
@@ -37,7 +38,7 @@ def sound_measures(check: object) -> dict[str, Figure]:
     return dict(figures)
 
 
-def _sound(finding: object) -> Finding:
+def _sound(finding: object, parts: Container[int]) -> Finding:
     if not isinstance(finding, Finding):
         raise TypeError(f"it gave {type(finding).__qualname__} instead of Finding")
     _insist(finding.rule, "the rule", str)
@@ -57,6 +58,8 @@ def _sound(finding: object) -> Finding:
             _insist(getattr(sample, name), f"{finding.rule}: the {name} of a sample", str, type(None))
         for name in ("line", "offset", "part"):
             _insist(getattr(sample, name), f"{finding.rule}: the {name} of a sample", int, type(None))
+        if sample.part is not None and sample.part not in parts:
+            raise ValueError(f"{finding.rule}: a sample lies in part {sample.part}, which it was never shown")
     return finding
 
 

@@ -6,10 +6,8 @@ import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from etl_framework.jsonable import to_jsonable
 from etl_framework.values import Mode, Previous, Status
 
 if TYPE_CHECKING:
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
 
 _MOST_LOOKED_AT = 50
 """Runs of a job without any figures, after which there are none further back either."""
-_FILE = "measures.json"
 
 
 def previous(job: Job, journal: Journal, *, period: str | None = None) -> Previous | None:
@@ -56,29 +53,6 @@ def _reports(job: Job, journal: Journal) -> Iterable[str]:
     for run in good[:_MOST_LOOKED_AT]:
         if text := journal.report(run):
             yield text
-
-
-def keep_measures(folder: Path, measures: Measures) -> None:
-    """Write down what was measured in the warehouse, before the rows are committed: afterwards nobody asks again.
-
-    :param folder: the run's own, which survives a crash.
-    """
-    if measures:
-        written = folder / f"{_FILE}.new"
-        written.write_text(json.dumps(to_jsonable(measures)), encoding="utf-8")
-        written.replace(folder / _FILE)
-
-
-def kept_measures(folder: Path) -> Measures:
-    """What :func:`keep_measures` wrote down; empty when it did not."""
-    path = folder / _FILE
-    found: Measures = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
-
-
-def discard_measures(folder: Path) -> None:
-    """Remove what :func:`keep_measures` wrote down."""
-    (folder / _FILE).unlink(missing_ok=True)
 
 
 def all_measures(of_sources: Measures, of_table: Mapping[str, Any]) -> Measures:

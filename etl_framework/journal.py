@@ -165,17 +165,17 @@ class Journal:
     def plan(self, run: str) -> Any:
         """What :meth:`begin` or :meth:`replan` wrote down."""
         (plan,) = self._one("SELECT plan FROM runs WHERE run = ?", run)
-        return _unpickle(plan, run)
+        return unpickled(plan, run)
 
     def parts(self, run: str) -> tuple[Part, ...]:
         """The run's parts in order; empty before they are planned."""
         rows = self._all("SELECT range FROM parts WHERE run = ? ORDER BY part", run)
-        return tuple(_unpickle(value, run) for (value,) in rows)
+        return tuple(unpickled(value, run) for (value,) in rows)
 
     def finished(self, run: str) -> tuple[Part, ...]:
         """The parts that were read to their end, in order."""
         rows = self._all("SELECT range FROM parts WHERE run = ? AND state = 'packed' ORDER BY part", run)
-        return tuple(_unpickle(value, run) for (value,) in rows)
+        return tuple(unpickled(value, run) for (value,) in rows)
 
     def set_status(self, run: str, status: Status, *, error: str = "") -> None:
         """Write down how far a run is."""
@@ -267,7 +267,7 @@ class Journal:
     def outcomes(self, run: str) -> Mapping[int, Any]:
         """By part number, what was learned of the parts that are packed."""
         rows = self._all("SELECT part, outcome FROM parts WHERE run = ? AND state = 'packed' ORDER BY part", run)
-        return {part: _unpickle(outcome, run) for part, outcome in rows}
+        return {part: unpickled(outcome, run) for part, outcome in rows}
 
     def forget_part(self, run: str, part: int) -> None:
         """The part must be read again."""
@@ -292,7 +292,7 @@ class Journal:
     def pieces(self, run: str) -> tuple[tuple[PackedPart, str], ...]:
         """Every packed part of the run and its state, in the order of the data."""
         rows = self._all("SELECT packed, state FROM pieces WHERE run = ? ORDER BY part, piece", run)
-        return tuple((_unpickle(packed, run), state) for packed, state in rows)
+        return tuple((unpickled(packed, run), state) for packed, state in rows)
 
     # The end
 
@@ -304,7 +304,7 @@ class Journal:
     def receipt(self, run: str) -> Any:
         """What :meth:`set_receipt` wrote down, or None."""
         (receipt,) = self._one("SELECT receipt FROM runs WHERE run = ?", run)
-        return None if receipt is None else _unpickle(receipt, run)
+        return None if receipt is None else unpickled(receipt, run)
 
     def set_steps(self, run: str, steps: str) -> None:
         """The durations of the run's steps, as JSON."""
@@ -411,7 +411,11 @@ def _now() -> str:
     return datetime.now(UTC).isoformat()
 
 
-def _unpickle(data: bytes, run: str) -> Any:
+def unpickled(data: bytes, run: str) -> Any:
+    """What was pickled for a run.
+
+    :raises UnreadableRun: another version of etl or of its plugins did.
+    """
     try:
         return pickle.loads(data)  # noqa: S301 - our own file, readable by its owner only
     except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, EOFError) as error:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etl_framework.auditing import refuse_without_sql
+from etl_framework.checks import insist_on_settings
 from etl_framework.ledger import already_loaded
 from etl_framework.packing import Packer
 from etl_framework.protocols import Capacity, MisplacedCut, Run, TypesWidened
@@ -77,27 +80,20 @@ class LoadPlan:
 def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPlan:
     """Find out what a load would do.
 
+    :raises UsageError: the settings of its checks cannot be understood.
     :raises EtlError: a source cannot be read, the warehouse not be reached, or a plugin is broken.
     """
-    executor = plugins.executor(job.executor)
-    warehouse = plugins.connect(job.target)
-    try:
+    with closing(plugins.executor(job.executor)) as executor, closing(plugins.connect(job.target)) as warehouse:
+        refuse_without_sql(job, warehouse)
         job = dataclasses.replace(job, compress=job.compress or warehouse.default_codec)
         codec = plugins.codec(job, job.target)
         survey = survey_sources(job, sources, plugins)
         table = warehouse.describe(job.table)
         survey = plan_parts(survey.with_columns(adopt(survey.columns, table or ())), job, executor.workers)
-        run = Run(
-            id="plan",
-            job=job,
-            sources=sources,
-            columns=survey.columns,
-            folder=Path(),
-            codec=codec,
-            emit=lambda _: None,
-            layouts=staged_layouts(survey, warehouse),
-            parts=survey.parts,
-        )
+        errors = [finding.message for finding in survey.findings if finding.severity is Severity.ERROR]
+        if not errors:
+            insist_on_settings(job, survey.analyses[:1], survey.columns, plugins)
+        run = _run(job, sources, survey, codec, warehouse)
         speed, ratio = _probe(job, survey, warehouse, codec)
         return LoadPlan(
             job=job.name,
@@ -119,15 +115,27 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
             statements=warehouse.statements(run),
             findings=survey.findings,
             objections=(
-                *(finding.message for finding in survey.findings if finding.severity is Severity.ERROR),
+                *errors,
                 *warehouse.differences(run),
                 *already_loaded(job, sources, warehouse.ledger(job.table)),
             ),
             capacity=warehouse.capacity(survey.size) if isinstance(warehouse, Capacity) else (),
         )
-    finally:
-        warehouse.close()
-        executor.close()
+
+
+def _run(job: Job, sources: tuple[Source, ...], survey: Survey, codec: Codec, warehouse: Warehouse) -> Run:
+    """The run that the load would be, which has no folder and tells nobody."""
+    return Run(
+        id="plan",
+        job=job,
+        sources=sources,
+        columns=survey.columns,
+        folder=Path(),
+        codec=codec,
+        emit=lambda _: None,
+        layouts=staged_layouts(survey, warehouse),
+        parts=survey.parts,
+    )
 
 
 def _probe(job: Job, survey: Survey, warehouse: Warehouse, codec: Codec) -> tuple[float, float]:

@@ -153,3 +153,15 @@ class Profile:
     sampled: int
     columns: tuple[ColumnProfile, ...]
     score: Score
+
+
+def sound_profile(answer: object) -> Profile:
+    """The profile that a profiler gave; call it within ``blaming``.
+
+    :raises TypeError: it is none, or holds what is none of a column.
+    """
+    if not isinstance(answer, Profile):
+        raise TypeError(f"finish() gave {type(answer).__qualname__} instead of Profile")
+    if strange := next((column for column in answer.columns if not isinstance(column, ColumnProfile)), None):
+        raise TypeError(f"finish() gave a column that is {type(strange).__qualname__} instead of ColumnProfile")
+    return answer

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etl_framework.observing import tell_observers
+from etl_framework.observing import Observers
+from etl_framework.one_pass import pass_over
+from etl_framework.profiles import sound_profile
 from etl_framework.reading import blocks_of
 from etl_framework.sources import check_unchanged
 from etl_framework.state import new_run_id
-from etl_framework.survey import Survey, plan_parts, settle, survey_sources
-from etl_framework.values import Event, Severity
+from etl_framework.survey import Survey, survey_sources
+from etl_framework.values import Event
 
 if TYPE_CHECKING:
     from etl_framework.columns import Column
@@ -96,37 +97,20 @@ def profile_sources(
     began = time.perf_counter()
     run = new_run_id()
     executor = plugins.executor(job.executor)
-    watching = list(observers)
-
-    def emit(event: Event) -> None:
-        tell_observers(watching, event)
-        plugins.event(event)
+    told = Observers(run, observers, plugins)
 
     def attempt(survey: Survey) -> Profile:
         reader = PartProfiler(run=run, job=job, survey=survey, plugins=plugins)
         # Without parts, the profile is that of no rows.
         whole = plugins.profiler(job, survey.analyses[0])
-        for profiler in executor.run(reader, survey.parts, emit):
+        for profiler in executor.run(reader, survey.parts, told.tell):
             with plugins.blaming(whole, "etl_profile"):
                 whole.merge(profiler)
         with plugins.blaming(whole, "etl_profile"):
-            return whole.finish()
-
-    def changed(_: Survey, message: str) -> None:
-        emit(Event(name="survey_changed", run=run, step="profile", message=message))
+            return sound_profile(whole.finish())
 
     survey = survey_sources(job, sources, plugins)
-    profile = None
-    with ExitStack() as stack:
-        stack.callback(emit, Event(name="run_finished", run=run))
-        stack.callback(executor.close)
-        if all(finding.severity is not Severity.ERROR for finding in survey.findings):
-            emit(Event(name="step_started", run=run, step="profile", total_bytes=survey.size))
-            try:
-                survey = plan_parts(survey, job, executor.workers)
-                survey, profile = settle(survey, job, executor.workers, attempt, changed)
-            finally:
-                emit(Event(name="step_finished", run=run, step="profile", total_bytes=survey.size))
+    survey, profile = pass_over(survey, job, "profile", attempt, executor, told)
     return Profiling(
         sources=sources,
         columns=survey.columns,

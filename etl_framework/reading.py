@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Block, Codec, Emit, Validator
     from etl_framework.survey import Survey
-    from etl_framework.values import Job, PackedPart, Part
+    from etl_framework.values import Analysis, Job, PackedPart, Part, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,53 +108,35 @@ class PartReader:
         """
         analysis = self.survey.analyses[part.source]
         check_unchanged(analysis.source)
-        checked = self.job.check in (Check.FILE, Check.BOTH)
-        validators = self.plugins.validators(self.job, analysis) if checked else []
-        tell(validators, self.answers, self.plugins)
-        checks = PartChecks(validators, self.spilled / f"{part.number:06}", self.plugins)
-        totals, tally = TotalsAccumulator(self.survey.columns), BadRowTally()
-        rows = lines = consumed = 0
-        began = time.perf_counter()
+        learned = _Learned(part, analysis.source, TotalsAccumulator(self.survey.columns), self._checks(part, analysis))
         emit(self._event("part_started", part, 0, 0))
         with ExitStack() as stack:
             packer = stack.enter_context(self._packer(part)) if self.packing else None
             rejects = stack.enter_context(PartRejects(self.rejects, part.number)) if self.rejects else None
             for block in blocks_of(part, self.survey, self.job, self.plugins):
-                for bad in block.bad_rows:
-                    tally.add(bad, analysis.source.path)
-                    if rejects:
-                        rejects.write(bad)
-                if packer and tally.rows and self.job.on_bad_rows is OnBadRows.ABORT:
+                learned.take_bad_rows(block, rejects)
+                if packer and learned.bad_rows.rows and self.job.on_bad_rows is OnBadRows.ABORT:
                     # The gate will refuse: from here on only findings matter.
                     packer.discard()
                     packer = None
                 if packer:
                     packer.write(block)
-                if block.batch.num_rows:
-                    totals.update(block.batch)
-                    checks.update(block)
-                rows += block.batch.num_rows
-                lines += block.lines
-                consumed += block.consumed
-                emit(self._event("part_progress", part, consumed, rows + tally.rows))
+                learned.take_good_rows(block)
+                emit(self._event("part_progress", part, learned.consumed, learned.records))
             check_unchanged(analysis.source)
             pieces = packer.finish() if packer else ()
-        checks.settle()
+        learned.checks.settle()
         if part.number == 0:
             # Of each part, it would be done twice.
-            checks.insist_that_they_travel()
-        emit(self._event("part_packed", part, part.size, rows + tally.rows))
-        return PartOutcome(
-            part=part.number,
-            rows=rows,
-            lines=lines,
-            bad_rows=tally,
-            totals=totals,
-            validators=checks.validators,
-            pieces=pieces,
-            seconds=time.perf_counter() - began,
-            seconds_of=checks.seconds,
-        )
+            learned.checks.insist_that_they_travel()
+        emit(self._event("part_packed", part, part.size, learned.records))
+        return learned.outcome(pieces)
+
+    def _checks(self, part: Part, analysis: Analysis) -> PartChecks:
+        checked = self.job.check in (Check.FILE, Check.BOTH)
+        validators = self.plugins.validators(self.job, analysis) if checked else []
+        tell(validators, self.answers, self.plugins)
+        return PartChecks(validators, self.spilled / f"{part.number:06}", self.plugins)
 
     def _packer(self, part: Part) -> Packer:
         assert self.packing is not None
@@ -171,6 +153,51 @@ class PartReader:
     def _event(self, name: str, part: Part, done: int, rows: int) -> Event:
         return Event(
             name=name, run=self.run, step="validate", part=part.number, bytes=done, total_bytes=part.size, rows=rows
+        )
+
+
+class _Learned:
+    """What is known of a part after some of its blocks."""
+
+    def __init__(self, part: Part, source: Source, totals: TotalsAccumulator, checks: PartChecks) -> None:
+        self._part = part
+        self._source = source
+        self._totals = totals
+        self._began = time.perf_counter()
+        self._rows = self._lines = 0
+        self.bad_rows = BadRowTally()
+        self.checks = checks
+        self.consumed = 0
+
+    @property
+    def records(self) -> int:
+        return self._rows + self.bad_rows.rows
+
+    def take_bad_rows(self, block: Block, rejects: PartRejects | None) -> None:
+        for bad in block.bad_rows:
+            self.bad_rows.add(bad, self._source.path)
+            if rejects:
+                rejects.write(bad)
+
+    def take_good_rows(self, block: Block) -> None:
+        if block.batch.num_rows:
+            self._totals.update(block.batch)
+            self.checks.update(block)
+        self._rows += block.batch.num_rows
+        self._lines += block.lines
+        self.consumed += block.consumed
+
+    def outcome(self, pieces: tuple[PackedPart, ...]) -> PartOutcome:
+        return PartOutcome(
+            part=self._part.number,
+            rows=self._rows,
+            lines=self._lines,
+            bad_rows=self.bad_rows,
+            totals=self._totals,
+            validators=self.checks.validators,
+            pieces=pieces,
+            seconds=time.perf_counter() - self._began,
+            seconds_of=self.checks.seconds,
         )
 
 

@@ -7,6 +7,7 @@ from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from etl_framework.errors import UnreadableRun
+from etl_framework.keeping import discard_kept
 from etl_framework.logs import get_logger
 from etl_framework.totals import TotalsAccumulator, compare
 from etl_framework.values import Status
@@ -44,6 +45,7 @@ def end_unfinished(other: Run, journal: Journal, warehouse: Warehouse, *, why: s
     warehouse.discard_staged(other)
     for left in ("packed", "spilled"):
         rmtree(other.folder / left, ignore_errors=True)
+    discard_kept(other.folder)
     journal.end(other.id, status, error=error)
     return status
 

@@ -11,11 +11,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from etl_framework.asking import ask_first
-from etl_framework.observing import tell_observers
+from etl_framework.observing import Observers
+from etl_framework.one_pass import pass_over
 from etl_framework.reading import PartReader
 from etl_framework.state import new_run_id
-from etl_framework.survey import Survey, plan_parts, settle, survey_sources
-from etl_framework.values import Check, Event, Severity
+from etl_framework.survey import Survey, survey_sources
+from etl_framework.values import Check, Severity
 from etl_framework.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -79,48 +80,18 @@ def validate_sources(
     began = time.perf_counter()
     run = new_run_id()
     executor = plugins.executor(job.executor)
-    watching = list(observers)
-
-    def emit(event: Event) -> None:
-        tell_observers(watching, event)
-        plugins.event(event)
-
-    def attempt(survey: Survey) -> Verdict:
-        with ExitStack() as connected:
-            answers = ask_first(
-                job, survey, plugins, lambda: connected.enter_context(closing(plugins.connect(job.target)))
-            )
-        reader = PartReader(
-            run=run,
-            job=job,
-            survey=survey,
-            packing=None,
-            rejects=None,
-            spilled=Path(spilled),
-            plugins=plugins,
-            answers=answers,
-        )
-        outcomes = {outcome.part: outcome for outcome in executor.run(reader, survey.parts, emit)}
-        return judge(job, survey, outcomes, plugins)
-
-    def changed(_: Survey, message: str) -> None:
-        emit(Event(name="survey_changed", run=run, step="validate", message=message))
-
+    told = Observers(run, observers, plugins)
     survey = survey_sources(job, sources, plugins)
     if columns is not None:
         survey = survey.only(columns)
-    verdict = None
-    with ExitStack() as stack:
-        stack.callback(emit, Event(name="run_finished", run=run))
-        stack.callback(executor.close)
-        spilled = stack.enter_context(TemporaryDirectory(prefix="etl-validate-"))
-        if all(finding.severity is not Severity.ERROR for finding in survey.findings):
-            emit(Event(name="step_started", run=run, step="validate", total_bytes=survey.size))
-            try:
-                survey = plan_parts(survey, job, executor.workers)
-                survey, verdict = settle(survey, job, executor.workers, attempt, changed)
-            finally:
-                emit(Event(name="step_finished", run=run, step="validate", total_bytes=survey.size))
+    with TemporaryDirectory(prefix="etl-validate-") as spilled:
+
+        def attempt(survey: Survey) -> Verdict:
+            reader = _reader(run, job, survey, plugins, Path(spilled))
+            outcomes = {outcome.part: outcome for outcome in executor.run(reader, survey.parts, told.tell)}
+            return judge(job, survey, outcomes, plugins)
+
+        survey, verdict = pass_over(survey, job, "validate", attempt, executor, told)
     return Validation(
         sources=sources,
         columns=survey.columns,
@@ -131,4 +102,20 @@ def validate_sources(
         findings=verdict.findings if verdict else survey.findings,
         bytes=survey.size,
         seconds=time.perf_counter() - began,
+    )
+
+
+def _reader(run: str, job: Job, survey: Survey, plugins: Plugins, spilled: Path) -> PartReader:
+    """What checks the parts of a survey, once the warehouse told the checks what they have to know."""
+    with ExitStack() as connected:
+        answers = ask_first(job, survey, plugins, lambda: connected.enter_context(closing(plugins.connect(job.target))))
+    return PartReader(
+        run=run,
+        job=job,
+        survey=survey,
+        packing=None,
+        rejects=None,
+        spilled=spilled,
+        plugins=plugins,
+        answers=answers,
     )

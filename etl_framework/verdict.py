@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from etl_framework.causes import NO_ROWS, no_date, outside_period, told_once
 from etl_framework.checks import BadRowTally
 from etl_framework.errors import Refused
-from etl_framework.findings import sound_findings, sound_measures
+from etl_framework.merging import MergedChecks
 from etl_framework.terminal import counted, seconds_in_words
 from etl_framework.totals import Totals, TotalsAccumulator
 from etl_framework.values import Finding, Mode, OnBadRows, Severity, in_file
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from etl_framework.plugins import Plugins
-    from etl_framework.protocols import Validator
     from etl_framework.reading import PartOutcome
     from etl_framework.survey import Survey
-    from etl_framework.values import Figure, Job, Measures, Sample
+    from etl_framework.values import Job, Measures, Sample
 
 
 SLOW_SECONDS = 10.0
@@ -56,36 +55,23 @@ class Verdict:
 def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins: Plugins) -> Verdict:
     """Merge what the parts learned, in the order of the data."""
     totals, tally = TotalsAccumulator(survey.columns), BadRowTally()
-    merged: dict[_Key, Validator] = {}
-    measures: dict[str, Mapping[str, Figure]] = {}
-    lines_before: dict[int, int] = {}
-    lines: dict[int, int] = {}
-    rows = 0
+    checks = MergedChecks(job, survey, plugins)
     for part in survey.parts:
         outcome = outcomes[part.number]
-        lines_before[part.number] = lines.get(part.source, 0)
-        lines[part.source] = lines_before[part.number] + outcome.lines
-        rows += outcome.rows
         totals.merge(outcome.totals)
         tally.merge(outcome.bad_rows)
-        learned = dict(_keyed(outcome.validators))
-        if learned.keys() - merged.keys():
-            # New ones finish: what travelled has left behind what cannot be pickled.
-            new = _keyed(plugins.validators(job, survey.analyses[part.source]))
-            merged |= {key: validator for key, validator in new if key in learned and key not in merged}
-        for key, validator in learned.items():
-            with plugins.blaming(key[0], "etl_validate"):
-                if key not in merged:
-                    raise ValueError(f"it gave the check {validator.name!r} for a part, and none to merge it")
-                merged[key].merge(validator)
+        checks.merge(outcome.validators, part)
+    rows = sum(outcomes[part.number].rows for part in survey.parts)
     figures = totals.finish()
-    findings = [*survey.findings, *_bad_rows(job, tally, rows), *_scope(job, figures, tally.rows)]
-    for (plugin, _, _), validator in merged.items():
-        with plugins.blaming(plugin, "etl_validate"):
-            findings.extend(sound_findings(validator.finish()))
-            if figures_of := sound_measures(validator):
-                measures[validator.name] = {**measures.get(validator.name, {}), **figures_of}
-    findings.extend(_slow(outcomes.values()))
+    found, measures = checks.finish()
+    findings = (
+        *survey.findings,
+        *_bad_rows(job, tally, rows),
+        *_scope(job, figures, tally.rows),
+        *found,
+        *_slow(outcomes.values()),
+    )
+    lines_before = _lines_before(survey, outcomes)
     return Verdict(
         rows=rows,
         bad=tally.rows,
@@ -95,9 +81,18 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
             dataclasses.replace(finding, samples=tuple(in_file(sample, lines_before) for sample in finding.samples))
             for finding in gravest_first(told_once(findings, rows=rows))
         ),
-        checks=tuple(dict.fromkeys(name for _, name, _ in merged)),
+        checks=checks.names,
         measures=measures,
     )
+
+
+def _lines_before(survey: Survey, outcomes: Mapping[int, PartOutcome]) -> dict[int, int]:
+    before: dict[int, int] = {}
+    of_source: Counter[int] = Counter()
+    for part in survey.parts:
+        before[part.number] = of_source[part.source]
+        of_source[part.source] += outcomes[part.number].lines
+    return before
 
 
 def _slow(outcomes: Iterable[PartOutcome]) -> Iterator[Finding]:
@@ -118,18 +113,6 @@ def _slow(outcomes: Iterable[PartOutcome]) -> Iterator[Finding]:
                 f"of the {seconds_in_words(reading)} that were spent on reading and checking",
                 advice="Checks are fast when they ask Arrow about whole columns, and slow when they look at each row.",
             )
-
-
-_Key = tuple[str, str, int]
-"""Plugin, name of the check, and which of its name: two checks of one plugin may share a name."""
-
-
-def _keyed(validators: Iterable[tuple[str, Validator]]) -> Iterator[tuple[_Key, Validator]]:
-    """The validators of one call; they come in the same order from every one."""
-    namesakes: Counter[tuple[str, str]] = Counter()
-    for plugin, validator in validators:
-        yield (plugin, validator.name, namesakes[plugin, validator.name]), validator
-        namesakes[plugin, validator.name] += 1
 
 
 def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -48,15 +48,15 @@ elif instant == "compress":
         return path
     etl_compression.files.Temporaries.create = create_and_strike
 elif instant == "done":
-    import etl_framework.pipeline
-    discard = etl_framework.pipeline.discard_part_rejects
+    import etl_framework.pipeline.ending
+    discard = etl_framework.pipeline.ending.discard_part_rejects
     struck = []
     def strike_and_discard(*arguments):
         if not struck:
             struck.append(True)
             strike()
         discard(*arguments)
-    etl_framework.pipeline.discard_part_rejects = strike_and_discard
+    etl_framework.pipeline.ending.discard_part_rejects = strike_and_discard
 elif instant == "answered":
     Session.answer = lambda *_: strike()
 sys.exit(run(sys.argv[3:]))

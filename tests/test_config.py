@@ -30,7 +30,7 @@ from etl_framework.config import STARTER, Config, explain, load_config, name_or_
 from etl_framework.config_check import problems
 from etl_framework.config_lines import KeyPath, key_lines
 from etl_framework.config_models import Use
-from etl_framework.discovery import QUESTIONS
+from etl_framework.plugins.plugin import QUESTIONS
 
 LENDING = """\
 [targets.prod]

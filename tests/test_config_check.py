@@ -231,7 +231,7 @@ def test_a_key_deep_in_a_plugin_s_table_is_named_with_its_own_line_also_by_a_run
     assert f"{line}: " in str(error)
     workspace = Workspace.open()
     job = workspace.job("s", (), {})
-    for run in (workspace.validate, workspace.load):
+    for run in (workspace.validate, workspace.plan, workspace.load):
         with pytest.raises(UsageError) as caught:
             run(job)
         assert str(caught.value).startswith(f"{line}: ")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +13,9 @@ import pytest
 from etl_framework import Check, ConnectError, Finding, HookFailed, Job, RunFailed, Workspace
 
 PLUGIN = """
-from etl_framework import Finding, RunFailed, Severity, hookimpl
+from pathlib import Path
+
+from etl_framework import Column, ColumnType, Finding, RunFailed, Severity, TypesWidened, hookimpl
 
 class Plain:
     name = "plain"
@@ -27,7 +32,9 @@ class Known(Plain):
     def tell(self, answer):
         assert not self.blocks
         self.told.append(answer)
-    def update(self, block): self.blocks += 1
+    def update(self, block):
+        self.blocks += 1
+        {update}
     def merge(self, other):
         self.told += other.told
         self.blocks += other.blocks
@@ -36,9 +43,37 @@ class Known(Plain):
 
 @hookimpl
 def etl_validate(job, analysis):
-    return [Plain(), Known()]
+    return [Plain(), Known()][Path("fewer").exists() :]
 """
 TABLES = "return sorted(str(summary.name) for summary in warehouse.tables())"
+
+ASKED_AGAIN = """
+        with open("asked", "a") as file: file.write("x")
+        return Path("asked").stat().st_size
+"""
+WIDENED = """
+        if not Path("widened").exists():
+            Path("widened").touch()
+            columns = [Column(name=name, type=ColumnType.parse("varchar")) for name in block.batch.schema.names]
+            raise TypesWidened(columns, [])
+"""
+VICTIM = """
+import os, re, signal
+from dataclasses import replace
+from etl_framework import Workspace
+from etl_framework.journal import Journal
+
+write = Journal._write
+
+def write_and_die(self, run, event, *statements, **how):
+    write(self, run, event, *statements, **how)
+    if re.fullmatch(r"part \\d+ packed", event):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Journal._write = write_and_die
+workspace = Workspace.open()
+workspace.load(replace(workspace.job(None, ["t.csv"], {"target": "duckdb:w.duckdb"}), part_bytes=40))
+"""
 
 
 @pytest.fixture
@@ -47,8 +82,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("duckdb")
     monkeypatch.chdir(tmp_path)
 
-    def make(ask: str = TABLES, *, insists: bool = True) -> tuple[Workspace, Job]:
-        (tmp_path / "team.py").write_text(PLUGIN.format(ask=ask, insists=insists))
+    def make(ask: str = TABLES, *, insists: bool = True, update: str = "") -> tuple[Workspace, Job]:
+        (tmp_path / "team.py").write_text(PLUGIN.format(ask=ask, insists=insists, update=update))
         (tmp_path / "etl.toml").write_text('plugins = ["team.py"]\n')
         (tmp_path / "t.csv").write_text("id,name\n" + "".join(f"{number},n{number}\n" for number in range(20)))
         workspace = Workspace.open()
@@ -101,4 +136,39 @@ def test_a_question_that_cannot_be_answered_is_told_as_it_is(asked) -> None:
 def test_a_check_that_breaks_while_it_asks_is_named(asked) -> None:
     workspace, job = asked('raise ValueError("boom")')
     with pytest.raises(HookFailed, match=r"team[\s\S]*boom"):
+        workspace.load(job)
+
+
+def killed_with_a_part_packed() -> None:
+    ended = subprocess.run([sys.executable, "-c", VICTIM], capture_output=True, text=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+def test_a_run_that_was_killed_judges_all_parts_by_the_answer_to_its_first_question(asked) -> None:
+    workspace, _ = asked(ASKED_AGAIN)
+    killed_with_a_part_packed()
+    report = workspace.resume()
+    assert report.parts > 2
+    assert said(report.findings) == [repr([1] * report.parts)]
+    assert not [path for path in Path(".etl").rglob("*") if path.name.startswith("answers")]
+
+
+def test_a_run_whose_parts_are_read_anew_with_other_types_asks_anew(asked) -> None:
+    workspace, job = asked(ASKED_AGAIN, update=WIDENED)
+    report = workspace.load(replace(job, executor="threads:1"))
+    assert said(report.findings) == [repr([2] * report.parts)]
+
+
+def test_a_run_that_other_checks_began_is_not_judged_by_their_answers(asked) -> None:
+    workspace, _ = asked(ASKED_AGAIN)
+    killed_with_a_part_packed()
+    Path("fewer").touch()
+    with pytest.raises(RunFailed, match="began with other checks that ask the warehouse"):
+        workspace.resume()
+    assert Path("asked").read_text() == "x"
+
+
+def test_an_answer_that_cannot_be_kept_is_blamed_on_who_took_it(asked) -> None:
+    workspace, job = asked("return lambda: None")
+    with pytest.raises(HookFailed, match=r"plugin 'team' .*failed in etl_validate: .*pickle"):
         workspace.load(job)

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from etl_framework import EtlError, PackedPart, Part, RunFailed, Status
+from etl_framework import EtlError, Job, PackedPart, Part, RunFailed, Status, TableName
 from etl_framework.journal import Journal
+from etl_framework.pipeline import Plan
 
 
 @pytest.fixture
@@ -207,6 +208,16 @@ def test_a_journal_of_another_version_is_refused_and_left_as_it_is(path: Path) -
     database = sqlite3.connect(path)
     assert database.execute("SELECT count(*) FROM runs").fetchone() == (1,)
     database.close()
+
+
+def test_a_plan_that_was_written_down_before_it_had_a_module_of_its_own_is_read(journal: Journal, path: Path) -> None:
+    job = Job(name="sales", patterns=("s.csv",), table=TableName.parse("sales"), target="duckdb:w.duckdb")
+    plan = Plan(job=job, sources=(), plugins=("acme",))
+    begin(journal, plan=plan)
+    former = pickle.dumps(plan, protocol=0).replace(b"etl_framework.pipeline.plan", b"etl_framework.pipeline")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE runs SET plan = ?", (former,))
+    assert journal.plan("r1") == plan
 
 
 def test_what_another_version_pickled_is_an_error_that_says_so(journal: Journal, path: Path) -> None:

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from etl_duckdb.warehouse import DuckDBWarehouse
 
 from etl_framework import RunReport, UsageError, Workspace
 from etl_framework.planning import LoadPlan
@@ -87,3 +88,49 @@ def test_a_plan_of_what_cannot_be_read_changes_nothing_on_disk(folder: Path) -> 
         plan("missing.csv")
     assert content(folder) == before
     assert list((folder / "temporary").iterdir()) == []
+
+
+WRONG = {
+    "dates": ('columns = { id = "bigint", day = "date" }\n', '[jobs.s.checks]\ndates = { every = "hour" }', "every"),
+    "rule": ("", '[[jobs.s.rules]]\nname = "positive"\nsql = "prise > 0"', "prise"),
+    "column": ("", "[jobs.s.checks.columns]\nprise = { range = { min = 0 } }", "prise"),
+}
+
+
+@pytest.mark.parametrize("check", ["file", "warehouse", "both"])
+@pytest.mark.parametrize(("columns", "wrong", "named"), WRONG.values(), ids=WRONG)
+def test_a_check_that_the_load_cannot_understand_is_told_by_the_plan_and_before_data_is_read(
+    folder: Path, columns: str, wrong: str, named: str, check: str
+) -> None:
+    (folder / "s.csv").write_text("id,day\n1,2024-01-31\n")
+    (folder / "etl.toml").write_text(
+        f'[jobs.s]\nsource = "s.csv"\ntable = "s"\ntarget = "duckdb:w.duckdb"\ndate_column = "day"\n{columns}{wrong}\n'
+    )
+    workspace = Workspace.open()
+    job = workspace.job("s", (), {"check": check})
+    with pytest.raises(UsageError, match=named) as planned:
+        workspace.plan(job)
+    assert str(planned.value).startswith("etl.toml:")
+    assert not (folder / "w.duckdb").exists()
+    assert workspace.plan(workspace.job("s", (), {"check": "none"})).objections == ()
+
+
+def test_what_forbids_the_load_already_is_an_objection_before_checks_are_asked_about_columns(folder: Path) -> None:
+    (folder / "a.csv").write_text("id,price\n1,2\n")
+    (folder / "b.csv").write_text("id,cost\n1,2\n")
+    (folder / "etl.toml").write_text(
+        '[[jobs.s.rules]]\nname = "positive"\nsql = "prise > 0"\n[jobs.s]\nsource = "?.csv"\n'
+    )
+    workspace = Workspace.open()
+    planned = workspace.plan(workspace.job("s", (), OPTIONS))
+    assert any("other columns" in objection for objection in planned.objections)
+
+
+@pytest.mark.parametrize("check", ["warehouse", "both"])
+def test_a_check_in_a_warehouse_that_understands_no_sql_is_refused_by_plan_and_load(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, check: str
+) -> None:
+    monkeypatch.setattr(DuckDBWarehouse, "dialect", "")
+    for act in (plan, load):
+        with pytest.raises(UsageError, match="understands no SQL"):
+            act(check=check)

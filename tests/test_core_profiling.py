@@ -104,6 +104,27 @@ def test_a_profiler_that_breaks_is_named(folder: Path, method: str) -> None:
         profile(job="t")
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("None", r"finish\(\) gave NoneType instead of Profile"),
+        ("{'rows': self.rows}", r"finish\(\) gave dict instead of Profile"),
+        (
+            "Profile(rows=1, bad_rows=0, sampled=0, columns=('a',), score=Score())",
+            r"finish\(\) gave a column that is str instead of ColumnProfile",
+        ),
+    ],
+)
+def test_a_profiler_that_gives_no_profile_is_named(folder: Path, answer: str, words: str) -> None:
+    before, found, _ = COUNTING.partition("        return Profile(")
+    (folder / "counting.py").write_text(
+        f"{before}        return {answer}\n\n\n@hookimpl\ndef etl_profile(job, analysis):\n    return Rows()\n"
+    )
+    assert found
+    with pytest.raises(HookFailed, match=rf"plugin 'counting' .*failed in etl_profile: TypeError: {words}"):
+        profile(job="t")
+
+
 def test_sources_that_do_not_belong_together_are_not_read(folder: Path) -> None:
     (folder / "u.csv").write_text("other\n1\n")
     workspace = Workspace.open(use={"profile": "counting"})

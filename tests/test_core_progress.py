@@ -238,7 +238,7 @@ def test_the_bar_of_a_load_says_what_it_waits_for_until_it_proceeds(terminal: Te
 def test_every_event_is_told_of_where_events_are_described() -> None:
     root = Path(__file__).parents[1]
     sources = [*root.glob("etl_framework/**/*.py"), *root.glob("plugins/*/etl_*/**/*.py")]
-    told = re.compile(r"""(?:Event\(\s*name=|_emit\(\s*|_event\(\s*)"(\w+)["]""")
+    told = re.compile(r"""(?:Event\(\s*name=|happened\(\s*|_event\(\s*)"(\w+)["]""")
     emitted = {name for path in sources for name in told.findall(path.read_text(encoding="utf-8"))}
     assert {"run_started", "load_waits", "part_packed"} <= emitted
     assert emitted == set(re.findall(r"``([a-z]+_[a-z]+)``", (Event.__doc__ or "").partition(":param run:")[0]))

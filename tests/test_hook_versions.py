@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from etl_framework import PluginLoadError, Plugins, discovery, hookspecs
+from etl_framework import PluginLoadError, Plugins, hookspecs, plugins
 from etl_framework.cli import run
-from etl_framework.discovery import Plugin, PluginInfo
 from etl_framework.hookspecs import hookspec
+from etl_framework.plugins.plugin import Plugin, PluginInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ def later_version(monkeypatch: pytest.MonkeyPatch) -> None:
     def etl_event(event: Any) -> None: ...
 
     vars(later).update(etl_report=etl_report, etl_event=etl_event)
-    monkeypatch.setattr(discovery, "hookspecs", later)
+    monkeypatch.setattr(plugins.plugin, "hookspecs", later)
 
 
 def plugin(source: str) -> Plugin:

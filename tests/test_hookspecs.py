@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from etl_framework import errors, hookspecs
-from etl_framework.discovery import HOOKS
+from etl_framework.plugins.plugin import HOOKS
 
 ROOT = Path(__file__).parents[1]
 VERBS = ("Connect", "Make", "Find", "Give", "Bring", "Load", "Tell", "Add", "Observe")

@@ -15,8 +15,8 @@ import pytest
 
 from etl_framework import HookFailed, Status, Workspace
 from etl_framework.cli import run
-from etl_framework.discovery import HOOKS, QUESTIONS
 from etl_framework.errors import ExitCode
+from etl_framework.plugins.plugin import HOOKS, QUESTIONS
 from etl_framework.testing.misbehaving import DO_NOT_LOAD, hook_that, misspelt
 
 if TYPE_CHECKING:
@@ -199,6 +199,7 @@ NONSENSE = {
     FINDING.replace("(Sample(value='1'),)", "['1']"): "late: samples is ['1']: list instead of tuple",
     FINDING.replace("Sample(value='1')", "'1'"): "late: a sample is '1': str instead of Sample",
     FINDING.replace("'1'", "1"): "late: the value of a sample is 1: int instead of str",
+    FINDING.replace("'1'", "'1', line=1, part=99"): "late: a sample lies in part 99, which it was never shown",
 }
 
 

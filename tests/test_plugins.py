@@ -34,10 +34,10 @@ from etl_framework import (
     executors,
     hookimpl,
 )
-from etl_framework.discovery import HOOKS
 from etl_framework.errors import ExitCode
 from etl_framework.executors import ThreadExecutor
 from etl_framework.plugins import Plugins, PluginSettings
+from etl_framework.plugins.plugin import HOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from etl_framework import Refused, Severity, Statement, TableName, UsageError, Workspace, load
+from etl_framework import Refused, RunReport, Severity, Statement, TableName, UsageError, Workspace, load
 from etl_framework.cli import run
 from etl_framework.errors import ExitCode
 from etl_framework.plugins import Plugins
@@ -57,6 +60,31 @@ def etl_check(job, columns):
 def etl_validate(job, analysis):
     return ()
 '''
+
+VICTIM = """
+import os, signal, sys
+from etl_framework import Workspace, load
+from etl_framework.pipeline import attempt
+from etl_framework.journal import Journal
+
+action, instant = sys.argv[1:]
+audit = attempt.audit
+
+def die(*arguments):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def audit_and_die(*arguments):
+    audit(*arguments)
+    die()
+
+if instant == "checked":
+    attempt.audit = audit_and_die
+Journal.set_receipt = die
+if action == "load":
+    load(job="sales", check="warehouse")
+else:
+    Workspace.open().resume()
+"""
 
 
 @pytest.fixture
@@ -126,6 +154,40 @@ def test_a_warning_from_the_warehouse_stands_in_the_report_and_stops_nothing(job
     report = load(job="sales", check="warehouse")
     assert [(finding.rule, finding.severity) for finding in report.findings] == [("price", Severity.WARNING)]
     assert report.reconciled
+
+
+def killed(action: str, instant: str) -> None:
+    """Let a process load or resume until it is killed: once the rows are ``checked``, or before they are ``noted``."""
+    ended = subprocess.run([sys.executable, "-c", VICTIM, action, instant], capture_output=True, text=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+def found(report: RunReport | None) -> list[tuple[str, str]]:
+    assert report is not None
+    return [(finding.rule, finding.message) for finding in report.findings]
+
+
+def test_a_run_that_was_killed_after_its_commit_still_reports_what_the_warehouse_warned_of(job: str) -> None:
+    configure(job, price="warning")
+    write("1.00", "-2.50")
+    killed("load", "noted")
+    assert rows_in(job) == 2
+    report = Workspace.open().resume()
+    assert found(report) == [("price", "least -2.50")]
+    assert (rows_in(job), found(Workspace.open().report(report.run))) == (2, found(report))
+    assert not [path for path in Path(".etl").rglob("*") if path.name.startswith("audited")]
+
+
+def test_a_run_that_was_killed_before_its_commit_reports_only_what_was_found_in_what_it_committed(job: str) -> None:
+    configure(job, price="warning")
+    write("1.00", "-2.50")
+    killed("load", "checked")
+    assert not rows_in(job)
+    plugin = Path("team.py")
+    plugin.write_text(plugin.read_text().replace("if count:", "if False:"))
+    killed("resume", "noted")
+    assert rows_in(job) == 2
+    assert found(Workspace.open().resume()) == []
 
 
 def test_a_check_whose_query_cannot_be_run_is_no_pass(job: str) -> None:

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from etl_framework import RELATION, Finding, Severity, Statement, executors, hookimpl
-from etl_framework.discovery import HOOKS
+from etl_framework.plugins.plugin import HOOKS
 from etl_framework.testing import (
     CommandsContract,
     Cutting,

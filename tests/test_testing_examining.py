@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,153 @@ def test_checks_that_need_other_columns_than_generated_ones_are_tried_with_a_job
     assert "give --job JOB" in passed_over["why"]
     code, document = checked(capsys, "team", "--job", "sales")
     assert (code, tried(document)) == (ExitCode.DONE, {"plugin": {True}, "validator": {True}})
+
+
+RAISES = {
+    "raise ValueError('boom')": "check 'late' raised ValueError: boom (at team.py:5)",
+    "self.nothing": "check 'late' raised AttributeError: 'Late' object has no attribute 'nothing' (at team.py:5)",
+    "block.batch['id'].frobnicate()": "check 'late' raised AttributeError: ",
+}
+LATE = """
+from etl_framework import hookimpl
+class Late:
+    name = "late"
+    def update(self, block): {update}
+    def merge(self, other): pass
+    def finish(self): return {finish}
+class Early(Late):
+    name = "early"
+    def update(self, block): pass
+    def finish(self): return ()
+@hookimpl
+def etl_validate(): return [Early(), Late()]
+"""
+
+
+@pytest.mark.parametrize("update", RAISES)
+def test_a_check_that_raises_is_broken_and_named_also_without_a_job(
+    folder: Path, capsys: pytest.CaptureFixture[str], update: str
+) -> None:
+    Path("team.py").write_text(LATE.format(update=update, finish="()"))
+    code, document = checked(capsys, "team")
+    assert (code, tried(document)) == (ExitCode.PLUGIN, {"plugin": {True}, "validator": {False}})
+    [broken] = [each for each in document["promises"] if each["ok"] is False]
+    assert broken["why"].startswith(RAISES[update])
+    assert broken["why"].endswith("if it is made for other rows than generated ones, give --job JOB")
+
+
+def test_a_check_that_finds_nonsense_is_broken_also_without_a_job(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("team.py").write_text(LATE.format(update="pass", finish="[7]"))
+    code, document = checked(capsys, "team")
+    assert code == ExitCode.PLUGIN
+    assert "check 'late' raised TypeError: it gave int instead of Finding" in str(document["promises"])
+
+
+@pytest.mark.parametrize(
+    "update",
+    ["block.batch['currency']", "__import__('pyarrow.compute').compute.add(block.batch['name'], 1)"],
+    ids=["column", "type"],
+)
+def test_a_check_that_generated_rows_do_not_suit_is_named_and_not_broken(
+    folder: Path, capsys: pytest.CaptureFixture[str], update: str
+) -> None:
+    Path("team.py").write_text(LATE.format(update=update, finish="()"))
+    code, document = checked(capsys, "team")
+    assert (code, tried(document)) == (ExitCode.DONE, {"plugin": {True}})
+    [passed_over] = document["not_run"]
+    assert passed_over["why"].startswith("generated rows do not suit it (check 'late' raised ")
+    assert passed_over["why"].endswith("(at team.py:5)); give --job JOB")
+
+
+ASKS = """
+class Asks(Late):
+    insists = {insists}
+    def __init__(self): self.told = 0
+    def ask(self, warehouse): return ["EUR"]
+    def tell(self, answer): self.told += 1
+    def update(self, block): assert self.told == 1
+@hookimpl
+def etl_validate(): return [Asks(), Early()]
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--job", "sales")], ids=["generated rows", "a job's rows"])
+def test_a_check_that_must_ask_the_warehouse_is_not_tried_without_one(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    late = LATE.format(update="pass", finish="()").partition("@hookimpl")[0]
+    Path("team.py").write_text(late + ASKS.format(insists=True))
+    code, document = checked(capsys, "team", *options)
+    assert (code, tried(document)) == (ExitCode.DONE, {"plugin": {True}, "validator": {True}})
+    [passed_over] = document["not_run"]
+    assert passed_over["why"] == "late: asks the warehouse first, and there is none here"
+    Path("team.py").write_text(late + ASKS.format(insists=False))
+    code, document = checked(capsys, "team", *options)
+    assert (code, tried(document)) == (ExitCode.DONE, {"plugin": {True}, "validator": {True}})
+    assert document["not_run"] == []
+
+
+@pytest.mark.parametrize("hook", ["etl_validate", "etl_check"])
+def test_a_hook_that_raises_is_broken_also_without_a_job(
+    folder: Path, capsys: pytest.CaptureFixture[str], hook: str
+) -> None:
+    Path("team.py").write_text(misbehaving.hook_that(hook, "raise ValueError('boom')"))
+    code, document = checked(capsys, "team")
+    assert code == ExitCode.PLUGIN
+    [broken] = [each for each in document["promises"] if each["ok"] is False]
+    assert f"failed in {hook}: ValueError: boom" in broken["why"]
+
+
+FOREVER = """
+        import signal
+        if signal.getitimer(signal.ITIMER_REAL)[0] > 500: signal.setitimer(signal.ITIMER_REAL, 0.01)
+        while True: pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [((), "etl_validate"), (("--job", "sales"), "validator: it finds what is wrong with the rows")],
+    ids=["generated rows", "a job's rows"],
+)
+def test_a_check_that_does_not_end_is_stopped_and_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], where: str
+) -> None:
+    Path("team.py").write_text(LATE.format(update=FOREVER, finish="()"))
+    before = signal.getsignal(signal.SIGALRM)
+    code, document = checked(capsys, "team", "--time-limit", "1000", *options)
+    assert code == ExitCode.PLUGIN
+    [broken] = [each for each in document["promises"] if each["ok"] is False]
+    assert (broken["contract"], broken["promise"]) == ("plugin", "it ends in time")
+    assert broken["why"] == (
+        f"plugin 'team' was not done after 1000 s with {where}; "
+        "--time-limit gives it longer, and what follows is not tried"
+    )
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+SPENDS = """
+        import signal
+        with open("left", "a") as file: file.write("all " if signal.getitimer(signal.ITIMER_REAL)[0] > 500 else "")
+        signal.setitimer(signal.ITIMER_REAL, 400)
+"""
+
+
+def test_each_promise_has_all_of_the_time(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("team.py").write_text(LATE.format(update=SPENDS, finish="()"))
+    code, document = checked(capsys, "team", "--job", "sales", "--time-limit", "1000")
+    assert code == ExitCode.DONE
+    assert 2 < Path("left").read_text().count("all") <= len(document["promises"])
+
+
+def test_somebody_s_ctrl_c_ends_it_without_a_verdict(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("team.py").write_text(LATE.format(update="raise KeyboardInterrupt", finish="()"))
+    for options in ((), ("--job", "sales")):
+        assert run(["plugins", "check", "team", *options]) == 130
+        assert "promise" not in capsys.readouterr().out
 
 
 def test_a_job_whose_settings_are_wrong_is_named_and_nothing_is_held_against_the_plugin(

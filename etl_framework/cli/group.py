@@ -12,7 +12,7 @@ from etl_framework.cli.session import Session
 from etl_framework.errors import EtlError
 
 if TYPE_CHECKING:
-    from etl_framework.discovery import PluginSettings
+    from etl_framework.plugins import PluginSettings
 
 COMMANDS = {
     "load": "load:load",
@@ -86,7 +86,7 @@ def _from_plugins(ctx: click.Context) -> dict[str, click.Command]:
 
 def _plugin_settings(ctx: click.Context) -> PluginSettings:
     """Which plugins there are; those in files only where the configuration that names them can be understood."""
-    from etl_framework.discovery import PluginSettings
+    from etl_framework.plugins import PluginSettings
 
     session = ctx.ensure_object(Session)
     # click looks for the command before the group's own function could fill the session.
@@ -115,7 +115,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 def _chosen(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     """What ``--use`` says, by question."""
-    from etl_framework.discovery import QUESTIONS
+    from etl_framework.plugins.plugin import QUESTIONS
 
     chosen = {}
     for text in given:

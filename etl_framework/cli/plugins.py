@@ -104,10 +104,18 @@ def _named(name: str, settings: PluginSettings) -> PluginInfo:
 @click.argument("name")
 @click.option("--job", metavar="JOB", help="Whose settings and first source are used for the trial.  [default: none]")
 @click.option("--target", metavar="URL", help="Empty place to try a warehouse in; tables stay.  [default: none]")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120,
+    show_default=True,
+    metavar="SECONDS",
+    help="Seconds that each promise may take.",
+)
 @json_option
 @click.pass_obj
 @with_log
-def check_plugin(session: Session, name: str, job: str | None, target: str | None) -> int:
+def check_plugin(session: Session, name: str, job: str | None, target: str | None, time_limit: float) -> int:
     """Try whether an installed plugin keeps what its hooks promise.
 
     The contracts are those of etl_framework.testing; they need pytest. Exits with 4 when a promise is broken.
@@ -120,7 +128,7 @@ def check_plugin(session: Session, name: str, job: str | None, target: str | Non
     info = _named(name, workspace.settings)
     resolved = None if job is None else workspace.job(job, (), {})
     url = None if target is None else choose(workspace.config, target)[0].url
-    examined = examine(info.name, workspace.settings, job=resolved, target=url)
+    examined = examine(info.name, workspace.settings, job=resolved, target=url, seconds=time_limit)
 
     def show() -> None:
         words = {True: "ok", False: "failed", None: "not tried"}

@@ -114,7 +114,7 @@ def observe(
         for part in cutting.order:
             for check, more in zip(merged, gathered[part], strict=True):
                 check.merge(more)
-        found = [finding for check in merged for finding in sound_findings(check.finish())]
+        found = [finding for check in merged for finding in sound_findings(check.finish(), cutting.order)]
     return _in_the_file(found, rows, cutting)
 
 
@@ -128,7 +128,7 @@ def in_one_pass(make: Makes, rows: LiteralRows, blocks: int = 1) -> tuple[Findin
     with ExitStack() as stack:
         [(_, given)] = rows.blocks(cutting)
         checks = _gathered(make(), given, stack, lasting=False)
-        found = [finding for check in checks for finding in sound_findings(check.finish())]
+        found = [finding for check in checks for finding in sound_findings(check.finish(), cutting.order)]
     return _in_the_file(found, rows, cutting)
 
 

@@ -14,9 +14,10 @@ from uuid import uuid4
 
 from etl_framework.errors import PluginError
 from etl_framework.plugins import Plugins, PluginSettings
+from etl_framework.testing.clock import Clock
 
 if TYPE_CHECKING:
-    from etl_framework.discovery import Plugin
+    from etl_framework.plugins.plugin import Plugin
     from etl_framework.values import Job
 
 _MODULE = """
@@ -72,6 +73,8 @@ class Request:
     :param job: whose settings and sources its checks are tried with.
     :param target: URL of an empty scratch place.
     :param not_run: takes down what cannot be tried.
+    :param broken: takes down what is broken so that nothing more can be tried.
+    :param busy_with: the hook that is being asked which contracts it calls for.
     """
 
     plugin: Plugin
@@ -79,10 +82,12 @@ class Request:
     job: Job | None
     target: str | None
     not_run: list[Promise] = field(default_factory=list)
+    broken: list[Promise] = field(default_factory=list)
+    busy_with: str = "nothing of it yet"
 
     def alone(self) -> Plugins:
         """The plugin, and no other."""
-        from etl_framework.discovery import Found
+        from etl_framework.plugins.discovery import Found
 
         found = Found()
         found.add(self.plugin)
@@ -91,6 +96,10 @@ class Request:
     def pass_over(self, contract: str, why: str) -> None:
         """Take down that a contract cannot be tried."""
         self.not_run.append(Promise(contract=contract, promise="", ok=None, why=why))
+
+    def fail(self, contract: str, promise: str, why: str) -> None:
+        """Take down that a promise is broken, and the rest of its contract need not be tried."""
+        self.broken.append(Promise(contract=contract, promise=promise, ok=False, why=_short(why)))
 
 
 _requests: list[Request] = []
@@ -101,15 +110,24 @@ def requested() -> Request:
     return _requests[-1]
 
 
-def examine(name: str, settings: PluginSettings, *, job: Job | None = None, target: str | None = None) -> Examination:
+def examine(
+    name: str,
+    settings: PluginSettings,
+    *,
+    job: Job | None = None,
+    target: str | None = None,
+    seconds: float,
+) -> Examination:
     """Try the contracts that a plugin's hooks call for.
 
     :param settings: which plugins are loaded.
     :param job: whose settings and first source the plugin is tried with.
     :param target: URL of an empty scratch place in its warehouse; tables called ``etl_contract_…`` stay there.
+    :param seconds: that each promise may take; after one that takes longer, no other is tried. Only the main thread can
+        be stopped: in another one there is no limit.
     :raises PluginError: pytest is not installed.
     """
-    from etl_framework.discovery import search
+    from etl_framework.plugins.discovery import search
 
     found = search(settings)
     if (plugin := found.plugins.get(name)) is None:
@@ -119,17 +137,28 @@ def examine(name: str, settings: PluginSettings, *, job: Job | None = None, targ
             plugin=name, promises=(Promise(contract="plugin", promise="it loads", ok=False, why=why),), not_run=()
         )
     request = Request(plugin=plugin, settings=settings, job=job, target=target)
-    tried = _run(request)
+    tried = _run(request, seconds)
     loads = Promise(contract="plugin", promise="it loads", ok=True)
-    return Examination(plugin=name, promises=(loads, *tried), not_run=tuple(request.not_run))
+    return Examination(plugin=name, promises=(loads, *request.broken, *tried), not_run=tuple(request.not_run))
 
 
 class _Collector:
     """Hears from pytest how every test ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.ended: dict[tuple[str, str], Promise] = {}
         self.broken: list[str] = []
+        self.interrupted: BaseException | None = None
+        self.busy_with = ""
+        self._clock = clock
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        contract, function, _ = _parts_of(nodeid)
+        self.busy_with = f"{_in_words(contract)}: {_in_words(function)}"
+        self._clock.restart()
+
+    def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
+        self.interrupted = excinfo.value
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
@@ -138,18 +167,17 @@ class _Collector:
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.when != "call" and report.passed:
             return
-        contract, _, test = report.nodeid.partition("::")[2].partition("::")
-        function, _, given = test.partition("[")
+        contract, function, given = _parts_of(report.nodeid)
         key = (contract, function)
         ok = None if report.skipped else bool(report.passed)
-        why = "" if report.passed else _why(report, given.removesuffix("]"))
+        why = "" if report.passed else _why(report, given)
         known = self.ended.get(key)
         # Of a promise that was tried with several things, the worst counts.
         if known is None or (known.ok and not ok) or (known.ok is None and ok is False):
             self.ended[key] = Promise(contract=_in_words(contract), promise=_in_words(function), ok=ok, why=why)
 
 
-def _run(request: Request) -> tuple[Promise, ...]:
+def _run(request: Request, seconds: float) -> tuple[Promise, ...]:
     try:
         import pytest
     except ImportError as error:
@@ -157,7 +185,8 @@ def _run(request: Request) -> tuple[Promise, ...]:
             "the contracts of plugins are tests, and pytest is not installed",
             advice="Install it: `pip install pytest`.",
         ) from error
-    collector = _Collector()
+    clock = Clock(seconds)
+    collector = _Collector(clock)
     _requests.append(request)
     try:
         with TemporaryDirectory(prefix="etl-contracts-") as folder, _without_foreign_options():
@@ -168,12 +197,28 @@ def _run(request: Request) -> tuple[Promise, ...]:
             options = ["-c", str(Path(folder, "pytest.ini")), "--rootdir", folder, "--import-mode=importlib"]
             quiet = ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-W", "ignore"]
             kit = ["-p", "etl_framework.testing.plugin", "--basetemp", str(Path(folder, "tmp"))]
-            pytest.main([str(path), *options, *quiet, *kit], plugins=[collector])
+            with clock.running():
+                pytest.main([str(path), *options, *quiet, *kit], plugins=[collector])
     finally:
         _requests.pop()
-    if collector.broken:
+    if clock.is_up:
+        where = collector.busy_with or request.busy_with
+        said = f"plugin {request.plugin.info.name!r} was not done after {seconds:g} s with {where}"
+        request.fail(
+            "plugin", "it ends in time", f"{said}; --time-limit gives it longer, and what follows is not tried"
+        )
+    elif type(collector.interrupted) is KeyboardInterrupt:  # of which some of pytest's own are kinds
+        raise collector.interrupted
+    elif collector.broken:
         raise PluginError(f"the contracts could not be put together: {_short(collector.broken[0])}")
     return tuple(collector.ended.values())
+
+
+def _parts_of(nodeid: str) -> tuple[str, str, str]:
+    """The contract, the test's function, and what it is tried with."""
+    contract, _, test = nodeid.partition("::")[2].partition("::")
+    function, _, given = test.partition("[")
+    return contract, function, given.removesuffix("]")
 
 
 @contextmanager

@@ -4,44 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etl_framework.errors import EtlError, NoPluginError, UsageError
 from etl_framework.plugins import Plugins
-from etl_framework.sources import find_sources
-from etl_framework.testing.checking import in_one_pass, literal_job, makes
+from etl_framework.protocols import Asking
+from etl_framework.testing.checking import Makes, in_one_pass, literal_job, makes
 from etl_framework.testing.contracts.codec import CodecContract
 from etl_framework.testing.contracts.commands import CommandsContract
 from etl_framework.testing.contracts.executor import ExecutorContract
-from etl_framework.testing.contracts.format import FormatContract, read
+from etl_framework.testing.contracts.format import FormatContract
 from etl_framework.testing.contracts.observers import ObserverContract, ReporterContract
 from etl_framework.testing.contracts.profiler import ProfilerContract
 from etl_framework.testing.contracts.questions import QuestionsContract
 from etl_framework.testing.contracts.table_check import TableCheckContract
+from etl_framework.testing.contracts.trial_rows import GENERATED, first_source, rows_for, take_down
 from etl_framework.testing.contracts.validator import ValidatorContract
 from etl_framework.testing.contracts.warehouse import WarehouseContract
 from etl_framework.testing.examining import Request, requested
 from etl_framework.testing.literal import LiteralRows
 
 if TYPE_CHECKING:
-    from etl_framework.values import Job, Source
+    from etl_framework.protocols import Validator
 
 _CODECS = ("zstd", "gzip", "none", "lz4", "bz2", "xz", "snappy", "brotli")
 _EXECUTORS = ("threads:2", "processes:2")
-_LARGEST = 4 << 20
-"""Bytes of a source that is read several times over."""
-_MOST_ROWS = 300
-
-_GENERATED: Mapping[str, Any] = {
-    "id": [1, 2, 3, 4, 5],
-    "day": [date(2024, 1, 1), date(2024, 1, 2), None, date(2024, 1, 4), date(2024, 1, 4)],
-    "price": [Decimal("1.50"), Decimal("-2.25"), Decimal("0.00"), None, Decimal("99999.99")],
-    "name": ["one", "two, with a comma", None, 'a "quote"', "naïve ☃"],
-}
 
 Made = Iterator[tuple[str, type]]
 
@@ -53,6 +42,7 @@ def contracts() -> dict[str, type]:
     made: dict[str, type] = {}
     for hook, make in _BY_HOOK.items():
         if hook in hooks:
+            request.busy_with = hook
             for name, contract in make(request):
                 made[f"Test{name}"] = contract
     foreign = {test: None for hook, test in _FOREIGN.items() if hook not in hooks}
@@ -104,10 +94,10 @@ def _codecs(request: Request) -> Made:
 
 def _format(request: Request) -> Made:
     if request.job is None:
-        rows = LiteralRows.of(_GENERATED)
+        rows = LiteralRows.of(GENERATED)
         content, file, count = rows.header + b"".join(rows.records), "rows.csv", len(rows.records)
         members: dict[str, Any] = {"content": content, "file": file, "rows": count}
-    elif (source := _source(request, "format")) is None:
+    elif (source := first_source(request, "format")) is None:
         return
     else:
         try:
@@ -136,28 +126,36 @@ def _analyzes(request: Request, members: Mapping[str, Any]) -> object:
 
 
 def _validators(request: Request) -> Made:
-    if (rows := _rows(request, "validator")) is None:
+    if (rows := rows_for(request, "validator")) is None:
         return
-    make = makes(request.alone(), rows, request.job)
+    everything, trying = makes(request.alone(), rows, request.job), ""
+    make = partial(_unasked, everything)
     try:
-        if not make():
+        if not (given := list(everything())):
             request.pass_over("validator", _no_checks(request))
             return
-        if request.job is None:
-            in_one_pass(make, rows)
+        checks = make()
+        left_out = [check.name for check in given if _must_ask(check)]
+        if left_out:
+            request.pass_over("validator", f"{', '.join(left_out)}: asks the warehouse first, and there is none here")
+        if not checks:
+            return
+        for at, check in enumerate(checks if request.job is None else ()):
+            trying = check.name
+            in_one_pass(partial(_one_of, make, at), rows)
     except UsageError as error:
         request.pass_over("validator", error.message)
         return
-    except Exception as error:  # whatever a check raises of rows that it was not made for
+    except Exception as error:  # whatever a check raises of rows that it may not be made for
         if request.job is None:
-            request.pass_over("validator", f"generated rows do not suit it ({error}); give --job JOB")
+            take_down(request, "validator", error, trying)
             return
     members = {"validator": lambda _: list(make()), "rows": rows.table, "types": rows.types, "finds_something": False}
     yield "Validator", type("ValidatorContract", (ValidatorContract,), members)
 
 
 def _table_checks(request: Request) -> Made:
-    if (rows := _rows(request, "table check")) is None:
+    if (rows := rows_for(request, "table check")) is None:
         return
     job, plugins = request.job or literal_job(columns=rows.columns), request.alone()
 
@@ -171,7 +169,7 @@ def _table_checks(request: Request) -> Made:
         return
     except EtlError as error:
         if request.job is None:
-            request.pass_over("table check", f"generated rows do not suit it ({error.message}); give --job JOB")
+            take_down(request, "table check", error)
             return
         names = {"nothing"}
     if not names:
@@ -181,15 +179,32 @@ def _table_checks(request: Request) -> Made:
     def twins(_: object) -> list[Any] | None:
         if "etl_validate" not in request.plugin.info.hooks:
             return None
-        return [check for check in makes(plugins, rows, request.job)() if check.name in names] or None
+        return [check for check in _unasked(makes(plugins, rows, request.job)) if check.name in names] or None
 
     members = {"check": lambda _: checks(), "twin": twins, "finds_something": False}
     shared = {"rows": rows.table, "types": rows.types}
     yield "TableCheck", type("TableCheckContract", (TableCheckContract,), {**members, **shared})
 
 
+def _must_ask(check: Validator) -> bool:
+    return isinstance(check, Asking) and check.insists
+
+
+def _unasked(make: Makes) -> list[Validator]:
+    """New accumulators of the checks that can do without what the warehouse says."""
+    checks = [check for check in make() if not _must_ask(check)]
+    for check in checks:
+        if isinstance(check, Asking):
+            check.tell(None)
+    return checks
+
+
+def _one_of(make: Makes, at: int) -> list[Validator]:
+    return list(make())[at : at + 1]
+
+
 def _profiler(request: Request) -> Made:
-    if (rows := _rows(request, "profiler")) is not None:
+    if (rows := rows_for(request, "profiler")) is not None:
         keys = request.job.keys if request.job else ()
         yield "Profiler", _of_plugin(request, ProfilerContract, rows=rows.table, types=rows.types, keys=keys)
 
@@ -264,35 +279,3 @@ def _no_checks(request: Request) -> str:
     if request.job is None:
         return "it gives no checks without a job's settings; give --job JOB"
     return f"it gives no checks for job {request.job.name!r}"
-
-
-def _source(request: Request, contract: str) -> Source | None:
-    """The first source of the job, when it is there and small enough."""
-    assert request.job is not None
-    try:
-        source = find_sources(request.job)[0]
-    except EtlError as error:
-        request.pass_over(contract, f"job {request.job.name!r}: {error.message}")
-        return None
-    if source.size > _LARGEST:
-        request.pass_over(contract, f"{source.path} is larger than {_LARGEST >> 20} MiB; take a job of a small file")
-        return None
-    return source
-
-
-def _rows(request: Request, contract: str) -> LiteralRows | None:
-    """Rows to check: the first ones of the job's first source, or generated ones."""
-    job: Job | None = request.job
-    if job is None:
-        return LiteralRows.of(_GENERATED)
-    if (source := _source(request, contract)) is None:
-        return None
-    try:
-        everybody = Plugins.load(request.settings)
-        everybody.use(job.use)
-        everything = read(everybody.analyze(source, job), [(0, source.size)], 1 << 20)
-    except EtlError as error:
-        request.pass_over(contract, f"job {job.name!r}: {error.message}")
-        return None
-    types = {column.name: str(column.type) for column in everything.columns}
-    return LiteralRows.of(everything.rows.slice(0, _MOST_ROWS), types)

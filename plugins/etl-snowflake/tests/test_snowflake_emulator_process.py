@@ -1,9 +1,14 @@
 """The emulator as a process: what it keeps, what it prints, what it takes."""
 
+import contextlib
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -83,12 +88,73 @@ def test_an_emulator_that_cannot_start_says_what_it_wrote(tmp_path, monkeypatch)
         pass
 
 
-def test_an_emulator_that_ends_leaves_nothing_behind(tmp_path, monkeypatch):
+STARTER = """
+import sys, time
+from etl_snowflake.emulator.control import running_emulator
+with running_emulator() as emulator:
+    print(emulator.url, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """Where this process makes its temporary folders, and what it starts."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return tmp_path
+
+
+def use(emulator):
+    """Have everything made that is made in use."""
+    with contextlib.closing(connector.connect(**emulator.connection())) as connection:
+        connection.cursor().execute("CREATE STAGE st")
+        emulator.reset()
+
+
+def emulators_below(folder):
+    """The ids of the emulators that were started with a folder for their files below this one."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"\0--remove\0{folder}/".encode() in (process / "cmdline").read_bytes():
+                yield int(process.name)
+
+
+def test_an_emulator_that_ends_leaves_nothing_behind(temporary):
     with running_emulator() as emulator:
-        connector.connect(**emulator.connection()).close()
-        assert list(tmp_path.glob("snowflake_emulator_*"))
-    assert not list(tmp_path.glob("snowflake_emulator_*"))
+        use(emulator)
+        [folder] = temporary.iterdir()
+        made = {path.name[:15] for path in folder.iterdir()}
+        assert {"fakesnow_bucket", "snowflake_emula"} <= made
+    assert list(temporary.iterdir()) == []
+
+
+def test_an_emulator_that_is_killed_leaves_nothing_behind(temporary):
+    with running_emulator() as emulator:
+        use(emulator)
+        [process] = emulators_below(temporary)
+        os.kill(process, signal.SIGKILL)
+    assert list(temporary.iterdir()) == []
+
+
+def test_an_emulator_of_a_process_that_was_killed_leaves_nothing_behind(temporary):
+    with subprocess.Popen([sys.executable, "-c", STARTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as starter:
+        use(EmulatorControl(starter.stdout.readline().decode().strip()))
+        [emulator] = emulators_below(temporary)
+        ended = os.pidfd_open(emulator)
+        starter.kill()
+    assert select.select([ended], [], [], 60)[0]
+    os.close(ended)
+    assert list(temporary.iterdir()) == []
+
+
+def test_an_emulator_that_was_told_to_end_removes_what_fakesnow_made(temporary):
+    command = [sys.executable, "-m", "etl_snowflake.emulator"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as emulator:
+        use(EmulatorControl(emulator.stdout.readline().decode().strip()))
+        assert list(temporary.iterdir()) != []
+        emulator.terminate()
+    assert (emulator.returncode, list(temporary.iterdir())) == (0, [])
 
 
 def test_an_emulator_ends_although_a_request_is_stalled():

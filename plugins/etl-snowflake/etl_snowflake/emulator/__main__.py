@@ -1,7 +1,9 @@
 """`python -m etl_snowflake.emulator`: serve the emulator until the process is ended."""
 
 import argparse
+import atexit
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -16,12 +18,16 @@ import uvicorn
 from etl_snowflake.emulator.app import create_app
 
 
+def _say(url: str) -> None:
+    print(url, flush=True)
+
+
 def serve(
     host: str,
     port: int,
     data: Path | None,
     ready_file: Path | None,
-    announce: Callable[[str], object] = print,
+    announce: Callable[[str], object] = _say,
 ) -> None:
     """Listen, say where, and serve.
 
@@ -35,6 +41,8 @@ def serve(
     warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
     listener = _listener(host, port)
     url = f"http://{host}:{listener.getsockname()[1]}"
+    # uvicorn raises the signal again once it has stopped, which must not skip the clean-up below
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     app = create_app(data)
     config = uvicorn.Config(
         app,
@@ -45,14 +53,12 @@ def serve(
         lifespan="off",
     )
     server = uvicorn.Server(config)
-    if ready_file is not None:
-        unfinished = ready_file.with_suffix(".partial")
-        unfinished.write_text(url, "utf-8")
-        unfinished.replace(ready_file)
-    announce(url)
-    # uvicorn raises the signal again once it has stopped, which must not skip the clean-up below
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
+        if ready_file is not None:
+            unfinished = ready_file.with_suffix(".partial")
+            unfinished.write_text(url, "utf-8")
+            unfinished.replace(ready_file)
+        announce(url)
         server.run(sockets=[listener])
     finally:
         app.state.account.close()
@@ -93,9 +99,12 @@ def main() -> None:
     parser.add_argument(
         "--end-with-parent", action="store_true", help="end when the starting process does (default: stay)"
     )
+    parser.add_argument("--remove", type=Path, help="folder to remove at the end (default: none)")
     options = parser.parse_args()
     if options.end_with_parent:
         end_with_parent()
+    if options.remove is not None:
+        atexit.register(shutil.rmtree, options.remove, ignore_errors=True)
     serve(options.host, options.port, options.data, options.ready_file)
 
 

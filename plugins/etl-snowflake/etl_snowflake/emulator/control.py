@@ -97,7 +97,9 @@ class EmulatorControl:
 def running_emulator(data: Path | None = None, *, start_seconds: float = 60.0) -> Iterator[EmulatorControl]:
     """An emulator in a process of its own, ended when the block ends.
 
-    The interpreter is `$ETL_EMULATOR_PYTHON`, by default this one; it needs the extra `etl-snowflake[emulator]`.
+    The interpreter is `$ETL_EMULATOR_PYTHON`, by default this one; it needs the extra `etl-snowflake[emulator]`. All
+    temporary files of the process lie in one folder, which is removed however the process ends: by this one, or, when
+    this one was killed, by the emulator itself.
 
     :param data: folder to keep its data in.
     :param start_seconds: how long it may take until it listens.
@@ -107,17 +109,21 @@ def running_emulator(data: Path | None = None, *, start_seconds: float = 60.0) -
         ready, output = Path(folder) / "url", Path(folder) / "output"
         interpreter = os.environ.get("ETL_EMULATOR_PYTHON", sys.executable)
         command = [interpreter, "-m", "etl_snowflake.emulator", "--end-with-parent", "--ready-file", str(ready)]
+        command += ["--remove", folder]
+        environment = {**os.environ, "TMPDIR": folder}
         if data is not None:
             command += ["--data", str(data)]
-        with output.open("wb") as stream:
-            process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)  # noqa: S603
-        try:
-            deadline = time.monotonic() + start_seconds
-            while not ready.exists():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"the emulator did not start: {output.read_text('utf-8', 'replace')}")
-                time.sleep(0.02)
-            yield EmulatorControl(ready.read_text("utf-8"))
-        finally:
-            process.terminate()
-            process.wait(30)
+        with output.open("w+b") as stream:
+            process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment)  # noqa: S603
+            try:
+                deadline = time.monotonic() + start_seconds
+                while not ready.exists():
+                    if process.poll() is not None or time.monotonic() > deadline:
+                        # By its number, since the process has removed the name.
+                        written = os.pread(stream.fileno(), 1 << 16, 0).decode("utf-8", "replace")
+                        raise RuntimeError(f"the emulator did not start: {written}")
+                    time.sleep(0.02)
+                yield EmulatorControl(ready.read_text("utf-8"))
+            finally:
+                process.terminate()
+                process.wait(30)

@@ -1,0 +1,129 @@
+"""The end of an attempt: what is written down and cleared away, and what its user is advised to do next."""
+
+from __future__ import annotations
+
+from shutil import rmtree
+from typing import TYPE_CHECKING
+
+from etl_framework.errors import (
+    CommittedWrongly,
+    EtlError,
+    ExitCode,
+    HookFailed,
+    Interrupted,
+    Refused,
+    RunFailed,
+    SourceDamaged,
+)
+from etl_framework.keeping import discard_kept
+from etl_framework.logs import get_logger
+from etl_framework.pipeline.plan import codec_for
+from etl_framework.pipeline.reporting import SoFar, report
+from etl_framework.program import addressed
+from etl_framework.rejects import discard_part_rejects
+from etl_framework.values import Status
+
+if TYPE_CHECKING:
+    from etl_framework.pipeline.attempt import Attempt
+    from etl_framework.values import Receipt, RunReport
+
+log = get_logger()
+
+
+def end_well(attempt: Attempt, receipt: Receipt) -> RunReport:
+    """Report a load that is committed, and end the run."""
+    # Reported before it is done: killed in between, the run is resumed, and everybody is told.
+    told = report(attempt, Status.DONE, receipt, SoFar.of(attempt))
+    try:
+        attempt.journal.set_status(attempt.id, Status.DONE)
+        _clean(attempt)
+    except KeyboardInterrupt:
+        if attempt.journal.record(attempt.id).status is not Status.DONE:
+            raise
+        # The rows are in the table, so nothing is left to stop.
+        _clean(attempt)
+    return told
+
+
+def end_badly(attempt: Attempt, error: EtlError) -> EtlError:
+    """End an attempt that an error stopped: for good, or so that the run can be resumed.
+
+    :returns: the error, with the report and with what to do next.
+    """
+    status = _status_after(attempt, error)
+    log.info("run_ended", run=attempt.id, status=status, error=error.message)
+    wrong = isinstance(error, CommittedWrongly)
+    if wrong or status is Status.REFUSED:
+        _withdraw(attempt)
+    _discard_unknown(attempt)
+    so_far = SoFar.of(attempt)
+    try:
+        # What was committed wrongly is not mended by going on.
+        (attempt.journal.end if wrong else attempt.journal.set_status)(attempt.id, status, error=error.message)
+    except RunFailed as unwritten:
+        advised(attempt, unwritten)
+        raise
+    advised(attempt, error)
+    error.report = report(attempt, status, attempt.journal.receipt(attempt.id), so_far, error=error)
+    return error
+
+
+def interrupted(attempt: Attempt) -> Interrupted:
+    """The error of a run that somebody stopped."""
+    return Interrupted(f"run {attempt.id} was interrupted; nothing is half done")
+
+
+def advised(attempt: Attempt, error: EtlError) -> EtlError:
+    """The error, with what to do about it, and then about the run, in commands that work as they stand."""
+    error.advice = addressed(_advice(attempt, error), attempt.program)
+    return error
+
+
+def _advice(attempt: Attempt, error: EtlError) -> str:
+    record = attempt.journal.record(attempt.id)
+    if record.status is Status.REFUSED or isinstance(error, CommittedWrongly):
+        return error.advice
+    if record.resumable and isinstance(error, HookFailed):
+        again = f"`etl resume {attempt.id}` goes on once the plugin is repaired; a load without it begins anew."
+        return f"{error.advice} {again}".strip()
+    if record.resumable:
+        return f"{error.advice} `etl resume {attempt.id}` goes on; `etl load` begins anew.".strip()
+    return f"{error.advice or 'Correct the cause.'} Then run `etl load` again."
+
+
+def _status_after(attempt: Attempt, error: EtlError) -> Status:
+    if isinstance(error, Interrupted):
+        return Status.INTERRUPTED
+    if isinstance(error, Refused | SourceDamaged) or attempt.plan.survey is None:
+        # What never got as far as parts has nothing to resume.
+        return Status.REFUSED if error.exit_code is ExitCode.REFUSED else Status.FAILED
+    return Status.FAILED
+
+
+def _withdraw(attempt: Attempt) -> None:
+    """Remove what a run staged that ends for good."""
+    survey = attempt.plan.survey
+    if survey is not None:
+        try:
+            with attempt.connected() as warehouse:
+                codec = codec_for(attempt.job, warehouse, attempt.plugins)
+                warehouse.discard_staged(attempt.run(survey, codec, warehouse))
+        except EtlError as error:
+            # Why the run ended matters more than what is left of it, which pruning removes.
+            attempt.left_behind(error)
+    _clean(attempt)
+
+
+def _discard_unknown(attempt: Attempt) -> None:
+    """Remove packed parts that ended too late for the journal: a resumed run reads them again."""
+    known = {piece.name for piece, _ in attempt.journal.pieces(attempt.id)}
+    for path in (attempt.folder / "packed").glob("*"):
+        if path.name not in known:
+            path.unlink(missing_ok=True)
+
+
+def _clean(attempt: Attempt) -> None:
+    rmtree(attempt.folder / "packed", ignore_errors=True)
+    rmtree(attempt.folder / "spilled", ignore_errors=True)
+    discard_kept(attempt.folder)
+    discard_part_rejects(attempt.folder, attempt.journal.parts(attempt.id))

@@ -1,0 +1,135 @@
+"""The report of a run, from what its steps left, and telling everybody of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from etl_framework.auditing import audited
+from etl_framework.errors import Refused, UnreadableRun
+from etl_framework.history import all_measures
+from etl_framework.jsonable import dumps
+from etl_framework.logs import get_logger
+from etl_framework.totals import compare
+from etl_framework.values import RunReport, Status, StepTime
+from etl_framework.verdict import gravest_first
+
+if TYPE_CHECKING:
+    from etl_framework.errors import EtlError
+    from etl_framework.pipeline.attempt import Attempt
+    from etl_framework.reading import PartOutcome
+    from etl_framework.survey import Survey
+    from etl_framework.values import Finding, PackedPart, Part, Receipt
+    from etl_framework.verdict import Verdict
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoFar:
+    """How far a run came, which the journal forgets where it ends for good.
+
+    :param outcomes: what was learned of the parts that were read, where there is no verdict on all of them.
+    :param finished: those parts.
+    :param staged: what lies in the staging area.
+    """
+
+    outcomes: Collection[PartOutcome]
+    finished: tuple[Part, ...]
+    staged: tuple[PackedPart, ...]
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> SoFar:
+        """Ask the journal."""
+        journal = attempt.journal
+        try:
+            outcomes = () if attempt.verdict else journal.outcomes(attempt.id).values()
+        except UnreadableRun:
+            outcomes = ()  # written down by another version, which is why the run ends
+        return cls(
+            outcomes=outcomes,
+            finished=journal.finished(attempt.id),
+            staged=tuple(piece for piece, state in journal.pieces(attempt.id) if state == "staged"),
+        )
+
+
+def report(
+    attempt: Attempt, status: Status, receipt: Receipt | None, so_far: SoFar, *, error: EtlError | None = None
+) -> RunReport:
+    """Tell every reporter how the run ended, and write it down with what went wrong in telling them."""
+    told = _put_together(attempt, status, receipt, so_far, error)
+    problems = attempt.plugins.report(told)
+    told = dataclasses.replace(told, problems=(*attempt.problems, *problems, *attempt.plugins.problems))
+    attempt.journal.set_report(attempt.id, dumps("run_report", told))
+    attempt.observers.happened("run_finished", message=str(status))
+    log.info("run_finished", run=attempt.id, status=status, rows=told.rows_loaded)
+    for problem in told.problems:
+        log.warning("report_problem", run=attempt.id, problem=problem)
+    return told
+
+
+def _put_together(
+    attempt: Attempt, status: Status, receipt: Receipt | None, so_far: SoFar, error: EtlError | None
+) -> RunReport:
+    """Everything that is known of a run as one value; what it did not come to is zero or empty."""
+    job, survey, verdict = attempt.job, attempt.plan.survey, attempt.verdict
+    record = attempt.journal.record(attempt.id)
+    totals = verdict.totals if verdict else None
+    rows = verdict.rows if verdict else sum(outcome.rows for outcome in so_far.outcomes)
+    bad = verdict.bad if verdict else sum(outcome.bad_rows.rows for outcome in so_far.outcomes)
+    return RunReport(
+        run=record.run,
+        job=job.name,
+        table=str(job.table),
+        target=job.target,
+        mode=job.mode,
+        period=str(job.period) if job.period else None,
+        status=status,
+        started=record.started,
+        finished=datetime.now(UTC),
+        sources=attempt.plan.sources,
+        columns=survey.columns if survey else job.columns,
+        parts=len(survey.parts) if survey else 0,
+        rows_read=rows + bad,
+        rows_staged=sum(piece.rows for piece in so_far.staged),
+        rows_quarantined=verdict.bad if verdict and status is Status.DONE else 0,
+        rows_bad=bad,
+        rows_loaded=receipt.rows if receipt else 0,
+        rows_deleted=receipt.deleted if receipt else 0,
+        bytes_read=sum(part.size for part in so_far.finished),
+        bytes_staged=sum(piece.size for piece in so_far.staged),
+        totals=totals,
+        differences=compare(totals, receipt.totals) if totals and receipt else (),
+        counted_only=receipt is not None and receipt.totals.counted_only,
+        findings=_all_findings(_found(verdict, survey), receipt.findings if receipt else _found_by(error)),
+        steps=tuple(StepTime(step=step, seconds=seconds) for step, seconds in attempt.steps),
+        rejects=attempt.rejects,
+        query_id=receipt.query_id if receipt else "",
+        folder=attempt.folder,
+        attempts=record.attempts,
+        error=error.message if error else "",
+        advice=error.advice if error else "",
+        resumable=record.resumable and status is not Status.DONE,
+        program=attempt.program,
+        console=attempt.console,
+        measures=all_measures(verdict.measures if verdict else {}, audited(attempt.folder).measures),
+    )
+
+
+def _all_findings(in_sources: tuple[Finding, ...], later: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    # What the gate refused for, it had from the verdict on the sources.
+    return gravest_first((*in_sources, *(finding for finding in later if finding not in in_sources)))
+
+
+def _found(verdict: Verdict | None, survey: Survey | None) -> tuple[Finding, ...]:
+    if verdict is not None:
+        return verdict.findings
+    return survey.findings if survey is not None else ()
+
+
+def _found_by(error: EtlError | None) -> tuple[Finding, ...]:
+    """What the gate had found before there was a survey, or in the warehouse."""
+    return error.findings if isinstance(error, Refused) else ()
