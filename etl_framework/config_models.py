@@ -119,7 +119,7 @@ Texts = Annotated[tuple[str, ...], _read(_texts)]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class ColumnSettings(_Settings):

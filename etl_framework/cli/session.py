@@ -17,6 +17,7 @@ from etl_framework.program import addressed, program_for
 from etl_framework.terminal import printable
 
 if TYPE_CHECKING:
+    from etl_framework.logs import Logger
     from etl_framework.protocols import Emit
     from etl_framework.values import Sample
     from etl_framework.workspace import Workspace
@@ -136,7 +137,7 @@ class Session:
         else:
             click.echo(f"warning: {printable(message)}", err=True)
 
-    def log(self) -> Any:
+    def log(self) -> Logger:
         """The log as JSON lines, for what is said before or beside the log that the options ask for."""
         from etl_framework.cli.log import configure
         from etl_framework.logs import get_logger

@@ -38,8 +38,35 @@ def _table(letters: Iterable[int]) -> Flags:
 _LINE_END = _table(b"\r\n")
 
 
+class HexadecimalLook:
+    """Whether a piece of text may hold an integer in hexadecimal digits: a first, quick look.
+
+    :param dialect: in UTF-8.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        # A closing quote and an escape character may stand between the two letters, and are no part of the value.
+        second = [_X, *(ord(sign) for sign in (dialect.quote, dialect.escape) if sign is not None)]
+        self._pairs = [_ZERO | letter << 8 for letter in second]
+        self._capital = _ZERO | ord("X") << 8
+        self._flags = np.empty(0, np.bool_)
+
+    def __call__(self, text: bytearray, begin: int, end: int) -> bool:
+        """Look at a piece; 0.1 ms for half a MiB that holds none."""
+        if 2 * len(self._flags) < end - begin:
+            self._flags = np.empty((end - begin) // 2, np.bool_)
+        sought = [*self._pairs, self._capital] if text.find(b"X", begin, end) >= 0 else self._pairs
+        for first in (begin, begin + 1):
+            # Two letters are one number: so each comparison covers twice as many.
+            pairs = np.frombuffer(text, "<u2", count=max(end - first, 0) // 2, offset=first)
+            found = self._flags[: len(pairs)]
+            if any(np.equal(pairs, pair, out=found).any() for pair in sought):
+                return True
+        return False
+
+
 def hexadecimal_fields(records: Buffer, dialect: Dialect, rows: int, width: int) -> frozenset[int]:
-    """The fields that may hold integers in hexadecimal digits; 1 ms for 8 MiB without ``0x`` or ``0X``.
+    """The fields that may hold integers in hexadecimal digits; 2 ms for 8 MiB without ``0x`` or ``0X``.
 
     Those that begin with it, or any field where that is costly to tell: where some delimiters are quoted or escaped, or
     have several characters.

@@ -11,43 +11,53 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from etl_delimited.dialect import Dialect
-    from etl_delimited.parse import Buffer
-    from etl_delimited.structure import Offsets
+    from etl_delimited.misread import Letters
+    from etl_delimited.structure import Flags, Offsets
 
-# Comparisons stay within the second-level cache; shorter ones would make threads wait for each other.
-_STRIDE = 1 << 18
 _ZERO, _TEN = np.uint8(ord("0")), np.uint8(10)
 _HYPHEN = ord("-")
 
 
-def may_hold_padded(records: Buffer, dialect: Dialect) -> bool:
-    """Whether some field of the records begins with a zero and another digit, text fields included; 2 ms for 8 MiB.
+class PaddedLook:
+    """Whether some field in a piece of text begins with a zero and another digit, text fields included.
 
     Most delimiters, line ends and quotes are below the hyphen, and what else is below it hardly ever stands before a
     zero: one comparison for all of them comes first.
+
+    :param dialect: in UTF-8.
     """
-    letters = np.frombuffer(records, np.uint8)
-    before = {ord("\n"), ord("\r"), dialect.delimiter.encode()[-1], *(dialect.quote or "").encode()}
-    if len(letters) > 1 and letters[0] == _ZERO and int(letters[1]) - int(_ZERO) in range(10):
-        return True
-    below = [letter for letter in before if letter < _HYPHEN]
-    above = [letter for letter in before if letter >= _HYPHEN]
-    distances = np.empty(_STRIDE + 2, np.uint8)
-    zeros, begins, found = np.empty((3, _STRIDE + 2), np.bool_)
-    for begin in range(0, len(letters) - 2, _STRIDE):
-        piece = letters[begin : begin + _STRIDE + 2]
-        size = len(piece) - 2
-        # What is below the zero wraps around and is no digit either.
-        digit = np.less(np.subtract(piece[2:], _ZERO, out=distances[:size]), _TEN, out=zeros[:size])
-        padded = np.logical_and(np.equal(piece[1:-1], _ZERO, out=found[:size]), digit, out=digit)
-        likely = np.logical_and(np.less(piece[:-2], _HYPHEN, out=begins[:size]), padded, out=begins[:size])
-        if likely.any() and bool(np.isin(piece[:-2][likely], below).any()):
+
+    def __init__(self, dialect: Dialect) -> None:
+        before = {ord("\n"), ord("\r"), dialect.delimiter.encode()[-1], *(dialect.quote or "").encode()}
+        self._below = [letter for letter in before if letter < _HYPHEN]
+        self._above = [letter for letter in before if letter >= _HYPHEN]
+        self._distances = np.empty(0, np.uint8)
+        self._flags: Flags = np.empty((3, 0), np.bool_)
+
+    def __call__(self, text: bytearray, begin: int, end: int) -> bool:
+        """Look at a piece; 0.12 ms for half a MiB that holds none."""
+        piece = np.frombuffer(text, np.uint8, count=end - begin, offset=begin)
+        if not begin and self._is_padded(piece[:2]):
             return True
-        for letter in above:
-            begins_field = np.equal(piece[:-2], letter, out=begins[:size])
-            if np.logical_and(begins_field, padded, out=begins[:size]).any():
+        size = max(len(piece) - 2, 0)
+        if len(self._distances) < size:
+            self._distances, self._flags = np.empty(size, np.uint8), np.empty((3, size), np.bool_)
+        zeros, begins, found = self._flags[:, :size]
+        # What is below the zero wraps around and is no digit either.
+        digit = np.less(np.subtract(piece[2:], _ZERO, out=self._distances[:size]), _TEN, out=zeros)
+        padded = np.logical_and(np.equal(piece[1:-1], _ZERO, out=found), digit, out=digit)
+        likely = np.logical_and(np.less(piece[:-2], _HYPHEN, out=begins), padded, out=begins)
+        if likely.any() and bool(np.isin(piece[:-2][likely], self._below).any()):
+            return True
+        for letter in self._above:
+            begins_field = np.equal(piece[:-2], letter, out=begins)
+            if np.logical_and(begins_field, padded, out=begins).any():
                 return True
-    return False
+        return False
+
+    @staticmethod
+    def _is_padded(first: Letters) -> bool:
+        return len(first) == 2 and first[0] == _ZERO and bytes(first[1:]).isdigit()
 
 
 def padded_rows(texts: pa.Array) -> Offsets:

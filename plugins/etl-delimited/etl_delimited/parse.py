@@ -126,7 +126,7 @@ class Parser:
         """
         return self.batch(self.fields(records))
 
-    def fields(self, records: Buffer, *, is_ascii: bool = False) -> pa.Table:
+    def fields(self, records: Buffer, *, is_ascii: bool = False, hexadecimal: bool = True) -> pa.Table:
         """The fields of the records, by their indexes as text; columns with a date pattern still as text.
 
         :param is_ascii: the records are known to be, so that no text needs to be validated, and fields that the run
@@ -139,7 +139,9 @@ class Parser:
         table = self._with_nulls(text, self._delimiter if stand_in is None else stand_in, is_ascii)
         if stand_in is not None and bytes(text).count(stand_in) > table.num_rows * (self.layout.width - 1):
             table = self._restored(table, stand_in)
-        self._check_numbers(table, records)
+        if hexadecimal:
+            self._check_integers(table, records)
+        self._check_floats(table, records)
         return table
 
     def ends_in_line_end(self, fields: pa.Table) -> bool:
@@ -300,18 +302,25 @@ class Parser:
         except pa.ArrowInvalid as error:
             raise self._located(str(error)) from error
 
-    def _check_numbers(self, fields: pa.Table, records: Buffer) -> None:
-        """Whether every number is the one that its text says.
+    def _check_integers(self, fields: pa.Table, records: Buffer) -> None:
+        """Whether every integer is the one that its text says.
 
         :raises ParseError: one is not.
         """
-        if self._integers:
-            suspected = hexadecimal_fields(records, self.utf8, fields.num_rows, self.layout.width)
-            among = [at for at in self._integers if self.layout.fields[at] in suspected]
-            texts = self.texts(records, fields=[self.layout.fields[at] for at in among])
-            for at, column in zip(among, texts.columns, strict=True):
-                if len(rows := hexadecimal_rows(whole(column))):
-                    raise ParseError(at, int(rows[0]), "hexadecimal digits")
+        if not self._integers:
+            return
+        suspected = hexadecimal_fields(records, self.utf8, fields.num_rows, self.layout.width)
+        among = [at for at in self._integers if self.layout.fields[at] in suspected]
+        texts = self.texts(records, fields=[self.layout.fields[at] for at in among])
+        for at, column in zip(among, texts.columns, strict=True):
+            if len(rows := hexadecimal_rows(whole(column))):
+                raise ParseError(at, int(rows[0]), "hexadecimal digits")
+
+    def _check_floats(self, fields: pa.Table, records: Buffer) -> None:
+        """Whether every float is the one that its text says.
+
+        :raises ParseError: one is not.
+        """
         for at in self._floats:
             field = self.layout.fields[at]
             if len(infinite := infinite_rows(whole(fields.column(self._names[field])))):

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from etl_delimited import scan
 from etl_delimited.checks import violations
-from etl_delimited.padded import may_hold_padded, padded_rows
+from etl_delimited.misread import HexadecimalLook
+from etl_delimited.padded import PaddedLook, padded_rows
 from etl_delimited.parse import Layout, ParseError, Parser, whole
 from etl_delimited.records import RecordBuffer, TextStream, source_bytes, source_size
 from etl_delimited.sift import Misfits, Sifted, joined, joined_records, record_starts, sift
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from etl_delimited.checks import Problem
     from etl_delimited.dialect import Dialect
+    from etl_delimited.records import Look
     from etl_delimited.structure import Offsets
     from etl_framework import Block, Column
 
@@ -166,6 +168,7 @@ class _PartReader:
         if not whole_source:
             _check_start(source, part, dialect)
         self.preface = self._skip_preface(limited)
+        self.hexadecimal, self.padded = HexadecimalLook(self.parser.utf8), PaddedLook(self.parser.utf8)
         self.window = RecordBuffer(
             limited if dialect.encoding == "utf-8" else TextStream(limited, dialect.encoding),
             dialect,
@@ -174,6 +177,7 @@ class _PartReader:
             offset=part.start + len(self.preface),
             line=scan.count_lines(self.preface, dialect),
             last=whole_source or part.end == source.size,
+            looks=self._looks(),
         )
 
     def blocks(self) -> Iterator[Block]:
@@ -198,6 +202,15 @@ class _PartReader:
             block = self._empty_block()
             block.lines, block.consumed = lines, self.part.size if self.dialect.compression else consumed
             yield block
+
+    def _looks(self) -> Iterator[Look]:
+        """What to look for in the text; a column whose type was inferred may become one of integers."""
+        columns = self.parser.layout.columns
+        inferred = not all(column.declared for column in columns)
+        if inferred or any(column.type.kind in INTEGERS for column in columns):
+            yield self.hexadecimal
+        if inferred:
+            yield self.padded
 
     def _skip_preface(self, stream: Readable) -> bytes:
         """What comes before the first record: byte order mark, skipped lines, header."""
@@ -233,7 +246,8 @@ class _PartReader:
         window, parser = self.window, self.parser
         while True:
             try:
-                fields = parser.fields(window.records, is_ascii=window.is_ascii)
+                hexadecimal = self.hexadecimal in window.seen
+                fields = parser.fields(window.records, is_ascii=window.is_ascii, hexadecimal=hexadecimal)
                 suspicious = parser.ends_in_line_end(fields)
                 batch = parser.batch(fields)
             except ParseError:
@@ -282,9 +296,9 @@ class _PartReader:
             for at, column in enumerate(self.parser.layout.columns)
             if not column.declared and column.type.kind in _INTEGRAL
         ]
-        records = self.window.records
-        if not inferred or not may_hold_padded(records, self.parser.utf8):
+        if not inferred or self.padded not in self.window.seen:
             return
+        records = self.window.records
         kept = records if sifted is None else joined(records, sifted.starts, sifted.kept)
         if not len(kept):
             return

@@ -13,11 +13,16 @@ from etl_delimited.settings import SECTION
 from etl_framework import InputError, MisplacedCut
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from etl_delimited.dialect import Dialect
     from etl_delimited.stream import Readable
 
+    Look = Callable[[bytearray, int, int], bool]
+
 # Comparisons stay within the second-level cache; shorter ones would make threads wait for each other.
 _STRIDE = 1 << 19
+_OVERLAP = 2
 _NUL, _LINE_FEED, _RETURN = 0, ord("\n"), ord("\r")
 _CONTINUATION = 0b1100_0000, 0b1000_0000
 
@@ -92,16 +97,28 @@ class RecordBuffer:
     :param offset: of the first byte within the source.
     :param line: physical lines of the part before the first record.
     :param last: whether the source ends where the stream ends.
+    :param looks: what to look for while the window is gone through: given the buffer and where a piece begins and ends,
+        whether it is there. Each begins two bytes before the one before it ends.
     :ivar offset: byte of the source at which the window begins.
     :ivar line: physical lines of the part before the window.
     :ivar lines: physical lines in the window.
     :ivar has_nul: whether a NUL byte occurs in the window.
     :ivar is_ascii: whether every byte of the window is ASCII, so that it is valid UTF-8 for certain.
+    :ivar seen: those of ``looks`` that found something in the window.
     :ivar unclosed: whether the window ends with a quoted field that is never closed.
     """
 
     def __init__(
-        self, stream: Readable, dialect: Dialect, block_bytes: int, *, path: str, offset: int, line: int, last: bool
+        self,
+        stream: Readable,
+        dialect: Dialect,
+        block_bytes: int,
+        *,
+        path: str,
+        offset: int,
+        line: int,
+        last: bool,
+        looks: Iterable[Look] = (),
     ) -> None:
         self._stream = stream
         self.dialect = replace(dialect, encoding="utf-8")
@@ -109,6 +126,8 @@ class RecordBuffer:
         self._nominal = max(block_bytes, 16)
         self._path = path
         self._last = last
+        self._looks = tuple(looks)
+        self.seen: set[Look] = set()
         self.offset = offset
         self.line = line
         self.lines = 0
@@ -200,11 +219,15 @@ class RecordBuffer:
         self._survey()
 
     def _survey(self) -> None:
-        """Count lines, look for NUL bytes and for any but ASCII, stride by stride: memory is gone through once."""
+        """Count lines, look for NUL bytes, for any but ASCII and for what else is sought, stride by stride.
+
+        So memory is gone through once.
+        """
         letters = np.frombuffer(self._buffer, np.uint8, count=self._cut)
         line_feeds, returns = self._flags
         ends, largest, after_return = 0, 0, False
         self.has_nul = False
+        self.seen = set()
         for begin in range(0, self._cut, _STRIDE):
             end = min(begin + _STRIDE, self._cut)
             piece = letters[begin:end]
@@ -220,6 +243,8 @@ class RecordBuffer:
                 # CR LF is one line end, not two.
                 ends -= int(np.count_nonzero(np.logical_and(feeds[1:], carriage_returns[:-1], out=feeds[1:])))
             after_return = bool(piece[-1] == _RETURN)
+            ahead = min(end + _OVERLAP, self._cut)
+            self.seen.update(look for look in self._looks if look not in self.seen and look(self._buffer, begin, ahead))
         self.is_ascii = largest < 0x80
         self.lines = ends + int(self._buffer[self._cut - 1] not in b"\r\n")
 

@@ -369,7 +369,7 @@ def test_a_hexadecimal_integer_is_a_bad_row_however_it_is_quoted(read, text, mor
 
 def test_a_hexadecimal_integer_is_found_wherever_it_lies_in_a_block(read):
     # The search goes through the block in strides of some power of two.
-    for size in range((1 << 17) - 4, (1 << 17) + 2):
+    for size in range((1 << 19) - 6, (1 << 19) + 2):
         found = read("y" * size + ",1\n,0x7\n", cols=columns("varchar", "bigint"))
         assert [bad.value for bad in found.bad] == ["0x7"]
 

@@ -17,9 +17,16 @@ from etl_framework import Condition
 from etl_quality.typed import sent
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from etl_framework import Column
     from etl_quality.typed import Bound
     from etl_quality.words import Words
+
+
+_FIRST = 1000
+_REPEATED = 10
+"""Codes are told by the first values: each of these occurs so many times on average."""
 
 
 class ColumnRule(Protocol):
@@ -137,7 +144,11 @@ class Matches:
 
     def broken(self, values: pa.Array) -> pa.Array | None:
         """See :class:`ColumnRule`."""
-        good = pc.match_substring_regex(values, whole(self.pattern))
+        pattern = whole(self.pattern)
+        distinct = _few_distinct(values)
+        if distinct is not None and pc.all(pc.match_substring_regex(distinct, pattern)).as_py() is not False:
+            return None
+        good = pc.match_substring_regex(values, pattern)
         return None if pc.all(good).as_py() is not False else pc.invert(good)
 
     def condition(self, name: str, column: Column) -> Condition:  # noqa: ARG002 - all are texts
@@ -158,6 +169,10 @@ class Among:
     def broken(self, values: pa.Array) -> pa.Array | None:
         """See :class:`ColumnRule`."""
         known = self.values if self.values.type == values.type else self.values.cast(values.type)
+        if (letters := _single_letters(values)) is not None:
+            allowed = "".join(text for text in known.to_pylist() if len(text) == 1 and text.isascii())
+            if not letters.translate(None, allowed.encode()):
+                return None
         good = pc.is_in(values, value_set=known)
         if pc.all(good).as_py() is not False:
             return None
@@ -202,11 +217,33 @@ def _scalar(value: object, type_: pa.DataType) -> pa.Scalar | None:
         return None
 
 
+def _few_distinct(values: pa.Array) -> pa.Array | None:
+    """The distinct values where the first ones repeat themselves, as codes do; None where they do not."""
+    few = len(pc.unique(values[:_FIRST])) * _REPEATED <= min(_FIRST, len(values))
+    return pc.unique(values) if few else None
+
+
+def _single_letters(values: pa.Array) -> bytes | None:
+    """The texts one after the other when each is one ASCII letter, such as Y and N; None when one is not."""
+    if not pa.types.is_string(values.type) or values.null_count or not len(values):
+        return None
+    offsets = _offsets(values)
+    if offsets[-1] - offsets[0] != len(values) or not (np.diff(offsets) == 1).all():
+        return None
+    # One byte that is valid UTF-8 is ASCII.
+    return memoryview(values.buffers()[2])[offsets[0] : offsets[-1]].tobytes()
+
+
+def _offsets(values: pa.Array) -> npt.NDArray[np.int32]:
+    """Where each text begins, and the last one ends, among the bytes of all."""
+    return np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
+
+
 def _is_ascii(values: pa.Array) -> bool:
     """Whether every text has as many characters as bytes."""
     data = values.buffers()[2]
     if data is None or not len(values):
         return True
-    offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
+    offsets = _offsets(values)
     used = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
     return not len(used) or int(used.max()) < 128

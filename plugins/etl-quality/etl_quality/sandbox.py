@@ -29,29 +29,56 @@ _LOCKED: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
 }
-_of_thread = threading.local()
+
+
+class _Shown:
+    """What a query sees: the rows of the moment, which DuckDB asks for anew at every query.
+
+    It is told of an object once and not of every batch, which would take as long as a simple query over one.
+    """
+
+    def __init__(self, rows: pa.RecordBatch | pa.Table) -> None:
+        self.schema = rows.schema
+        self.rows: pa.RecordBatch | pa.Table | None = rows
+
+    def __arrow_c_schema__(self) -> object:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        assert self.rows is not None, "asked outside of `seeing`"
+        return self.rows.__arrow_c_stream__(requested_schema)
+
+
+class _OfThread(threading.local):
+    connection: duckdb.DuckDBPyConnection | None = None
+    shown: _Shown | None = None
+
+
+_of_thread = _OfThread()
 
 
 def connection() -> duckdb.DuckDBPyConnection:
     """This thread's own connection, which nothing that runs in it can unlock."""
-    if not hasattr(_of_thread, "connection"):
+    if _of_thread.connection is None:
         made = duckdb.connect(":memory:", config=_LOCKED)
         made.execute("SET TimeZone = 'UTC'")
         made.execute("SET lock_configuration = true")
         _of_thread.connection = made
-    found: duckdb.DuckDBPyConnection = _of_thread.connection
-    return found
+    return _of_thread.connection
 
 
 @contextmanager
-def seeing(batch: pa.RecordBatch | pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+def seeing(rows: pa.RecordBatch | pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
     """The connection while it sees some rows as :data:`BATCH`."""
-    made = connection()
-    made.register("_etl_batch", batch)
+    made, shown = connection(), _of_thread.shown
+    if shown is None or not shown.schema.equals(rows.schema):
+        shown = _of_thread.shown = _Shown(rows)
+        made.register("_etl_batch", shown)
+    shown.rows = rows
     try:
         yield made
     finally:
-        made.unregister("_etl_batch")
+        shown.rows = None
 
 
 @lru_cache(maxsize=1024)
