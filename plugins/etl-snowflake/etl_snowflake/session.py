@@ -39,7 +39,9 @@ _LOST = (
 _SESSION_GONE = (390104, 390111, 390112, 390113, 390114, 390115, 390195)
 _SLOWEST_UPLOAD = 10_000
 """Bytes per second. The driver's storage requests have no time limit in line 5, and one of 600 s in line 4."""
-_POLL_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2)
+_SHORTEST_POLL, _LONGEST_POLL = 0.05, 2
+_POLL_SHARE = 0.1
+"""Pause between two questions after a query, of the time that it has taken: so much is lost at most by its end."""
 
 
 class StatementFailed(RunFailed):
@@ -175,12 +177,10 @@ class Session:
         :raises ConnectionLost: Snowflake cannot be asked any more.
         """
         began = time.monotonic()
-        pauses = iter(_POLL_SECONDS)
-        pause = next(pauses)
         while self.is_running(query):
-            between(time.monotonic() - began)
-            threading.Event().wait(pause)
-            pause = next(pauses, pause)
+            passed = time.monotonic() - began
+            between(passed)
+            threading.Event().wait(min(max(_SHORTEST_POLL, _POLL_SHARE * passed), _LONGEST_POLL))
         with self._connection.cursor() as cursor, _errors(cursor, query):
             cursor.get_results_from_sfqid(query)
             return _named(cursor)

@@ -1,6 +1,10 @@
 """COPY INTO a table: parse each file, insert what ON_ERROR lets in, keep all of it or nothing."""
 
+import os
 import re
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -86,6 +90,22 @@ def _parse(account: "Account", job: CopyJob, staged: StagedFile) -> ParsedFile:
             raise SnowflakeError(f"{str(error).splitlines()[0]}\n  File '{name}'", 100038, "22018") from error
 
 
+def _parse_each(account: "Account", job: CopyJob, files: Sequence[StagedFile]) -> Generator[ParsedFile, None, None]:
+    """The files one after the other, each read by a thread of its own: as many at once as there are cores."""
+    at_once = min(len(files), os.cpu_count() or 1)
+    with ThreadPoolExecutor(max(at_once, 1), f"copy-{job.query.query_id}") as threads:
+        pending = [threads.submit(_parse, account, job, staged) for staged in files[:at_once]]
+        try:
+            for following in [*files[at_once:], *[None] * at_once]:
+                parsed = pending.pop(0).result()
+                if following is not None:
+                    pending.append(threads.submit(_parse, account, job, following))
+                yield parsed
+        finally:
+            for each in pending:
+                each.cancel()
+
+
 def _load(account: "Account", job: CopyJob, files: list[StagedFile]) -> list[Outcome]:
     """Parse and insert; nothing is kept when the statement fails."""
     session = job.query.session
@@ -93,19 +113,20 @@ def _load(account: "Account", job: CopyJob, files: list[StagedFile]) -> list[Out
     own = not session.in_transaction
     if strict and not own:
         # a failed insert would abort the session's transaction in DuckDB, so the errors are found before the first
-        for staged in files:
-            abort_on_error(_parse(account, job, staged), staged.path)
+        with closing(_parse_each(account, job, files)) as each:
+            for staged, parsed in zip(files, each, strict=True):
+                abort_on_error(parsed, staged.path)
     if own:
         session.duck.begin()
     outcomes = []
     try:
-        for staged in files:
-            parsed = _parse(account, job, staged)
-            if strict:
-                abort_on_error(parsed, staged.path)
-            outcomes.append(outcome(job, staged, parsed))
-            if outcomes[-1].status != "LOAD_FAILED":
-                _insert(session.duck, job, parsed.table)
+        with closing(_parse_each(account, job, files)) as each:
+            for staged, parsed in zip(files, each, strict=True):
+                if strict:
+                    abort_on_error(parsed, staged.path)
+                outcomes.append(outcome(job, staged, parsed))
+                if outcomes[-1].status != "LOAD_FAILED":
+                    _insert(session.duck, job, parsed.table)
         job.query.check()
         if own:
             session.duck.commit()

@@ -2,8 +2,8 @@
 
 import bz2
 import gzip
-import io
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,9 @@ import pyarrow.csv as pacsv
 from etl_snowflake.emulator.errors import SnowflakeError
 from etl_snowflake.emulator.file_formats import FileFormat
 
+_BLOCK = 1 << 20
+_LARGE_BLOCK = 1 << 24
+_LINE_END = 10
 _MAGIC = ((b"\x1f\x8b", "GZIP"), (b"\x28\xb5\x2f\xfd", "ZSTD"), (b"BZh", "BZ2"))
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SUFFIXES = {"gz": "GZIP", "gzip": "GZIP", "zst": "ZSTD", "bz2": "BZ2", "deflate": "DEFLATE"}
@@ -58,7 +61,7 @@ def _decompress(data: bytes, compression: str) -> bytes:
             return zlib.decompress(data, -15)
         case "ZSTD":
             with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
-                return bytes(stream.read())
+                return b"".join(iter(lambda: stream.read(_BLOCK), b""))
     return data
 
 
@@ -84,30 +87,31 @@ def read_table(data: bytes, fmt: FileFormat, width: int) -> pa.Table | None:
         return pa.table({n: pa.array([], pa.string()) for n in names})
     if not _is_simple(data, fmt) or (width > 1 and not fmt.skip_blank_lines and _has_blank_line(data)):
         return None
-    quote = fmt.field_optionally_enclosed_by
-    quoted = quote is not None and quote.encode() in data
-    nulls = [""] if fmt.empty_field_as_null else []
-    try:
-        return pacsv.read_csv(
-            io.BytesIO(data),
-            read_options=pacsv.ReadOptions(column_names=names, block_size=min(max(len(data), 1), 1 << 24)),
-            parse_options=pacsv.ParseOptions(
-                delimiter=fmt.field_delimiter or "\x00",
-                quote_char=quote or False,
-                double_quote=quote is not None,
-                escape_char=False,
-                newlines_in_values=quoted,
-                ignore_empty_lines=fmt.skip_blank_lines,
-            ),
-            convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                null_values=nulls,
-                strings_can_be_null=bool(nulls),
-                quoted_strings_can_be_null=False,
-            ),
-        )
-    except pa.ArrowInvalid:
+    if (has_enclosed_line_ends := _encloses_line_ends(data, fmt)) is None:
         return None
+    parsing = pacsv.ParseOptions(
+        delimiter=fmt.field_delimiter or "\x00",
+        quote_char=fmt.field_optionally_enclosed_by or False,
+        double_quote=fmt.field_optionally_enclosed_by is not None,
+        escape_char=False,
+        newlines_in_values=has_enclosed_line_ends,
+        ignore_empty_lines=fmt.skip_blank_lines,
+    )
+    nulls = [""] if fmt.empty_field_as_null else []
+    conversion = pacsv.ConvertOptions(
+        check_utf8=not data.isascii(),
+        column_types=dict.fromkeys(names, pa.string()),
+        null_values=nulls,
+        strings_can_be_null=bool(nulls),
+        quoted_strings_can_be_null=False,
+    )
+    # small blocks stay in the processor's cache, but a record must fit into one
+    for size in (_BLOCK, _LARGE_BLOCK):
+        reading = pacsv.ReadOptions(column_names=names, block_size=size)
+        with suppress(pa.ArrowInvalid):
+            # in one piece, since DuckDB inserts many small ones at twice the cost
+            return pacsv.read_csv(pa.BufferReader(data), reading, parsing, conversion).combine_chunks()
+    return None
 
 
 def _is_simple(data: bytes, fmt: FileFormat) -> bool:
@@ -121,12 +125,7 @@ def _is_simple(data: bytes, fmt: FileFormat) -> bool:
         return False
     if any(e is not None and e.encode() in data for e in (fmt.escape, fmt.escape_unenclosed_field)):
         return False
-    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
-        return False
-    quote = fmt.field_optionally_enclosed_by
-    if quote is None or quote.encode() not in data:
-        return True
-    return _quotes_are_regular(data, ord(quote), ord(delimiter or "\x00"))
+    return b"\r" not in data or data.count(b"\r") == data.count(b"\r\n")
 
 
 def _has_blank_line(data: bytes) -> bool:
@@ -134,18 +133,40 @@ def _has_blank_line(data: bytes) -> bool:
     return data.startswith((b"\n", b"\r\n")) or b"\n\n" in data or b"\n\r\n" in data
 
 
-def _quotes_are_regular(data: bytes, quote: int, delimiter: int) -> bool:
-    """Whether every quote opens a field, closes one, or is doubled inside one."""
-    octets = np.frombuffer(data, np.uint8)
-    positions = np.flatnonzero(octets == quote)
-    if len(positions) % 2:
+def _encloses_line_ends(data: bytes, fmt: FileFormat) -> bool | None:
+    """Whether a line ends between two quotes; None unless every quote opens a field, closes one, or is doubled."""
+    if fmt.field_optionally_enclosed_by is None or fmt.field_optionally_enclosed_by.encode() not in data:
         return False
-    opening, closing = positions[::2], positions[1::2]
-    before = np.where(opening == 0, 10, octets[np.maximum(opening - 1, 0)])
-    after = np.where(closing == len(data) - 1, 10, octets[np.minimum(closing + 1, len(data) - 1)])
-    opens = np.isin(before, (10, delimiter, quote))
-    closes = np.isin(after, (10, 13, delimiter, quote))
-    return bool(opens.all() and closes.all())
+    quote, delimiter = ord(fmt.field_optionally_enclosed_by), ord(fmt.field_delimiter or "\x00")
+    octets = np.frombuffer(data, np.uint8)
+    places = _places(octets, quote, _LINE_END)
+    is_quote = octets[places] == quote
+    quotes = places[is_quote]
+    if len(quotes) % 2:
+        return None
+    opening, closing = quotes[::2], quotes[1::2]
+    before = np.where(opening == 0, _LINE_END, octets[np.maximum(opening - 1, 0)])
+    after = np.where(closing == len(data) - 1, _LINE_END, octets[np.minimum(closing + 1, len(data) - 1)])
+    if not (_are_all(before, _LINE_END, delimiter, quote) and _are_all(after, _LINE_END, 13, delimiter, quote)):
+        return None
+    is_inside = np.logical_xor.accumulate(is_quote)
+    return bool((is_inside & ~is_quote).any())
+
+
+def _places(octets: np.ndarray, one: int, other: int) -> np.ndarray:
+    """Where either of two octets stands."""
+    found = []
+    # a block at a time stays in the processor's cache, where the comparison of a whole file would not
+    for at in range(0, len(octets), _BLOCK):
+        block = octets[at : at + _BLOCK]
+        found.append(np.flatnonzero((block == one) | (block == other)) + at)
+    return np.concatenate(found)
+
+
+def _are_all(octets: np.ndarray, *wanted: int) -> bool:
+    is_wanted = np.zeros(256, bool)
+    is_wanted[list(wanted)] = True
+    return bool(is_wanted[octets].all())
 
 
 def record_offsets(data: bytes, fmt: FileFormat) -> np.ndarray:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_snowflake.emulator.careful_reader import CarefulReader, Field, Record
-from etl_snowflake.emulator.conversion import NUMBER_MARKS, convert, literal, null_if, quoted, refusal
+from etl_snowflake.emulator.conversion import NUMBER_MARKS, convert, literal, null_if, refusal
 from etl_snowflake.emulator.delimited import after_header, read_table, record_offsets
 from etl_snowflake.emulator.file_formats import FileFormat
 from etl_snowflake.emulator.parsed_file import ParsedFile, RowError, Target
@@ -163,6 +163,7 @@ def _convert(
     texts = texts.rename_columns([f"t{i}" for i in range(texts.num_columns)])
     duck.register("_copy_texts", texts)
     try:
+        kinds = [str(kind) for kind in duck.table("_copy_texts").types]
         values = []
         for i, column in enumerate(target.columns):
             is_text = pa.types.is_string(texts.schema.field(i).type) or pa.types.is_large_string(
@@ -171,12 +172,24 @@ def _convert(
             source = f"t{i}"
             if is_text and target.truncate and column.length is not None:
                 source = f"left(t{i}, {column.length})"
-            value = convert(source, column, fmt, exact=exact) if is_text else f"TRY_CAST(t{i} AS {column.kind})"
-            values.append(f"{value} AS {quoted(f'v{i}')}")
-        converted = duck.sql(f"SELECT {', '.join(values)} FROM _copy_texts").to_arrow_table()  # noqa: S608 - own SQL
+            if kinds[i] == column.kind and _fits(texts.column(i), column.length):
+                values.append(source)
+            elif is_text:
+                values.append(convert(source, column, fmt, exact=exact))
+            else:
+                values.append(f"TRY_CAST({source} AS {column.kind})")
+        if values == texts.column_names:
+            converted = texts
+        else:
+            converted = duck.sql(f"SELECT {', '.join(values)} FROM _copy_texts").to_arrow_table()  # noqa: S608 - own SQL
     finally:
         duck.unregister("_copy_texts")
     return _split(texts, converted, target, locate)
+
+
+def _fits(values: pa.ChunkedArray, length: int | None) -> bool:
+    """Whether no text has more characters than a column takes, by its octets, which are no fewer."""
+    return length is None or (pc.max(pc.binary_length(values)).as_py() or 0) <= length
 
 
 def _texts(
