@@ -14,6 +14,7 @@ from etl_delimited.content import suffix_of
 from etl_delimited.describe import facts, mixed_line_ends, other_width, quote_findings, quotes_without_meaning
 from etl_delimited.dialect import Dialect
 from etl_delimited.format import DelimitedFormat
+from etl_delimited.guess import first_record
 from etl_delimited.header import column_names, guess_header, header_doubt, numbered
 from etl_delimited.infer import Inferred, fits, infer, is_null
 from etl_delimited.preamble import (
@@ -277,7 +278,8 @@ class _Analyzer:
         if not quoted:
             return dialect, pieces, []
         fixed = self._settings.model_copy(update={"delimiter": dialect.delimiter})
-        text = quoted[0].decode("utf-8", "replace")
+        begin = first_record(quoted[0], replace(dialect, encoding="utf-8"), width, final=False)
+        text = quoted[0][begin or 0 :].decode("utf-8", "replace")
         found = sniff(text, fixed, suffix="", whole=False, lines=len(text), characters=_RECHECKED)
         if found.quote is None:
             return bare, pieces, [quotes_without_meaning(self._path, text, line=None)]

@@ -343,7 +343,7 @@ def test_one_of_a_thing_is_no_plural(analyzed: Analyze) -> None:
     narrow = analyzed("a,b\n1\n2\n3,x\n", delimiter=",")
     assert finding(narrow, "header_mismatch").message.endswith("most records have 1 field")
     ragged = finding(narrow, "ragged_rows")
-    assert "do not have 1 field; each" in ragged.message
+    assert ragged.message.endswith("have 1 field")
     short = finding(analyzed("a,b\n1,x\n2,y\n3\n"), "ragged_rows")
     assert [sample.reason for sample in short.samples] == ["1 field"]
     declared = (column("a", "bigint"), column("b", "bigint"))
