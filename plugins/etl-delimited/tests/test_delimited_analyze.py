@@ -682,6 +682,18 @@ def test_a_header_alone_has_no_rows(analyzed: Analyze, content: str) -> None:
     assert types(declared) == ["bigint", "varchar"]
 
 
+@pytest.mark.parametrize("content", ["id,name\n", "id,name", "id,name\r\n\r\n"])
+def test_a_header_alone_is_told_with_the_name_of_its_file(analyzed: Analyze, content: str) -> None:
+    found = finding(analyzed(content), "empty_source")
+    assert (found.severity, Path(found.samples[0].file).name) == (Severity.WARNING, "a.csv")
+    assert found.message.endswith("a.csv holds a header and no rows")
+
+
+@pytest.mark.parametrize("content", ["id,name\n1,a\n", "id,name\n1\n", "id\n\n"])
+def test_whatever_follows_a_header_is_no_lack_of_rows(analyzed: Analyze, content: str) -> None:
+    assert "empty_source" not in rules(analyzed(content, header=True, delimiter=","))
+
+
 def test_one_column_and_two_thousand_columns_are_known(analyzed: Analyze) -> None:
     assert types(analyzed("id\n1\n2\n")) == ["bigint"]
     wide = analyzed(",".join(f"c{at}" for at in range(2000)) + "\n" + ",".join(map(str, range(2000))) + "\n")
