@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from etl_framework.errors import ConnectError, NoPluginError, UnreadableRun
-from etl_framework.journal import unpickled
 from etl_framework.keeping import keep, kept
+from etl_framework.pickling import pickled, unpickled
 from etl_framework.protocols import Asking
 from etl_framework.values import Check
 
@@ -53,26 +52,26 @@ def ask_first(
         if any(check.insists for _, check in asking.values()):
             raise
         return dict.fromkeys(asking)
-    answers, pickled = {}, {}
+    answers, written = {}, {}
     for at, (plugin, check) in asking.items():
         with plugins.blaming(plugin, "etl_validate"):
             answers[at] = check.ask(connected)
-            pickled[at] = pickle.dumps(answers[at]) if folder else b""
+            written[at] = pickled(answers[at]) if folder else b""
     if folder:
-        keep(folder, _KEPT, (who, pickled))
+        keep(folder, _KEPT, (who, written))
     return answers
 
 
 def _told_before(
     before: tuple[Mapping[int, tuple[str, str]], Mapping[int, bytes]], who: Mapping[int, tuple[str, str]], run: str
 ) -> Answers:
-    who_asked, pickled = before
+    who_asked, written = before
     if who_asked != who:
         raise UnreadableRun(
             f"run {run} began with other checks that ask the warehouse",
             advice="Finish it with the versions that began it, or begin anew with `etl load`.",
         )
-    return {at: unpickled(answer, run) for at, answer in pickled.items()}
+    return {at: unpickled(answer, run) for at, answer in written.items()}
 
 
 def tell(validators: Sequence[tuple[str, Validator]], answers: Answers, plugins: Plugins) -> None:
