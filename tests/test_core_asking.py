@@ -43,7 +43,8 @@ class Known(Plain):
 
 @hookimpl
 def etl_validate(job, analysis):
-    return [Plain(), Known()][Path("fewer").exists() :]
+    checks = [Plain(), Known()][: 1 if Path("fewer").exists() else 2]
+    return checks if Path(analysis.source.path).name == "t.csv" else {others}
 """
 TABLES = "return sorted(str(summary.name) for summary in warehouse.tables())"
 
@@ -82,8 +83,11 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("duckdb")
     monkeypatch.chdir(tmp_path)
 
-    def make(ask: str = TABLES, *, insists: bool = True, update: str = "") -> tuple[Workspace, Job]:
-        (tmp_path / "team.py").write_text(PLUGIN.format(ask=ask, insists=insists, update=update))
+    def make(
+        ask: str = TABLES, *, insists: bool = True, update: str = "", others: str = "checks"
+    ) -> tuple[Workspace, Job]:
+        """:param others: the checks of other sources."""
+        (tmp_path / "team.py").write_text(PLUGIN.format(ask=ask, insists=insists, update=update, others=others))
         (tmp_path / "etl.toml").write_text('plugins = ["team.py"]\n')
         (tmp_path / "t.csv").write_text("id,name\n" + "".join(f"{number},n{number}\n" for number in range(20)))
         workspace = Workspace.open()
@@ -157,6 +161,24 @@ def test_a_run_whose_parts_are_read_anew_with_other_types_asks_anew(asked) -> No
     workspace, job = asked(ASKED_AGAIN, update=WIDENED)
     report = workspace.load(replace(job, executor="threads:1"))
     assert said(report.findings) == [repr([2] * report.parts)]
+
+
+def load_with_another(workspace: Workspace, job: Job) -> tuple[Finding, ...]:
+    Path("u.csv").write_text("id,name\n1,a\n")
+    return workspace.load(
+        replace(workspace.job(None, ["t.csv", "u.csv"], {"target": job.target}), table=job.table)
+    ).findings
+
+
+def test_a_check_has_its_answer_also_where_another_source_has_other_checks(asked) -> None:
+    workspace, job = asked('return "an answer"', others="checks[1:]")
+    assert said(load_with_another(workspace, job)) == [repr(["an answer"] * 2)]
+
+
+def test_a_check_of_a_later_source_alone_that_asks_is_blamed_on_its_plugin(asked) -> None:
+    workspace, job = asked(others="[*checks, Known()]")
+    with pytest.raises(HookFailed, match=r"plugin 'team' .*the check 'known' asks the warehouse, but is none of the"):
+        load_with_another(workspace, job)
 
 
 def test_a_run_that_other_checks_began_is_not_judged_by_their_answers(asked) -> None:
