@@ -41,11 +41,15 @@ def kept(folder: Path, name: str) -> Any:
     """What :func:`keep` wrote down; None when it did not.
 
     :raises UnreadableRun: another version wrote it down.
+    :raises RunFailed: it cannot be read.
     """
+    path = folder / FOLDER / name
     try:
-        data = (folder / FOLDER / name).read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise RunFailed(f"cannot read {path}: {error.strerror}", advice="Allow reading there.") from error
     return unpickled(data, folder.name)
 
 

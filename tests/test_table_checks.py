@@ -204,13 +204,20 @@ def test_a_receipt_that_another_version_wrote_down_is_asked_of_the_warehouse(job
     assert (report.rows_loaded, report.reconciled, rows_in(job)) == (2, True, 2)
 
 
-def test_findings_that_another_version_kept_end_the_run_with_a_report_that_says_so(job: str) -> None:
+@pytest.mark.parametrize("unreadable", [True, False], ids=["of another version", "no file"])
+def test_kept_findings_that_cannot_be_read_end_the_run_with_a_report_that_says_so(job: str, unreadable: bool) -> None:
     configure(job, price="warning")
     write("1.00", "-2.50")
     killed("load", "noted")
     [kept] = Path(".etl/runs").glob("*/kept/audited")
-    kept.write_bytes(ANOTHER_VERSION_S)
-    with pytest.raises(RunFailed, match="was written down by another version") as caught:
+    if unreadable:
+        kept.write_bytes(ANOTHER_VERSION_S)
+    else:
+        kept.unlink()
+        kept.mkdir()
+    with pytest.raises(
+        RunFailed, match="was written down by another version" if unreadable else "cannot read"
+    ) as caught:
         Workspace.open().resume()
     assert caught.value.report is not None
     assert (caught.value.report.rows_read, caught.value.report.resumable, rows_in(job)) == (2, True, 2)

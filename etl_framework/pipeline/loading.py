@@ -56,6 +56,7 @@ def confirm(attempt: Attempt, run: Run, receipt: Receipt, warehouse: Warehouse) 
     # What a ledger knows of a load, it knows without what was found in its rows.
     receipt = dataclasses.replace(receipt, findings=receipt.findings or audited(attempt.folder).findings)
     attempt.journal.set_receipt(attempt.id, receipt)
+    attempt.receipt = receipt
     assert run.totals is not None
     if differences := compare(run.totals, receipt.totals):
         raise CommittedWrongly(

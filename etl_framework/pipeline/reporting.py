@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from etl_framework.auditing import Audited, audited
-from etl_framework.errors import Refused, UnreadableRun
+from etl_framework.auditing import audited
+from etl_framework.errors import Refused, RunFailed, UnreadableRun
 from etl_framework.history import all_measures
 from etl_framework.jsonable import dumps
 from etl_framework.logs import get_logger
@@ -53,12 +53,15 @@ class SoFar:
         """Ask the journal, and the run's folder; what another version wrote down is not known."""
         journal, run = attempt.journal, attempt.id
         pieces = _if_readable(lambda: journal.pieces(run)) or ()
+        measures: Measures = {}
+        with suppress(RunFailed):  # that it cannot be read may be why the run ends
+            measures = audited(attempt.folder).measures
         return cls(
             outcomes=() if attempt.verdict else (_if_readable(lambda: journal.outcomes(run)) or {}).values(),
             finished=_if_readable(lambda: journal.finished(run)) or (),
             staged=tuple(piece for piece, state in pieces if state == "staged"),
-            receipt=_if_readable(lambda: journal.receipt(run)),
-            measures=(_if_readable(lambda: audited(attempt.folder)) or Audited()).measures,
+            receipt=attempt.receipt or _if_readable(lambda: journal.receipt(run)),
+            measures=measures,
         )
 
 
