@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 DIALECTS = st.sampled_from([Dialect(), Dialect(delimiter="|", quote=None), Dialect(delimiter="\t", escape="\\")])
-TEXTS = st.text(alphabet='0xX7"\\,|\t\n -a', max_size=24).map(str.encode)
+TEXTS = st.text(alphabet='0xX7"\\,|\t\n -+a', max_size=24).map(str.encode)
 
 
 def seen(look: HexadecimalLook | PaddedLook, text: bytes, stride: int) -> bool:
@@ -32,12 +32,16 @@ def test_a_hexadecimal_integer_is_never_missed(dialect: Dialect, text: bytes, st
 
 @given(dialect=DIALECTS, text=TEXTS, stride=st.integers(1, 12))
 def test_a_number_with_a_leading_zero_is_never_missed(dialect: Dialect, text: bytes, stride: int) -> None:
-    before = re.escape(dialect.delimiter + "\n" + (dialect.quote or ""))
-    padded = re.search(f"(^|[{before}])0[0-9]", text.decode()) is not None
+    before = re.escape(dialect.delimiter + "\n" + (dialect.quote or "") + (dialect.escape or ""))
+    padded = re.search(f"(^|[{before}])[ \t+-]*0[0-9]", text.decode()) is not None
     assert seen(PaddedLook(dialect), text, stride) == padded
 
 
-@pytest.mark.parametrize("text", ["say 0 x,10,0.5,20\n", "x0,1\n"])
+def test_a_zero_behind_more_blanks_than_anybody_counts_is_taken_for_a_leading_one() -> None:
+    assert seen(PaddedLook(Dialect()), b"7," + b" " * 1000 + b"07\n", 512)
+
+
+@pytest.mark.parametrize("text", ["say 0 x,10,0.5,20\n", "x0,1\n", "2024-01-02 03:04,a -01,-1.05\n"])
 def test_text_without_any_is_not_looked_at_again(text: str) -> None:
     assert not seen(HexadecimalLook(Dialect()), text.encode(), 8)
     assert not seen(PaddedLook(Dialect()), text.encode(), 8)
