@@ -70,3 +70,12 @@ def test_the_first_of_several_bad_files_is_told_and_nothing_is_loaded(cursor, st
         ("st/7.csv", "LOAD_FAILED"),
     ]
     assert cursor.execute("SELECT COUNT(*) FROM t").fetchall() == [(14,)]
+
+
+def test_rows_that_would_be_loaded_are_shown_of_all_files_together(cursor, stage):
+    cursor.execute("CREATE TABLE t (n INT, s VARCHAR(3))")
+    stage("a.csv", b"1,abc\n")
+    stage("b.csv", "2,äöü\n".encode())
+    stage("c.csv", b"3,a_b\n")
+    found = cursor.execute(f"COPY INTO t FROM @st {QUOTED} VALIDATION_MODE = RETURN_9_ROWS").fetchall()
+    assert found == [("1", "abc"), ("2", "äöü"), ("3", "a_b")]
