@@ -79,3 +79,10 @@ def test_rows_that_would_be_loaded_are_shown_of_all_files_together(cursor, stage
     stage("c.csv", b"3,a_b\n")
     found = cursor.execute(f"COPY INTO t FROM @st {QUOTED} VALIDATION_MODE = RETURN_9_ROWS").fetchall()
     assert found == [("1", "abc"), ("2", "äöü"), ("3", "a_b")]
+
+
+def test_an_empty_field_at_the_very_end_is_null_also_behind_a_quoted_one(cursor, stage):
+    cursor.execute("CREATE TABLE t (s VARCHAR, n INT)")
+    stage("a.csv", b'"a",')
+    cursor.execute(f"COPY INTO t FROM @st {QUOTED}")
+    assert cursor.execute("SELECT s, n FROM t").fetchall() == [("a", None)]
