@@ -16,21 +16,26 @@ if TYPE_CHECKING:
 
 _ZERO, _TEN = np.uint8(ord("0")), np.uint8(10)
 _HYPHEN = ord("-")
+_LEADING = b" \t+-"
+_MOST_LEADING = 64
 
 
 class PaddedLook:
     """Whether some field in a piece of text begins with a zero and another digit, text fields included.
 
-    Most delimiters, line ends and quotes are below the hyphen, and what else is below it hardly ever stands before a
-    zero: one comparison for all of them comes first.
+    Blanks and a sign may stand before the zero. They, most delimiters, line ends and quotes are no higher than the
+    hyphen, and what else is hardly ever stands before a zero: one comparison for all of them comes first.
 
     :param dialect: in UTF-8.
     """
 
     def __init__(self, dialect: Dialect) -> None:
-        before = {ord("\n"), ord("\r"), dialect.delimiter.encode()[-1], *(dialect.quote or "").encode()}
-        self._below = [letter for letter in before if letter < _HYPHEN]
-        self._above = [letter for letter in before if letter >= _HYPHEN]
+        signs = (dialect.quote or "") + (dialect.escape or "")
+        before = {ord("\n"), ord("\r"), dialect.delimiter.encode()[-1], *signs.encode()}
+        self._before, self._leading = np.zeros((2, 256), np.bool_)
+        self._before[list(before)] = True
+        self._leading[list(set(_LEADING) - before)] = True
+        self._above = [letter for letter in before if letter > _HYPHEN]
         self._distances = np.empty(0, np.uint8)
         self._flags: Flags = np.empty((3, 0), np.bool_)
 
@@ -42,18 +47,34 @@ class PaddedLook:
         size = max(len(piece) - 2, 0)
         if len(self._distances) < size:
             self._distances, self._flags = np.empty(size, np.uint8), np.empty((3, size), np.bool_)
-        zeros, begins, found = self._flags[:, :size]
+        digits, padded, begins = self._flags[:, :size]
         # What is below the zero wraps around and is no digit either.
-        digit = np.less(np.subtract(piece[2:], _ZERO, out=self._distances[:size]), _TEN, out=zeros)
-        padded = np.logical_and(np.equal(piece[1:-1], _ZERO, out=found), digit, out=digit)
-        likely = np.logical_and(np.less(piece[:-2], _HYPHEN, out=begins), padded, out=begins)
-        if likely.any() and bool(np.isin(piece[:-2][likely], self._below).any()):
-            return True
+        np.less(np.subtract(piece[2:], _ZERO, out=self._distances[:size]), _TEN, out=digits)
+        np.logical_and(np.equal(piece[1:-1], _ZERO, out=padded), digits, out=padded)
+        likely = np.logical_and(np.less_equal(piece[:-2], _HYPHEN, out=begins), padded, out=begins)
+        if likely.any():
+            if self._before[piece[:-2][likely]].any():
+                return True
+            # A hyphen or a blank behind a digit is one of a date.
+            np.greater(likely[3:], digits[:-3], out=likely[3:])
+            if likely.any() and self._lead(text, np.flatnonzero(likely) + begin):
+                return True
         for letter in self._above:
             begins_field = np.equal(piece[:-2], letter, out=begins)
             if np.logical_and(begins_field, padded, out=begins).any():
                 return True
         return False
+
+    def _lead(self, text: bytearray, places: Offsets) -> bool:
+        """Whether from some place only blanks and signs lead back to where a field begins, or too many to follow."""
+        letters = np.frombuffer(text, np.uint8)
+        for _ in range(_MOST_LEADING):
+            places = places[self._leading[letters[places]]] - 1
+            if not len(places):
+                return False
+            if places[0] < 0 or self._before[letters[places]].any():
+                return True
+        return True
 
     @staticmethod
     def _is_padded(first: Letters) -> bool:
