@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import duckdb
 import pytest
 
 from etl_framework import Check, Finding, Refused, Severity
@@ -26,27 +25,9 @@ def broken(finding: Finding) -> set[str]:
     return {finding.rule, *finding.also}
 
 
-def emptied_with_duckdb(side):
-    with duckdb.connect(side.folder / "w.duckdb") as connection:
-        connection.execute("DELETE FROM t")
-
-
-def emptied_with_snowflake(emulator):
-    import snowflake.connector
-
-    with snowflake.connector.connect(**emulator.connection()) as connection:
-        connection.cursor().execute("DELETE FROM t")
-
-
-def test_no_rows_of_a_table_are_told_once_and_no_check_that_wants_rows_passes(
-    duckdb_side, snowflake_side, emulator_process, data
-):
-    asked = data("d,n\n2024-01-01,1", COLUMNS, checks=CHECKS, rules=RULES)
-    jobs = {side: replace(side.load(asked), date_column="d", keys=("d", "n")) for side in (duckdb_side, snowflake_side)}
-    emptied_with_duckdb(duckdb_side)
-    emptied_with_snowflake(emulator_process)
-    for side, job in jobs.items():
-        [one] = side.workspace.check(job).findings
+def test_no_rows_of_a_table_are_told_once_and_no_check_that_wants_rows_passes(emptied_sides):
+    found = emptied_sides("d,n\n2024-01-01,1", COLUMNS, checks=CHECKS, rules=RULES, settings=JANUARY)
+    for [one] in found:
         assert (one.rule, one.severity, one.count, broken(one)) == ("no_rows", Severity.ERROR, 1, AT_NOTHING)
 
 
