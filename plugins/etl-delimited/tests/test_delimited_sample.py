@@ -78,6 +78,14 @@ def test_quotes_that_come_late_are_seen_for_what_they_are(tmp_path: Path, newlin
     assert_known(tmp_path / "a.csv", f"id,day,note{newline}{text}", rows)
 
 
+def test_many_ragged_rows_far_into_a_file_are_seen(tmp_path: Path) -> None:
+    plain = "".join(record(number, "plain note", "\n") for number in range(80_000))
+    ragged = "".join(record(number, "x", "\n") + "7,2024-01-07\n" * (number % 3 == 0) for number in range(80_000))
+    [found] = analyzed(tmp_path / "a.csv", f"id,day,note\n{plain}{ragged}".encode()).findings
+    assert found.rule == "ragged_rows"
+    assert found.message == "records of the sample do not seem to have 3 fields"
+
+
 NOTES = st.lists(
     st.lists(st.sampled_from(["1", "2024-01-02", "x", ",", ",", "\n", '"', "a b"]), max_size=12).map("".join),
     min_size=1,
@@ -85,12 +93,12 @@ NOTES = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     notes=NOTES,
     newline=st.sampled_from(["\n", "\r\n"]),
     encoding=st.sampled_from(["utf-8", "utf-16-le", "latin-1"]),
-    rows=st.integers(50, 600),
+    rows=st.integers(2000, 4000),
 )
 def test_windows_hold_whole_records_and_nothing_else(
     tmp_path: Path, notes: list[str], newline: str, encoding: str, rows: int
