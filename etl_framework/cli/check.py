@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from etl_framework.cli.group import with_log
+from etl_framework.cli.options import date_column_option, period_options
 from etl_framework.cli.session import Session, findings, json_option
 from etl_framework.errors import ExitCode
 from etl_framework.terminal import counted, printable, seconds_in_words
@@ -22,10 +23,8 @@ def junit_option(command: Any) -> Any:
 @click.argument("table")
 @click.option("--job", metavar="JOB", help="Whose checks are made.  [default: of the job that loads into the table]")
 @click.option("--target", metavar="URL", help="Warehouse, by name or URL.  [default: duckdb:warehouse.duckdb]")
-@click.option("--period", metavar="P", help="Check the rows of these days: 2024-01.  [default: every row]")
-@click.option("--from", "from_", metavar="DAY", help="First day, instead of --period.  [default: none]")
-@click.option("--to", metavar="DAY", help="Last day, included.  [default: none]")
-@click.option("--date-column", metavar="NAME", help="The column that tells a row's day.  [default: the job's]")
+@period_options("Check the rows of these days", default="every row")
+@date_column_option
 @junit_option
 @json_option
 @click.pass_obj

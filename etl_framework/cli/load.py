@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from etl_framework.cli.group import with_log
+from etl_framework.cli.options import period_options
 from etl_framework.cli.session import Session, confirm, facts, findings, json_option, table
 from etl_framework.errors import ExitCode, Interrupted
 from etl_framework.terminal import bytes_in_words, counted, printable, seconds_in_words
@@ -19,9 +20,7 @@ def job_options(command: Any) -> Any:
     """Add the arguments and options that say what is read and how."""
     decorators = [
         click.argument("job_or_files", nargs=-1, metavar="[JOB | FILE…]"),
-        click.option("--period", metavar="P", help="Days to load: 2024-01, 2024-01..2024-03.  [default: the job's]"),
-        click.option("--from", "from_", metavar="DAY", help="First day, instead of --period.  [default: none]"),
-        click.option("--to", metavar="DAY", help="Last day, included.  [default: none]"),
+        period_options("Days to load", default="the job's"),
         click.option(
             "--check",
             type=click.Choice(["file", "warehouse", "both", "none"]),
