@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from etl_framework.checks import row_check as row_check
     from etl_framework.checks import shown as shown
     from etl_framework.cli.options import date_column_option as date_column_option
+    from etl_framework.cli.options import junit_option as junit_option
     from etl_framework.cli.options import period_options as period_options
     from etl_framework.cli.session import Session as Session
     from etl_framework.cli.session import json_option as json_option
@@ -194,7 +195,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "api": "analyze load profile resume validate",
     "workspace": "Workspace",
-    "cli.options": "date_column_option period_options",
+    "cli.options": "date_column_option junit_option period_options",
     "cli.session": "Session json_option",
     "junit": "junit_report write_junit",
     "validating": "Validation",

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from etl_framework.cli.group import with_log
-from etl_framework.cli.options import date_column_option, period_options
+from etl_framework.cli.options import date_column_option, junit_option, period_options
 from etl_framework.cli.session import Session, findings, json_option
 from etl_framework.errors import ExitCode
 from etl_framework.terminal import counted, printable, seconds_in_words
 
-
-def junit_option(command: Any) -> Any:
-    """Add ``--junit`` to a command."""
-    text = "Write the findings as JUnit XML, for CI systems.  [default: not]"
-    return click.option("--junit", metavar="PATH", type=click.Path(dir_okay=False), help=text)(command)
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
@@ -29,7 +26,7 @@ def junit_option(command: Any) -> Any:
 @json_option
 @click.pass_obj
 @with_log
-def check(session: Session, table: str, job: str | None, junit: str | None, **options: object) -> int:
+def check(session: Session, table: str, job: str | None, junit: Path | None, **options: object) -> int:
     """Check the quality of what is in a table, and change nothing.
 
     The checks are those of the job that loads into the table. Exits with 3 when one of them finds an error, and when
@@ -52,12 +49,10 @@ def check(session: Session, table: str, job: str | None, junit: str | None, **op
     return ExitCode.DONE if verdict.passed else ExitCode.REFUSED
 
 
-def write_report(path: str | None, suite: str, checks: Any, found: Any, seconds: float) -> None:
+def write_report(path: Path | None, suite: str, checks: Any, found: Any, seconds: float) -> None:
     """Write a JUnit XML report where one is asked for."""
     if path is None:
         return
-    from pathlib import Path
-
     from etl_framework.junit import junit_report, write_junit
 
-    write_junit(Path(path), junit_report(suite, checks, found, seconds))
+    write_junit(path, junit_report(suite, checks, found, seconds))

@@ -14,6 +14,7 @@ from etl_framework import (
     counted,
     date_column_option,
     json_option,
+    junit_option,
     period_options,
     printable,
     seconds_in_words,
@@ -33,16 +34,11 @@ _SHOWN = 80
 @click.option("--target", metavar="URL", help="Warehouse, by name or URL.  [default: duckdb:warehouse.duckdb]")
 @period_options("Look at the files, or the rows of a table, of these days", default="the job's; of a table, all")
 @date_column_option
-@click.option(
-    "--junit",
-    metavar="PATH",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the findings as JUnit XML, for CI systems.  [default: not]",
-)
+@junit_option
 @json_option
 @click.pass_obj
 def duplicates(
-    session: Session, where: str, keys: str | None, job: str | None, junit: Path | None, **options: object
+    session: Session, /, where: str, keys: str | None, job: str | None, junit: Path | None, **options: object
 ) -> int:
     """Find the keys that more than one row has, exactly.
 
