@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Located as Located
     from etl_framework.protocols import Measuring as Measuring
     from etl_framework.protocols import MisplacedCut as MisplacedCut
+    from etl_framework.protocols import Naming as Naming
     from etl_framework.protocols import Profiler as Profiler
     from etl_framework.protocols import Run as Run
     from etl_framework.protocols import Spilling as Spilling
@@ -234,8 +235,8 @@ _MODULES = {
     ),
     "profiles": "ColumnProfile Lengths Pattern Profile Quantile Score ScorePart TopValue",
     "protocols": (
-        "Asking Block Capacity Codec Compressor Emit Executor Format Lined Located Measuring MisplacedCut Profiler "
-        "Run Spilling StagingArea TableCheck TypesWidened Validator Warehouse"
+        "Asking Block Capacity Codec Compressor Emit Executor Format Lined Located Measuring MisplacedCut Naming "
+        "Profiler Run Spilling StagingArea TableCheck TypesWidened Validator Warehouse"
     ),
     "waiting": "first_completed in_background interruptible",
     "errors": (

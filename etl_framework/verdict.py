@@ -39,7 +39,7 @@ class Verdict:
     :param totals: control totals of the good records.
     :param findings: of all checks, the gravest first.
     :param lines_before: by part number, the lines of the same source that precede the part.
-    :param checks: names of the checks that were made.
+    :param checks: names of the rules that were made.
     :param measures: what they measured.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -37,6 +38,39 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def cases(path: Path) -> dict[str, list[str]]:
     """Of each test case of a report what is said of it, by name."""
     return {case.get("name", ""): [said.tag for said in case] for case in ET.parse(path).getroot()[0]}
+
+
+POSITIVE = '[[jobs.txn.rules]]\nname = "positive"\nsql = "id > 0"\n'
+NOT_ALL = '[[jobs.txn.rules]]\nname = "not_all"\nsql = "count(*) < 9"\n'
+RULES = {"structure", "no_rows", "not_null", "length", "regex", "positive", "not_all"}
+
+
+def test_each_rule_is_one_case_whether_it_is_broken_or_not(folder: Path) -> None:
+    columns = '[jobs.txn.checks.columns]\nid = { not_null = true }\ncode = { length = 1, regex = "[a-c]" }\n'
+    (folder / "etl.toml").write_text(CONFIG.partition("[jobs.txn.checks")[0] + columns + POSITIVE + NOT_ALL)
+    for command, names in ["validate", RULES], ["check", RULES - {"structure"}]:
+        assert run(["-q", str(command), "txn", "--junit", "st.xml"]) == ExitCode.DONE
+        good = cases(folder / "st.xml")
+        assert (set(good), any(good.values())) == (names, False)
+    (folder / "txn.csv").write_text("id,code\n-1,a\n2,dd\n")
+    load(job="txn", check="none", mode="replace")
+    for command in "validate", "check":
+        assert run(["-q", command, "txn", "--junit", "st.xml"]) == ExitCode.REFUSED
+        bad = cases(folder / "st.xml")
+        assert {name for name, said in bad.items() if said == ["failure"]} == {"length", "regex", "positive"}
+        assert {name for name, said in bad.items() if not said} >= {"no_rows", "not_null", "not_all"}
+        assert set(bad) <= RULES
+
+
+def test_a_plan_tells_the_rules_that_would_be_made(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "etl.toml").write_text(CONFIG + POSITIVE)
+    assert run(["plan", "txn", "--again"]) == ExitCode.DONE
+    shown = capsys.readouterr().out
+    assert "checks          structure, no_rows, references, positive\n" in shown
+    assert "uncompressed" in shown
+    assert "none" not in shown
+    assert run(["plan", "txn", "--again", "--json"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["checks"] == ["no_rows", "references", "positive"]
 
 
 def test_an_error_replaces_the_report_of_an_earlier_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

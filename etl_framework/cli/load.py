@@ -112,7 +112,8 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
                 ("mode", planned.mode + (f", period {planned.period}" if planned.period else "")),
                 ("sources", f"{counted(len(planned.sources), 'file')}, {bytes_in_words(planned.bytes)}, about {rows}"),
                 ("parts", f"{len(planned.parts):,} on {planned.executor} ({planned.workers} at a time)"),
-                ("staged", f"about {bytes_in_words(planned.staged_bytes)} ({planned.codec})"),
+                ("staged", f"about {bytes_in_words(planned.staged_bytes)} ({_compressed(planned.codec)})"),
+                ("checks", ", ".join(("structure", *planned.checks))),
                 ("up to the gate", f"about {seconds_in_words(planned.seconds)}" if planned.seconds else "unknown"),
             ]
         )
@@ -141,6 +142,10 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
 
     session.answer("plan", planned, show)
     return ExitCode.REFUSED if planned.objections else ExitCode.DONE
+
+
+def _compressed(codec: str) -> str:
+    return "uncompressed" if codec == "none" else codec
 
 
 def _told_that_it_can_still_be_resumed(command: Any) -> Any:

@@ -32,6 +32,7 @@ class ColumnQuery:
             for column, rules in columns
             for rule in rules
         ]
+        self.rule_names = tuple(words.rule for words, _, _ in self._rules)
 
     def run(self, rows: Rows) -> Iterator[Finding]:
         """See :meth:`etl_framework.TableCheck.run`."""

@@ -26,6 +26,7 @@ class RuleQuery:
 
     def __init__(self, name: str, rules: Sequence[Rule], columns: Sequence[Column]) -> None:
         self.name = name
+        self.rule_names = tuple(rule.words.rule for rule in rules)
         self._rules = rules
         self._columns = {column.name: column for column in columns}
 
