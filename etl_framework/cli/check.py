@@ -32,8 +32,11 @@ def check(session: Session, table: str, job: str | None, junit: Path | None, **o
     The checks are those of the job that loads into the table. Exits with 3 when one of them finds an error, and when
     the table, or the period, is empty.
     """
+    from etl_framework.config import loading_elsewhere
+
     workspace = session.workspace()
-    verdict = workspace.check(workspace.table_job(table, job, options))
+    asked = workspace.table_job(table, job, options)
+    verdict = workspace.check(asked)
     write_report(junit, f"table {verdict.table}", verdict.checks, verdict.findings, verdict.seconds)
 
     def show() -> None:
@@ -46,6 +49,11 @@ def check(session: Session, table: str, job: str | None, junit: Path | None, **o
         )
 
     session.answer("table_check", verdict, show)
+    if not asked.configured:
+        for name, target in loading_elsewhere(workspace.config, asked.table, asked.target).items():
+            session.hint(
+                f"job {name} loads a table of this name into {target}: give --job {name} to have its checks made"
+            )
     return ExitCode.DONE if verdict.passed else ExitCode.REFUSED
 
 

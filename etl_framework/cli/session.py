@@ -138,7 +138,8 @@ class Session:
             write_junit(self.junit, junit_error(message, advice))
 
     def say(self, message: str, advice: str) -> None:
-        """Say on standard error what failed and what to do."""
+        """Say on standard error what failed and what to do, after all that standard output was given before."""
+        sys.stdout.flush()
         advice = addressed(advice, self.program)
         if self.log_format == "json":
             self.log().error("command_failed", message=message, advice=advice)
@@ -152,10 +153,18 @@ class Session:
     def warn(self, message: str) -> None:
         """Say on standard error what is odd, without more ado."""
         message = addressed(message, self.program)
+        sys.stdout.flush()
         if self.log_format == "json":
             self.log().warning("command_warning", message=message)
         else:
             click.echo(f"warning: {printable(message)}", err=True)
+
+    def hint(self, message: str) -> None:
+        """Say on standard error what else could be asked for, unless the session is quiet."""
+        if self.quiet or self.log_format == "json":
+            return
+        sys.stdout.flush()
+        click.echo(f"hint: {printable(addressed(message, self.program))}", err=True)
 
     def log(self) -> Logger:
         """The log as JSON lines, for what is said before or beside the log that the options ask for."""
