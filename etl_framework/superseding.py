@@ -24,7 +24,7 @@ log = get_logger()
 _HOW = {
     Status.SUPERSEDED: "did not load them; this run takes its place",
     Status.DONE: "turns out to have loaded them",
-    Status.FAILED: "turns out to have loaded something else than they hold: see `etl runs list`",
+    Status.FAILED: "turns out to have committed what cannot be confirmed to be theirs: see `etl runs list`",
 }
 """What is said of an earlier run, by how it ended."""
 
