@@ -196,7 +196,13 @@ class AskedReferences:
         try:
             found = warehouse.query(Statement(self._query), limit=MOST_VALUES)
         except (RunFailed, UsageError) as error:
-            raise UsageError(f"{self._key}: {error.message}", advice=error.advice, key=self._key) from error
+            raise UsageError(
+                f"{self._key}: {error.message}",
+                advice=f"{error.advice} Is what it asks of there, and may it be read?"
+                if isinstance(error, QueryFailed)
+                else error.advice,
+                key=self._key,
+            ) from error
         if len(found.columns) != 1 or not found.complete:
             wrong = (
                 f"gives {len(found.columns)} columns"

@@ -260,8 +260,8 @@ def test_what_is_no_condition_on_the_columns_is_refused_before_anything_is_read(
 
 
 WORDS = (
-    "alter analyze begin cache call comment commit copy delete describe drop execute explain force grant insert install "
-    "kill load merge pragma rollback set show update use vacuum values"
+    "alter analyze begin cache call comment commit copy delete describe drop execute explain force grant insert "
+    "install kill load merge pragma rollback set show update use vacuum values"
 )
 
 
