@@ -217,7 +217,9 @@ class _Rules:
         self._insist_on_text("regex")
         key = f"{self._key}.regex"
         try:
-            pc.match_substring_regex(pa.array([""]), whole(pattern))
+            # By itself first: of what it is wrapped in, messages would say what nobody wrote.
+            for asked in (pattern, whole(pattern)):
+                pc.match_substring_regex(pa.array([""]), asked)
         except pa.ArrowInvalid as error:
             why = str(error).partition(": ")[2].replace(whole(pattern), pattern) or error
             raise UsageError(

@@ -385,6 +385,8 @@ def test_what_is_counted_is_what_python_counts(in_parts, rows):
         ({"a": {"allowed": [0.5]}}, {"a": "integer"}, "checks.columns.a.allowed", "cannot be compared with 0.5"),
         ({"a": {"allowed": [0.125]}}, {"a": "decimal(5,2)"}, "checks.columns.a.allowed", "compared with 0.125"),
         ({"a": {"regex": "("}}, {"a": "varchar"}, "checks.columns.a.regex", "missing )"),
+        ({"a": {"regex": "ACC[0-9{7}"}}, {"a": "varchar"}, "checks.columns.a.regex", "missing ]: [0-9{7}"),
+        ({"a": {"regex": "a)(b"}}, {"a": "varchar"}, "checks.columns.a.regex", "unexpected ): a)(b"),
         ({"a": {"regex": "(?=x)"}}, {"a": "varchar"}, "checks.columns.a.regex", "invalid perl operator"),
         ({"a": {"regex": "x"}}, {"a": "integer"}, "checks.columns.a.regex", "only text has a regex"),
         ({"a": {"length": 3}}, {"a": "date"}, "checks.columns.a.length", "only text has a length"),
