@@ -90,8 +90,8 @@ def _advice(attempt: Attempt, error: EtlError) -> str:
     if record.resumable and isinstance(error, UsageError) and error.key:
         # A resumed run keeps the settings that it began with, whatever the configuration says by then.
         return (
-            f"{error.advice} A corrected setting takes a new `etl load`; `etl resume {attempt.id}` goes on with the old "
-            "one, once what it asks of is mended."
+            f"{error.advice} A corrected setting takes a new `etl load`; `etl resume {attempt.id}` goes on with the "
+            "old one, once what it asks of is mended."
         ).strip()
     if record.resumable:
         return f"{error.advice} `etl resume {attempt.id}` goes on; `etl load` begins anew.".strip()

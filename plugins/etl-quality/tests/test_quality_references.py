@@ -201,8 +201,8 @@ def test_a_load_whose_query_fails_advises_a_new_one_for_a_corrected_query(duckdb
         duckdb_side.workspace.load(duckdb_side.job(asked))
     run = caught.value.report.run
     assert re.fullmatch(
-        r"Correct the query. Is what it asks of there, and may it be read\? A corrected setting takes a new `etl .*load`; "
-        rf"`etl .*resume {run}` goes on with the old one, once what it asks of is mended\.",
+        r"Correct the query. Is what it asks of there, and may it be read\? A corrected setting takes a new "
+        rf"`etl .*load`; `etl .*resume {run}` goes on with the old one, once what it asks of is mended\.",
         caught.value.advice,
     )
     with pytest.raises(UsageError, match="SELECT code FROM codes"):
