@@ -238,7 +238,8 @@ class _Rules:
 
         values = [typed(value, self._column, f"{self._key}.allowed") for value in allowed]
         advice = "Add the values to allowed if they are right; else look for a changed code list at the source."
-        none_of = f"none of {named(values).replace(' or ', ', ')}"
+        listed = named(values)
+        none_of = f"not {listed}" if len(values) == 1 else f"none of {listed.replace(' or ', ', ')}"
         return Among(
             words=self._words("allowed", f"is {none_of}", f"are {none_of}", f"is {none_of}", advice),
             values=pa.array(values, self._column.type.arrow()),

@@ -403,6 +403,12 @@ def test_what_does_not_suit_is_refused_by_its_key(said, types, key, words):
     assert error.advice
 
 
+def test_a_single_value_that_is_allowed_is_no_list(findings_of_file):
+    rules = {"s": {"allowed": ["EUR"]}}
+    [finding] = findings_of_file("s\nEUR\nUSD\n", {"s": "varchar"}, checks={"columns": rules})
+    assert finding.message == "1 value of column 's' is not 'EUR'"
+
+
 def test_a_misspelt_column_is_guessed():
     assert "Did you mean 'price'?" in refusal({"prise": {"min": 0}}, price="integer").advice
 
