@@ -58,7 +58,7 @@ class Checks:
         asked = self._found(columns)
         rules = [(column, column_rules(said, column, key)) for key, column, said in asked]
         if any(found for _, found in rules):
-            yield ColumnQuery(NAME, [(column, found) for column, found in rules if found])
+            yield ColumnQuery(NAME, [(column, found) for column, found in rules if found], job.keys)
         for name, column, said in asked:
             if said.references is not None:
                 yield _references_of_table(said, column, name, job)
@@ -129,8 +129,8 @@ def _references_of_table(said: ColumnSettings, column: Column, name: str, job: J
     assert said.references is not None
     words, key = _Rules(said, column, name).references(said.references), f"{_KEY}.{name}.references"
     if said.references.query is not None:
-        return ReferencesInWarehouse(words, column, said.references.query, key)
-    return ReferencesOfTable(words, column, _known(said, column, key, job))
+        return ReferencesInWarehouse(words, column, said.references.query, key, job.keys)
+    return ReferencesOfTable(words, column, _known(said, column, key, job), job.keys)
 
 
 def _known(said: ColumnSettings, column: Column, key: str, job: Job) -> pa.Array:

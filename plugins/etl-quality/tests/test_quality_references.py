@@ -156,6 +156,18 @@ def test_values_that_no_query_gives_are_found_on_both_sides(side, data, codes, r
     assert [sample.line for sample in of_file.samples] == [3, 6]
 
 
+@pytest.mark.parametrize("side", ["duckdb_side", "snowflake_side"])
+def test_samples_of_a_table_tell_the_keys_of_rows_that_refer_to_nothing(side, data, codes, request):
+    there = request.getfixturevalue(side)
+    there.load(codes("EUR"))
+    asked = data("id,code\n1,EUR\n2,GBP", TYPES, checks=asking("SELECT code FROM codes"))
+    asked = replace(asked, settings={"keys": ["id"]})
+    [finding] = there.of_table(asked)
+    assert [(sample.value, sample.reason.lower()) for sample in finding.samples] == [
+        ("GBP", "is not in the answer of the query, where id = 2")
+    ]
+
+
 def test_a_load_asks_its_own_warehouse_before_it_reads(duckdb_side, data, codes):
     duckdb_side.load(codes("EUR"))
     asked = data("id,code\n1,EUR", TYPES, checks=asking("SELECT code FROM codes"))

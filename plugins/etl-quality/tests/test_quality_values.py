@@ -129,6 +129,25 @@ def test_every_side_says_the_same_of_bad_data(both_sides):
         assert allowed.message == "3 values of column 'code' are none of 'EUR', 'USD'"
 
 
+def test_samples_of_a_table_tell_the_keys_of_its_rows(both_sides):
+    rules = {"price": {"min": 0}, "id": {"max": 3}}
+    found = both_sides(
+        "id,line,price\n4,1,2\n3,1,-1\n3,,-1\n",
+        {"id": "integer", "line": "integer", "price": "integer"},
+        checks={"columns": rules},
+        rules=[{"name": "r", "sql": "price > 1"}],
+        settings={"keys": ["id", "line"]},
+    )
+    found.agree()
+    for side in (found.duckdb, found.snowflake):
+        told = {each.rule: [(sample.value, sample.reason.lower()) for sample in each.samples] for each in side}
+        assert told == {
+            "min": [("-1", f"is below 0, where id = 3, line = {line}") for line in ("1", "null")],
+            "max": [("4", "is above 3, where line = 1")],
+            "r": [("-1", f"breaks price > 1, where id = 3, line = {line}") for line in ("1", "null")],
+        }
+
+
 def test_hostile_names_and_values_are_names_and_values(both_sides):
     hostile = 'a "b" OR 1=1; --'
     header = '"' + hostile.replace('"', '""') + '"'
