@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from etl_framework.errors import ConnectError, NoPluginError, UnreadableRun
-from etl_framework.journal import unpickled
 from etl_framework.keeping import keep, kept
+from etl_framework.merging import CheckKey, keyed
+from etl_framework.pickling import pickled, unpickled
 from etl_framework.protocols import Asking
 from etl_framework.values import Check
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from etl_framework.survey import Survey
     from etl_framework.values import Job
 
-Answers = Mapping[int, object]
-"""What the warehouse said, by the index of the check among all of a part: it is the same for every part."""
+Answers = Mapping[CheckKey, object]
+"""What the warehouse said to each check: the same for every part."""
 _KEPT = "answers"
 
 
@@ -40,45 +40,45 @@ def ask_first(
     """
     if job.check not in (Check.FILE, Check.BOTH):
         return {}
-    found = plugins.validators(job, survey.analyses[0])
-    asking = {at: (plugin, check) for at, (plugin, check) in enumerate(found) if isinstance(check, Asking)}
+    found = keyed(plugins.validators(job, survey.analyses[0]))
+    asking = {key: check for key, check in found if isinstance(check, Asking)}
+    if folder and (before := kept(folder, _KEPT)):
+        return _told_before(before, asking, folder.name)
     if not asking:
         return {}
-    who = {at: (plugin, check.name) for at, (plugin, check) in enumerate(found) if at in asking}
-    if folder and (before := kept(folder, _KEPT)):
-        return _told_before(before, who, folder.name)
     try:
         connected = warehouse()
     except (ConnectError, NoPluginError):
-        if any(check.insists for _, check in asking.values()):
+        if any(check.insists for check in asking.values()):
             raise
         return dict.fromkeys(asking)
-    answers, pickled = {}, {}
-    for at, (plugin, check) in asking.items():
-        with plugins.blaming(plugin, "etl_validate"):
-            answers[at] = check.ask(connected)
-            pickled[at] = pickle.dumps(answers[at]) if folder else b""
+    answers, written = {}, {}
+    for key, check in asking.items():
+        with plugins.blaming(key[0], "etl_validate"):
+            answers[key] = check.ask(connected)
+            written[key] = pickled(answers[key]) if folder else b""
     if folder:
-        keep(folder, _KEPT, (who, pickled))
+        keep(folder, _KEPT, written)
     return answers
 
 
-def _told_before(
-    before: tuple[Mapping[int, tuple[str, str]], Mapping[int, bytes]], who: Mapping[int, tuple[str, str]], run: str
-) -> Answers:
-    who_asked, pickled = before
-    if who_asked != who:
+def _told_before(written: Mapping[CheckKey, bytes], asking: Mapping[CheckKey, object], run: str) -> Answers:
+    if written.keys() != asking.keys():
         raise UnreadableRun(
             f"run {run} began with other checks that ask the warehouse",
             advice="Finish it with the versions that began it, or begin anew with `etl load`.",
         )
-    return {at: unpickled(answer, run) for at, answer in pickled.items()}
+    return {key: unpickled(answer, run) for key, answer in written.items()}
 
 
-def tell(validators: Sequence[tuple[str, Validator]], answers: Answers, plugins: Plugins) -> None:
-    """Hand each check of a part the answer to its question."""
-    for at, answer in answers.items():
-        plugin, check = validators[at]
+def tell(validators: Iterable[tuple[str, Validator]], answers: Answers, plugins: Plugins) -> None:
+    """Hand each check of a part the answer to its question.
+
+    :raises HookFailed: one asks that was none of the first source's, when the warehouse was asked.
+    """
+    for key, check in keyed(validators):
         if isinstance(check, Asking):
-            with plugins.blaming(plugin, "etl_validate"):
-                check.tell(answer)
+            with plugins.blaming(key[0], "etl_validate"):
+                if key not in answers:
+                    raise ValueError(f"the check {check.name!r} asks the warehouse, but is none of the first source")
+                check.tell(answers[key])

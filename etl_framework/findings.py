@@ -49,6 +49,8 @@ def _sound(finding: object, parts: Container[int]) -> Finding:
     _insist(finding.samples, f"{finding.rule}: samples", tuple)
     _insist(finding.cause, f"{finding.rule}: the cause", str)
     _insist(finding.also, f"{finding.rule}: also", tuple)
+    for rule in finding.also:
+        _insist(rule, f"{finding.rule}: a rule of also", str)
     if not finding.rule or not finding.message or finding.count < 0:
         raise ValueError(f"it gave {finding!r}, which wants a rule, a message and a count of 0 or more")
     for sample in finding.samples:

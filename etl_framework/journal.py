@@ -1,13 +1,13 @@
 """The journal: where every run records the state of its parts before and after each side effect.
 
 One SQLite file in write-ahead mode, in the state folder. What a run needs to go on after a crash (job, analyses,
-accumulators) rests here as pickles: the journal is as trusted as the program itself and readable by its owner only.
+accumulators) rests here as pickles, which :mod:`etl_framework.pickling` makes and reads: the journal is as trusted as
+the program itself and readable by its owner only.
 """
 
 from __future__ import annotations
 
 import contextlib
-import pickle
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from etl_framework.errors import EtlError, RunFailed, UnreadableRun, UsageError
+from etl_framework.errors import EtlError, RunFailed, UsageError
+from etl_framework.pickling import pickled, unpickled
 from etl_framework.terminal import valid_text
 from etl_framework.values import PackedPart, Part, Status
 
@@ -147,7 +148,7 @@ class Journal:
         statement = (
             "INSERT INTO runs (run, job, target, target_table, status, started, plan) VALUES (?, ?, ?, ?, ?, ?, ?)"
         )
-        values = (run, job, target, table, Status.RUNNING, now, pickle.dumps(plan))
+        values = (run, job, target, table, Status.RUNNING, now, pickled(plan))
         self._write(run, "begun", (statement, values), durable=True)
 
     def replan(self, run: str, plan: object, parts: Iterable[Part]) -> None:
@@ -156,10 +157,10 @@ class Journal:
         self._write(
             run,
             "planned",
-            ("UPDATE runs SET plan = ? WHERE run = ?", (pickle.dumps(plan), run)),
+            ("UPDATE runs SET plan = ? WHERE run = ?", (pickled(plan), run)),
             ("DELETE FROM pieces WHERE run = ?", (run,)),
             ("DELETE FROM parts WHERE run = ?", (run,)),
-            *((insert, (run, part.number, pickle.dumps(part))) for part in parts),
+            *((insert, (run, part.number, pickled(part))) for part in parts),
         )
 
     def plan(self, run: str) -> Any:
@@ -260,8 +261,8 @@ class Journal:
             run,
             f"part {part} packed",
             ("DELETE FROM pieces WHERE run = ? AND part = ?", (run, part)),
-            *((insert, (run, part, piece.piece, pickle.dumps(piece))) for piece in pieces),
-            (update, (pickle.dumps(outcome), run, part)),
+            *((insert, (run, part, piece.piece, pickled(piece))) for piece in pieces),
+            (update, (pickled(outcome), run, part)),
         )
 
     def outcomes(self, run: str) -> Mapping[int, Any]:
@@ -278,7 +279,7 @@ class Journal:
         self._write(
             run,
             "sources touched",
-            ("UPDATE runs SET plan = ? WHERE run = ?", (pickle.dumps(plan), run)),
+            ("UPDATE runs SET plan = ? WHERE run = ?", (pickled(plan), run)),
             *(statement for part in parts for statement in _forgetting(run, part)),
         )
 
@@ -299,7 +300,7 @@ class Journal:
     def set_receipt(self, run: str, receipt: object) -> None:
         """After the load was committed."""
         statement = "UPDATE runs SET receipt = ? WHERE run = ?"
-        self._write(run, "loaded", (statement, (pickle.dumps(receipt), run)), durable=True)
+        self._write(run, "loaded", (statement, (pickled(receipt), run)), durable=True)
 
     def receipt(self, run: str) -> Any:
         """What :meth:`set_receipt` wrote down, or None."""
@@ -409,18 +410,3 @@ def _forgetting(run: str, part: int) -> tuple[tuple[str, tuple[object, ...]], ..
 
 def _now() -> str:
     return datetime.now(UTC).isoformat()
-
-
-def unpickled(data: bytes, run: str) -> Any:
-    """What was pickled for a run.
-
-    :raises UnreadableRun: another version of etl or of its plugins did.
-    """
-    try:
-        return pickle.loads(data)  # noqa: S301 - our own file, readable by its owner only
-    except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, EOFError) as error:
-        raise UnreadableRun(
-            f"run {run} was written down by another version of etl or of its plugins ({error})",
-            advice="Finish it with the versions that began it, or begin anew with `etl load`; "
-            f"`etl runs prune {run} --forget` removes it without asking its warehouse.",
-        ) from error

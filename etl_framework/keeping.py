@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import pickle
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
 from etl_framework.errors import RunFailed
-from etl_framework.journal import unpickled
+from etl_framework.pickling import pickled, unpickled
 
 FOLDER = "kept"
 """Below the run's own folder; as trusted as the journal, and as private."""
@@ -28,7 +27,7 @@ def keep(folder: Path, name: str, value: object) -> None:
         place.mkdir(exist_ok=True, mode=0o700)
         written = place / f"{name}.new"
         with written.open("wb") as file:
-            pickle.dump(value, file)
+            file.write(pickled(value))
             file.flush()
             os.fsync(file.fileno())
         written.replace(place / name)
@@ -42,11 +41,15 @@ def kept(folder: Path, name: str) -> Any:
     """What :func:`keep` wrote down; None when it did not.
 
     :raises UnreadableRun: another version wrote it down.
+    :raises RunFailed: it cannot be read.
     """
+    path = folder / FOLDER / name
     try:
-        data = (folder / FOLDER / name).read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise RunFailed(f"cannot read {path}: {error.strerror}", advice="Allow reading there.") from error
     return unpickled(data, folder.name)
 
 

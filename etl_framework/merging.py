@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from etl_framework.survey import Survey
     from etl_framework.values import Figure, Finding, Job, Measures, Part
 
-_Key = tuple[str, str, int]
+CheckKey = tuple[str, str, int]
 """Plugin, name of the check, and which of its name: two checks of one plugin may share a name."""
 
 
-def _keyed(validators: Iterable[tuple[str, Validator]]) -> Iterator[tuple[_Key, Validator]]:
+def keyed(validators: Iterable[tuple[str, Validator]]) -> Iterator[tuple[CheckKey, Validator]]:
     """The validators of one call; they come in the same order from every one."""
     namesakes: Counter[tuple[str, str]] = Counter()
     for plugin, validator in validators:
@@ -33,7 +33,7 @@ class MergedChecks:
         self._job = job
         self._survey = survey
         self._plugins = plugins
-        self._merged: dict[_Key, Validator] = {}
+        self._merged: dict[CheckKey, Validator] = {}
         self._parts: set[int] = set()
 
     @property
@@ -47,10 +47,10 @@ class MergedChecks:
         :raises HookFailed: one cannot be merged.
         """
         self._parts.add(part.number)
-        learned = dict(_keyed(validators))
+        learned = dict(keyed(validators))
         if learned.keys() - self._merged.keys():
             # New ones finish: what travelled has left behind what cannot be pickled.
-            new = _keyed(self._plugins.validators(self._job, self._survey.analyses[part.source]))
+            new = keyed(self._plugins.validators(self._job, self._survey.analyses[part.source]))
             self._merged |= {key: check for key, check in new if key in learned and key not in self._merged}
         for key, validator in learned.items():
             with self._plugins.blaming(key[0], "etl_validate"):

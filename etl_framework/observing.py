@@ -20,20 +20,21 @@ class Observers:
 
     def __init__(self, run: str, observers: Iterable[Emit], plugins: Plugins) -> None:
         self._run = run
-        self._observers = list(observers)
+        self._observers = tuple(observers)
         self._plugins = plugins
 
     def tell(self, event: Event) -> None:
-        """Tell everybody; an observer that has nobody left to show it to is told no more.
+        """Tell everybody, from any thread; an observer that has nobody left to show it to is told no more.
 
         A closed terminal or pipe raises OSError, or SystemExit where a library thinks that this is the program's end:
         no reason to stop a run.
         """
-        for observer in tuple(self._observers):
+        for observer in self._observers:
             try:
                 observer(event)
             except (OSError, SystemExit):
-                self._observers.remove(observer)
+                # Another thread may have come upon the same at the same time.
+                self._observers = tuple(left for left in self._observers if left is not observer)
         self._plugins.event(event)
 
     def happened(

@@ -19,13 +19,19 @@ T = TypeVar("T")
 
 
 def pass_over(
-    survey: Survey, job: Job, step: str, attempt: Callable[[Survey], T], executor: Executor, observers: Observers
+    look: Callable[[], Survey],
+    job: Job,
+    step: str,
+    attempt: Callable[[Survey], T],
+    executor: Executor,
+    observers: Observers,
 ) -> tuple[Survey, T | None]:
-    """Read all parts of the sources, unless an error among the survey's findings forbids it.
+    """Read all parts of the sources, unless an error among the findings about them forbids it.
 
+    :param look: makes the survey of the sources.
     :param step: its name, for events.
     :param attempt: reads all parts of a survey.
-    :param executor: closed in the end.
+    :param executor: closed in the end, whatever happens.
     :returns: the survey that held, and what its attempt gave; None where nothing was read.
     """
 
@@ -35,6 +41,7 @@ def pass_over(
     with ExitStack() as stack:
         stack.callback(observers.happened, "run_finished")
         stack.callback(executor.close)
+        survey = look()
         if any(finding.severity is Severity.ERROR for finding in survey.findings):
             return survey, None
         observers.happened("step_started", step=step, total_bytes=survey.size)

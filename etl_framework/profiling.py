@@ -109,8 +109,10 @@ def profile_sources(
         with plugins.blaming(whole, "etl_profile"):
             return sound_profile(whole.finish())
 
-    survey = survey_sources(job, sources, plugins)
-    survey, profile = pass_over(survey, job, "profile", attempt, executor, told)
+    def look() -> Survey:
+        return survey_sources(job, sources, plugins)
+
+    survey, profile = pass_over(look, job, "profile", attempt, executor, told)
     return Profiling(
         sources=sources,
         columns=survey.columns,

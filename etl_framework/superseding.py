@@ -45,14 +45,15 @@ def end_unfinished(other: Run, journal: Journal, warehouse: Warehouse, *, why: s
     warehouse.discard_staged(other)
     for left in ("packed", "spilled"):
         rmtree(other.folder / left, ignore_errors=True)
-    discard_kept(other.folder)
     journal.end(other.id, status, error=error)
+    # Until then, somebody may resume it, with what is known of the parts that were judged by what it keeps.
+    discard_kept(other.folder)
     return status
 
 
 def _ended(other: Run, why: str, journal: Journal, warehouse: Warehouse) -> tuple[Status, str]:
     """How an earlier run ended, and why."""
-    receipt = _receipt(other, journal, warehouse)
+    receipt = receipt_of(other, journal, warehouse)
     if receipt is None:
         return Status.SUPERSEDED, why
     try:
@@ -60,6 +61,15 @@ def _ended(other: Run, why: str, journal: Journal, warehouse: Warehouse) -> tupl
     except (KeyError, UnreadableRun) as error:
         return Status.FAILED, f"the load was committed, but what the sources held is no longer known ({error})"
     return (Status.FAILED, committed_wrongly(differences)) if differences else (Status.DONE, "")
+
+
+def receipt_of(run: Run, journal: Journal, warehouse: Warehouse) -> Receipt | None:
+    """What a load that was committed gave, or None: the journal may not know of it yet, but the warehouse does."""
+    try:
+        receipt: Receipt | None = journal.receipt(run.id)
+    except UnreadableRun:
+        receipt = None  # another version wrote it down: the ledger knows
+    return receipt or warehouse.find_load(run)
 
 
 def committed_wrongly(differences: tuple[Difference, ...]) -> str:
@@ -79,14 +89,6 @@ def _differences(run: str, receipt: Receipt, journal: Journal) -> tuple[Differen
     for part in journal.parts(run):
         totals.merge(outcomes[part.number].totals)
     return compare(totals.finish(), receipt.totals)
-
-
-def _receipt(other: Run, journal: Journal, warehouse: Warehouse) -> Receipt | None:
-    try:
-        receipt: Receipt | None = journal.receipt(other.id)
-    except UnreadableRun:
-        receipt = None  # another version wrote it down: the ledger knows
-    return receipt or warehouse.find_load(other)
 
 
 def _shares_sources(other: str, run: Run, journal: Journal) -> bool:

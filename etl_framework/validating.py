@@ -81,9 +81,11 @@ def validate_sources(
     run = new_run_id()
     executor = plugins.executor(job.executor)
     told = Observers(run, observers, plugins)
-    survey = survey_sources(job, sources, plugins)
-    if columns is not None:
-        survey = survey.only(columns)
+
+    def look() -> Survey:
+        survey = survey_sources(job, sources, plugins)
+        return survey if columns is None else survey.only(columns)
+
     with TemporaryDirectory(prefix="etl-validate-") as spilled:
 
         def attempt(survey: Survey) -> Verdict:
@@ -91,7 +93,7 @@ def validate_sources(
             outcomes = {outcome.part: outcome for outcome in executor.run(reader, survey.parts, told.tell)}
             return judge(job, survey, outcomes, plugins)
 
-        survey, verdict = pass_over(survey, job, "validate", attempt, executor, told)
+        survey, verdict = pass_over(look, job, "validate", attempt, executor, told)
     return Validation(
         sources=sources,
         columns=survey.columns,

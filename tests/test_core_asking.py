@@ -43,7 +43,8 @@ class Known(Plain):
 
 @hookimpl
 def etl_validate(job, analysis):
-    return [Plain(), Known()][Path("fewer").exists() :]
+    checks = [Plain(), Known()][: 1 if Path("fewer").exists() else 2]
+    return checks if Path(analysis.source.path).name == "t.csv" else {others}
 """
 TABLES = "return sorted(str(summary.name) for summary in warehouse.tables())"
 
@@ -58,7 +59,7 @@ WIDENED = """
             raise TypesWidened(columns, [])
 """
 VICTIM = """
-import os, re, signal
+import os, re, signal, sys
 from dataclasses import replace
 from etl_framework import Workspace
 from etl_framework.journal import Journal
@@ -70,7 +71,13 @@ def write_and_die(self, run, event, *statements, **how):
     if re.fullmatch(r"part \\d+ packed", event):
         os.kill(os.getpid(), signal.SIGKILL)
 
-Journal._write = write_and_die
+def die(*arguments, **how):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[1] == "packed":
+    Journal._write = write_and_die
+else:
+    Journal.end = die
 workspace = Workspace.open()
 workspace.load(replace(workspace.job(None, ["t.csv"], {"target": "duckdb:w.duckdb"}), part_bytes=40))
 """
@@ -82,8 +89,11 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("duckdb")
     monkeypatch.chdir(tmp_path)
 
-    def make(ask: str = TABLES, *, insists: bool = True, update: str = "") -> tuple[Workspace, Job]:
-        (tmp_path / "team.py").write_text(PLUGIN.format(ask=ask, insists=insists, update=update))
+    def make(
+        ask: str = TABLES, *, insists: bool = True, update: str = "", others: str = "checks"
+    ) -> tuple[Workspace, Job]:
+        """:param others: the checks of other sources."""
+        (tmp_path / "team.py").write_text(PLUGIN.format(ask=ask, insists=insists, update=update, others=others))
         (tmp_path / "etl.toml").write_text('plugins = ["team.py"]\n')
         (tmp_path / "t.csv").write_text("id,name\n" + "".join(f"{number},n{number}\n" for number in range(20)))
         workspace = Workspace.open()
@@ -139,18 +149,28 @@ def test_a_check_that_breaks_while_it_asks_is_named(asked) -> None:
         workspace.load(job)
 
 
-def killed_with_a_part_packed() -> None:
-    ended = subprocess.run([sys.executable, "-c", VICTIM], capture_output=True, text=True, check=False)
+def killed(instant: str) -> None:
+    """Let a process load until it is killed: once a part is ``packed``, or before an earlier run is ``ended``."""
+    ended = subprocess.run([sys.executable, "-c", VICTIM, instant], capture_output=True, text=True, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
 def test_a_run_that_was_killed_judges_all_parts_by_the_answer_to_its_first_question(asked) -> None:
     workspace, _ = asked(ASKED_AGAIN)
-    killed_with_a_part_packed()
+    killed("packed")
     report = workspace.resume()
     assert report.parts > 2
     assert said(report.findings) == [repr([1] * report.parts)]
     assert not [path for path in Path(".etl").rglob("*") if path.name.startswith("answers")]
+
+
+def test_a_run_whose_end_was_not_yet_written_down_keeps_the_answer_to_its_first_question(asked) -> None:
+    workspace, _ = asked(ASKED_AGAIN)
+    killed("packed")
+    [first] = workspace.runs()
+    killed("ended")
+    report = workspace.resume(first.run)
+    assert said(report.findings) == [repr([1] * report.parts)]
 
 
 def test_a_run_whose_parts_are_read_anew_with_other_types_asks_anew(asked) -> None:
@@ -159,9 +179,27 @@ def test_a_run_whose_parts_are_read_anew_with_other_types_asks_anew(asked) -> No
     assert said(report.findings) == [repr([2] * report.parts)]
 
 
+def load_with_another(workspace: Workspace, job: Job) -> tuple[Finding, ...]:
+    Path("u.csv").write_text("id,name\n1,a\n")
+    return workspace.load(
+        replace(workspace.job(None, ["t.csv", "u.csv"], {"target": job.target}), table=job.table)
+    ).findings
+
+
+def test_a_check_has_its_answer_also_where_another_source_has_other_checks(asked) -> None:
+    workspace, job = asked('return "an answer"', others="checks[1:]")
+    assert said(load_with_another(workspace, job)) == [repr(["an answer"] * 2)]
+
+
+def test_a_check_of_a_later_source_alone_that_asks_is_blamed_on_its_plugin(asked) -> None:
+    workspace, job = asked(others="[*checks, Known()]")
+    with pytest.raises(HookFailed, match=r"plugin 'team' .*the check 'known' asks the warehouse, but is none of the"):
+        load_with_another(workspace, job)
+
+
 def test_a_run_that_other_checks_began_is_not_judged_by_their_answers(asked) -> None:
     workspace, _ = asked(ASKED_AGAIN)
-    killed_with_a_part_packed()
+    killed("packed")
     Path("fewer").touch()
     with pytest.raises(RunFailed, match="began with other checks that ask the warehouse"):
         workspace.resume()

@@ -36,6 +36,12 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
         keep(tmp_path, "answers", 1)
 
 
+def test_what_is_there_and_cannot_be_read_is_not_taken_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / FOLDER / "answers").mkdir(parents=True)
+    with pytest.raises(RunFailed, match=f"cannot read {tmp_path}/{FOLDER}/answers: "):
+        kept(tmp_path, "answers")
+
+
 def test_what_another_version_kept_is_said_to_be_its(tmp_path: Path) -> None:
     keep(tmp_path, "answers", 1)
     (tmp_path / FOLDER / "answers").write_bytes(b"cno_such_module\nNothing\n.")

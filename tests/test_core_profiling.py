@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from etl_framework import HookFailed, InputError, PluginError, Workspace, profile
+from etl_framework import HookFailed, InputError, PluginError, Workspace, profile, validate
 from etl_framework.cli.group import etl
 
 COUNTING = """
@@ -139,3 +139,31 @@ def test_a_source_that_cannot_be_read_is_an_error(folder: Path) -> None:
     (folder / "t.csv").write_bytes(b"a,b\n" + b"\xff\xfe\x00\x01" * 50)
     with pytest.raises(InputError):
         profile(job="t", columns={"a": "integer", "b": "varchar"})
+
+
+CLUSTER = """
+from pathlib import Path
+from etl_framework import hookimpl
+
+class Cluster:
+    workers = 1
+    def run(self, task, items, emit): return (task(item, emit) for item in items)
+    def stop(self): pass
+    def close(self): Path("closed").touch()
+
+@hookimpl
+def etl_executor(url):
+    return Cluster() if url == "cluster:" else None
+"""
+
+
+def test_an_executor_is_let_go_where_a_source_cannot_even_be_looked_at(folder: Path) -> None:
+    (folder / "cluster.py").write_text(CLUSTER)
+    configure("counting")
+    text = (folder / "etl.toml").read_text()
+    (folder / "etl.toml").write_text(text.replace('["counting.py"]', '["counting.py", "cluster.py"]'))
+    (folder / "t.csv.gz").write_bytes(b"\x1f\x8bcut short")
+    for read in (profile, validate):
+        with pytest.raises(InputError):
+            read(job="t", source="t.csv.gz", executor="cluster:")
+        (folder / "closed").unlink()

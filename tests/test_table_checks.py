@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -14,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from etl_framework import Refused, RunReport, Severity, Statement, TableName, UsageError, Workspace, load
+from etl_framework import Refused, RunFailed, RunReport, Severity, Statement, TableName, UsageError, Workspace, load
 from etl_framework.cli import run
 from etl_framework.errors import ExitCode
 from etl_framework.plugins import Plugins
@@ -188,6 +189,38 @@ def test_a_run_that_was_killed_before_its_commit_reports_only_what_was_found_in_
     killed("resume", "noted")
     assert rows_in(job) == 2
     assert found(Workspace.open().resume()) == []
+
+
+ANOTHER_VERSION_S = b"cno_such_module\nNothing\n."
+
+
+def test_a_receipt_that_another_version_wrote_down_is_asked_of_the_warehouse(job: str) -> None:
+    configure(job, price="warning")
+    write("1.00", "-2.50")
+    killed("load", "noted")
+    with closing(sqlite3.connect(".etl/journal.sqlite")) as journal, journal:
+        journal.execute("UPDATE runs SET receipt = ?", (ANOTHER_VERSION_S,))
+    report = Workspace.open().resume()
+    assert (report.rows_loaded, report.reconciled, rows_in(job)) == (2, True, 2)
+
+
+@pytest.mark.parametrize("unreadable", [True, False], ids=["of another version", "no file"])
+def test_kept_findings_that_cannot_be_read_end_the_run_with_a_report_that_says_so(job: str, unreadable: bool) -> None:
+    configure(job, price="warning")
+    write("1.00", "-2.50")
+    killed("load", "noted")
+    [kept] = Path(".etl/runs").glob("*/kept/audited")
+    if unreadable:
+        kept.write_bytes(ANOTHER_VERSION_S)
+    else:
+        kept.unlink()
+        kept.mkdir()
+    with pytest.raises(
+        RunFailed, match="was written down by another version" if unreadable else "cannot read"
+    ) as caught:
+        Workspace.open().resume()
+    assert caught.value.report is not None
+    assert (caught.value.report.rows_read, caught.value.report.resumable, rows_in(job)) == (2, True, 2)
 
 
 def test_a_check_whose_query_cannot_be_run_is_no_pass(job: str) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Codec, Emit, Warehouse
     from etl_framework.state import State
     from etl_framework.survey import Survey
-    from etl_framework.values import Job, Sample
+    from etl_framework.values import Job, Receipt, Sample
     from etl_framework.verdict import Verdict
 
 log = get_logger()
@@ -40,6 +40,7 @@ class Attempt:
     :ivar folder: the run's own.
     :ivar steps: name and seconds of those that ended, in earlier attempts, too.
     :ivar verdict: what all parts together say; None before all were read.
+    :ivar receipt: of the load; None before this attempt wrote it down.
     :ivar rejects: paths of the files of bad rows.
     :ivar problems: what went wrong without failing the run, a sentence each.
     """
@@ -67,6 +68,7 @@ class Attempt:
         self.program = state.program
         self.steps: list[tuple[str, float]] = [tuple(step) for step in json.loads(journal.steps(run))]
         self.verdict: Verdict | None = None
+        self.receipt: Receipt | None = None
         self.rejects: tuple[str, ...] = ()
         self.problems: list[str] = []
 

@@ -12,12 +12,13 @@ from etl_framework.pipeline.ending import advised, end_badly, end_well, interrup
 from etl_framework.pipeline.loading import confirm, load, refuse_if_loaded
 from etl_framework.pipeline.parts import stage_parts, weigh
 from etl_framework.pipeline.plan import codec_for
+from etl_framework.superseding import receipt_of
 from etl_framework.verdict import pass_gate
 
 if TYPE_CHECKING:
     from etl_framework.pipeline.attempt import Attempt
     from etl_framework.protocols import Executor, Warehouse
-    from etl_framework.values import Receipt, RunReport
+    from etl_framework.values import RunReport
 
 log = get_logger()
 
@@ -42,7 +43,7 @@ def _carry_out(attempt: Attempt) -> RunReport:
     log.info("run_started", run=attempt.id, job=job.name, table=str(job.table), target=job.target)
     try:
         with attempt.connected() as warehouse, closing(attempt.plugins.executor(job.executor)) as executor:
-            receipt = _steps(attempt, warehouse, executor)
+            _steps(attempt, warehouse, executor)
     except KeyboardInterrupt:
         raise end_badly(attempt, interrupted(attempt)) from None
     except Interrupted as error:
@@ -53,21 +54,22 @@ def _carry_out(attempt: Attempt) -> RunReport:
         # Whatever broke, the run must not look as if it went on.
         failure = RunFailed(f"unexpected {type(error).__name__}: {error}", advice="Please report this defect.")
         raise end_badly(attempt, failure) from error
-    return end_well(attempt, receipt)
+    return end_well(attempt)
 
 
-def _steps(attempt: Attempt, warehouse: Warehouse, executor: Executor) -> Receipt:
+def _steps(attempt: Attempt, warehouse: Warehouse, executor: Executor) -> None:
     codec = codec_for(attempt.job, warehouse, attempt.plugins)
     survey = attempt.plan.survey or analyze(attempt, warehouse, executor.workers)
     run = attempt.run(survey, codec, warehouse)
-    if attempt.resumed and (done := attempt.journal.receipt(attempt.id) or warehouse.find_load(run)) is not None:
+    if attempt.resumed and (done := receipt_of(run, attempt.journal, warehouse)) is not None:
         # Killed between the commit and what comes after it.
         weigh(attempt, survey, attempt.journal.outcomes(attempt.id))
-        return confirm(attempt, attempt.run(survey, codec, warehouse), done, warehouse)
+        confirm(attempt, attempt.run(survey, codec, warehouse), done, warehouse)
+        return
     survey = insist_on_sources(attempt, survey)
     pass_gate(survey.findings)
     refuse_if_loaded(attempt, warehouse)
     survey, staged = stage_parts(attempt, survey, codec, warehouse, executor)
     run = attempt.run(survey, codec, warehouse)
     receipt = load(attempt, run, staged, warehouse)
-    return confirm(attempt, run, receipt, warehouse)
+    confirm(attempt, run, receipt, warehouse)

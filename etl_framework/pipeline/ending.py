@@ -26,15 +26,15 @@ from etl_framework.values import Status
 
 if TYPE_CHECKING:
     from etl_framework.pipeline.attempt import Attempt
-    from etl_framework.values import Receipt, RunReport
+    from etl_framework.values import RunReport
 
 log = get_logger()
 
 
-def end_well(attempt: Attempt, receipt: Receipt) -> RunReport:
+def end_well(attempt: Attempt) -> RunReport:
     """Report a load that is committed, and end the run."""
     # Reported before it is done: killed in between, the run is resumed, and everybody is told.
-    told = report(attempt, Status.DONE, receipt, SoFar.of(attempt))
+    told = report(attempt, Status.DONE, SoFar.of(attempt))
     try:
         attempt.journal.set_status(attempt.id, Status.DONE)
         _clean(attempt)
@@ -65,7 +65,7 @@ def end_badly(attempt: Attempt, error: EtlError) -> EtlError:
         advised(attempt, unwritten)
         raise
     advised(attempt, error)
-    error.report = report(attempt, status, attempt.journal.receipt(attempt.id), so_far, error=error)
+    error.report = report(attempt, status, so_far, error=error)
     return error
 
 

@@ -48,7 +48,7 @@ def load(attempt: Attempt, run: Run, staged: tuple[StagedPart, ...], warehouse: 
         return attempt.plugins.load_parts(staged, warehouse, run)
 
 
-def confirm(attempt: Attempt, run: Run, receipt: Receipt, warehouse: Warehouse) -> Receipt:
+def confirm(attempt: Attempt, run: Run, receipt: Receipt, warehouse: Warehouse) -> None:
     """Write the receipt down, make sure that the table holds what the sources hold, and empty the staging area.
 
     :raises CommittedWrongly: it does not.
@@ -56,6 +56,7 @@ def confirm(attempt: Attempt, run: Run, receipt: Receipt, warehouse: Warehouse) 
     # What a ledger knows of a load, it knows without what was found in its rows.
     receipt = dataclasses.replace(receipt, findings=receipt.findings or audited(attempt.folder).findings)
     attempt.journal.set_receipt(attempt.id, receipt)
+    attempt.receipt = receipt
     assert run.totals is not None
     if differences := compare(run.totals, receipt.totals):
         raise CommittedWrongly(
@@ -67,4 +68,3 @@ def confirm(attempt: Attempt, run: Run, receipt: Receipt, warehouse: Warehouse) 
     except EtlError as error:
         # The rows are committed: what is left beside them fails nothing.
         attempt.left_behind(error)
-    return receipt

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from etl_framework.auditing import audited
-from etl_framework.errors import Refused, UnreadableRun
+from etl_framework.errors import Refused, RunFailed, UnreadableRun
 from etl_framework.history import all_measures
 from etl_framework.jsonable import dumps
 from etl_framework.logs import get_logger
@@ -22,45 +23,57 @@ if TYPE_CHECKING:
     from etl_framework.pipeline.attempt import Attempt
     from etl_framework.reading import PartOutcome
     from etl_framework.survey import Survey
-    from etl_framework.values import Finding, PackedPart, Part, Receipt
+    from etl_framework.values import Finding, Measures, PackedPart, Part, Receipt
     from etl_framework.verdict import Verdict
+
+T = TypeVar("T")
 
 log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoFar:
-    """How far a run came, which the journal forgets where it ends for good.
+    """How far a run came, part of which is forgotten where it ends for good.
 
     :param outcomes: what was learned of the parts that were read, where there is no verdict on all of them.
     :param finished: those parts.
     :param staged: what lies in the staging area.
+    :param receipt: of the load, where it was committed.
+    :param measures: of the checks in the warehouse.
     """
 
     outcomes: Collection[PartOutcome]
     finished: tuple[Part, ...]
     staged: tuple[PackedPart, ...]
+    receipt: Receipt | None
+    measures: Measures
 
     @classmethod
     def of(cls, attempt: Attempt) -> SoFar:
-        """Ask the journal."""
-        journal = attempt.journal
-        try:
-            outcomes = () if attempt.verdict else journal.outcomes(attempt.id).values()
-        except UnreadableRun:
-            outcomes = ()  # written down by another version, which is why the run ends
+        """Ask the journal, and the run's folder; what another version wrote down is not known."""
+        journal, run = attempt.journal, attempt.id
+        pieces = _if_readable(lambda: journal.pieces(run)) or ()
+        measures: Measures = {}
+        with suppress(RunFailed):  # that it cannot be read may be why the run ends
+            measures = audited(attempt.folder).measures
         return cls(
-            outcomes=outcomes,
-            finished=journal.finished(attempt.id),
-            staged=tuple(piece for piece, state in journal.pieces(attempt.id) if state == "staged"),
+            outcomes=() if attempt.verdict else (_if_readable(lambda: journal.outcomes(run)) or {}).values(),
+            finished=_if_readable(lambda: journal.finished(run)) or (),
+            staged=tuple(piece for piece, state in pieces if state == "staged"),
+            receipt=attempt.receipt or _if_readable(lambda: journal.receipt(run)),
+            measures=measures,
         )
 
 
-def report(
-    attempt: Attempt, status: Status, receipt: Receipt | None, so_far: SoFar, *, error: EtlError | None = None
-) -> RunReport:
+def _if_readable(ask: Callable[[], T]) -> T | None:
+    with suppress(UnreadableRun):  # which may be why the run ends
+        return ask()
+    return None
+
+
+def report(attempt: Attempt, status: Status, so_far: SoFar, *, error: EtlError | None = None) -> RunReport:
     """Tell every reporter how the run ended, and write it down with what went wrong in telling them."""
-    told = _put_together(attempt, status, receipt, so_far, error)
+    told = _put_together(attempt, status, so_far, error)
     problems = attempt.plugins.report(told)
     told = dataclasses.replace(told, problems=(*attempt.problems, *problems, *attempt.plugins.problems))
     attempt.journal.set_report(attempt.id, dumps("run_report", told))
@@ -71,11 +84,10 @@ def report(
     return told
 
 
-def _put_together(
-    attempt: Attempt, status: Status, receipt: Receipt | None, so_far: SoFar, error: EtlError | None
-) -> RunReport:
+def _put_together(attempt: Attempt, status: Status, so_far: SoFar, error: EtlError | None) -> RunReport:
     """Everything that is known of a run as one value; what it did not come to is zero or empty."""
     job, survey, verdict = attempt.job, attempt.plan.survey, attempt.verdict
+    receipt = so_far.receipt
     record = attempt.journal.record(attempt.id)
     totals = verdict.totals if verdict else None
     rows = verdict.rows if verdict else sum(outcome.rows for outcome in so_far.outcomes)
@@ -115,7 +127,7 @@ def _put_together(
         resumable=record.resumable and status is not Status.DONE,
         program=attempt.program,
         console=attempt.console,
-        measures=all_measures(verdict.measures if verdict else {}, audited(attempt.folder).measures),
+        measures=all_measures(verdict.measures if verdict else {}, so_far.measures),
     )
 
 

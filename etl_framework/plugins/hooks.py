@@ -12,6 +12,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from etl_framework.errors import HookFailed
+from etl_framework.logs import get_logger
 from etl_framework.plugins.answers import by_name, instance, shaped, tell
 from etl_framework.plugins.blame import is_answer, told
 from etl_framework.plugins.connecting import OTHER_TARGET, connects, owner_of
@@ -55,8 +56,6 @@ class Plugins:
         plugins = cls._again(settings or PluginSettings())
         for info in plugins.infos:
             for warning in info.warnings:
-                from etl_framework.logs import get_logger  # heavy, and mostly not needed
-
                 get_logger().warning("plugin_deprecated", plugin=info.name, provider=info.provider, reason=warning)
         return plugins
 

@@ -88,6 +88,8 @@ class Profiler(Protocol):
 class Asking(Protocol):
     """What a validator offers beside :class:`Validator` when it has to know something of the warehouse.
 
+    It is asked for the first source, so that a check that asks must be made of every source, or not of the later ones.
+
     :ivar insists: whether it cannot do without; else a warehouse that is out of reach hinders nothing.
     """
 

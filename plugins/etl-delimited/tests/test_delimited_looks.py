@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from etl_delimited import read, records
 from etl_delimited.dialect import Dialect
+from etl_delimited.format import DelimitedFormat
 from etl_delimited.misread import HexadecimalLook
 from etl_delimited.padded import PaddedLook
 from etl_delimited.records import RecordBuffer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from etl_framework import Column, ColumnType, Part, Source, TypesWidened
+
 DIALECTS = st.sampled_from([Dialect(), Dialect(delimiter="|", quote=None), Dialect(delimiter="\t", escape="\\")])
-TEXTS = st.text(alphabet='0xX7"\\,|\t\n -a', max_size=24).map(str.encode)
+TEXTS = st.text(alphabet='0xX7"\\,|\t\n -+a', max_size=24).map(str.encode)
 
 
 def seen(look: HexadecimalLook | PaddedLook, text: bytes, stride: int) -> bool:
@@ -32,12 +38,16 @@ def test_a_hexadecimal_integer_is_never_missed(dialect: Dialect, text: bytes, st
 
 @given(dialect=DIALECTS, text=TEXTS, stride=st.integers(1, 12))
 def test_a_number_with_a_leading_zero_is_never_missed(dialect: Dialect, text: bytes, stride: int) -> None:
-    before = re.escape(dialect.delimiter + "\n" + (dialect.quote or ""))
-    padded = re.search(f"(^|[{before}])0[0-9]", text.decode()) is not None
+    before = re.escape(dialect.delimiter + "\n" + (dialect.quote or "") + (dialect.escape or ""))
+    padded = re.search(f"(^|[{before}])[ \t+-]*0[0-9]", text.decode()) is not None
     assert seen(PaddedLook(dialect), text, stride) == padded
 
 
-@pytest.mark.parametrize("text", ["say 0 x,10,0.5,20\n", "x0,1\n"])
+def test_a_zero_behind_more_blanks_than_anybody_counts_is_taken_for_a_leading_one() -> None:
+    assert seen(PaddedLook(Dialect()), b"7," + b" " * 1000 + b"07\n", 512)
+
+
+@pytest.mark.parametrize("text", ["say 0 x,10,0.5,20\n", "x0,1\n", "2024-01-02 03:04,a -01,-1.05\n"])
 def test_text_without_any_is_not_looked_at_again(text: str) -> None:
     assert not seen(HexadecimalLook(Dialect()), text.encode(), 8)
     assert not seen(PaddedLook(Dialect()), text.encode(), 8)
@@ -59,3 +69,55 @@ def test_a_window_says_what_was_seen_in_it_and_not_in_the_one_before() -> None:
     assert window.seen == {padded}
     assert window.advance()
     assert window.seen == set()
+
+
+FIELDS = st.sampled_from(["1", "-7", "10", '"20"']) | st.sampled_from(
+    ["007", "-007", " 01", "\t-01", '"-05"', "0x1", '"0"x1', "0X1", " 0x7", "true", "x", "a 01", "2024-01-02", ""]
+)
+KINDS = st.sampled_from(["bigint", "bigint", "decimal(38,0)", "boolean", "varchar"])
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Reads text as columns whose types were inferred: the rows and the bad ones, or the types that they have to be."""
+    path = tmp_path_factory.mktemp("looks") / "a.csv"
+
+    def of(text: str, kinds: tuple[str, ...], encoding: str, block_bytes: int) -> Any:
+        path.write_bytes(data := text.encode(encoding))
+        columns = [Column(name=f"c{at}", type=ColumnType.parse(kind)) for at, kind in enumerate(kinds)]
+        source = Source(path=str(path), size=len(data), modified_ns=0, changed_ns=0, inode=0, digest="")
+        asked = DelimitedFormat(dialect=Dialect(header=False, encoding=encoding), header=("c0", "c1"))
+        rows, bad = [], []
+        try:
+            for block in asked.read(source, Part(source=0, number=0, start=0, end=len(data)), columns, block_bytes):
+                rows += block.batch.to_pylist()
+                bad += [(one.position.line, one.rule, one.value) for one in block.bad_rows]
+        except TypesWidened as widened:
+            return [column.type for column in widened.columns]
+        return rows, bad
+
+    return of
+
+
+def sees(*_: object) -> bool:
+    return True
+
+
+@settings(deadline=None)
+@given(
+    lines=st.lists(st.tuples(FIELDS, FIELDS), min_size=1, max_size=6),
+    kinds=st.tuples(KINDS, KINDS),
+    encoding=st.sampled_from(["utf-8", "utf-16-le"]),
+    block_bytes=st.integers(16, 60),
+    stride=st.integers(1, 30),
+)
+def test_what_is_read_is_what_is_read_where_everything_is_looked_at_again(
+    outcome, lines, kinds, encoding, block_bytes, stride
+):
+    text = "".join(f"{one},{other}\n" for one, other in lines)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(records, "_STRIDE", stride)
+        found = outcome(text, kinds, encoding, block_bytes)
+        patched.setattr(read, "HexadecimalLook", lambda _: sees)
+        patched.setattr(read, "PaddedLook", lambda _: sees)
+        assert outcome(text, kinds, encoding, block_bytes) == found

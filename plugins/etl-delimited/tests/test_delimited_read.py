@@ -473,7 +473,19 @@ def test_the_rest_of_the_part_is_read_before_types_widen(file):
     assert first.message == "column 'c0' looked like bigint and is varchar"
 
 
-@pytest.mark.parametrize("content", ["1,a\n007,b\n", "007,b\n", '1,a\n"007",b\n', "1,a\n+01,b\n1,x,y\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "1,a\n007,b\n",
+        "007,b\n",
+        '1,a\n"007",b\n',
+        "1,a\n+01,b\n1,x,y\n",
+        "1,a\n-007,b\n",
+        "1,a\n \t007,b\n",
+        '1,a\n" -007",b\n',
+        " 007,b\n",
+    ],
+)
 def test_leading_zeros_make_text_of_an_inferred_integer(file, content):
     with pytest.raises(TypesWidened) as raised:
         file(content, inferred("bigint", "varchar")).rows()

@@ -144,6 +144,8 @@ def _refuse_more_than_a_condition(tree: Expr, key: str) -> None:
         ((exp.DDL, exp.DML, exp.Drop, exp.Command, exp.Pragma, exp.Set), "a statement within it"),
         ((exp.Window,), "a window, which needs the rows around each row"),
         ((exp.Placeholder, exp.Parameter), "a parameter, for which there is no value"),
+        # Which column it is depends on what else is asked of the rows.
+        ((exp.PositionalColumn,), "a number in place of the name of a column"),
         ((exp.Alias, exp.Lambda, exp.Columns), "more than a condition"),
     )
     for node in tree.walk():

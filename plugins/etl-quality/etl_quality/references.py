@@ -273,16 +273,17 @@ class ReferencesInWarehouse:
         except QueryFailed as error:
             raise self._unusable(
                 f"the query cannot be run, or not be compared with column {self._column.name!r}, which is "
-                f"{self._column.type}: {error.reason}"
+                f"{self._column.type}: {error.reason}",
+                error.advice,
             ) from error
         except UsageError as error:
-            raise self._unusable("this is not one query") from error
+            raise self._unusable("this is not one query", "Correct it.") from error
 
-    def _unusable(self, why: str) -> UsageError:
+    def _unusable(self, why: str, advice: str) -> UsageError:
         return UsageError(
             f"{self._key}: {why}: {printable(self._query, limit=_SHOWN)}",
-            advice="Run the query by itself, and correct it: one SELECT of one column, whose type is that of the "
-            "column that refers to it.",
+            advice=f"{advice} Run the query by itself: it has to be one SELECT of one column, whose type is that of "
+            "the column that refers to it.",
             key=self._key,
         )
 

@@ -72,8 +72,9 @@ def seeing(rows: pa.RecordBatch | pa.Table) -> Iterator[duckdb.DuckDBPyConnectio
     """The connection while it sees some rows as :data:`BATCH`."""
     made, shown = connection(), _of_thread.shown
     if shown is None or not shown.schema.equals(rows.schema):
-        shown = _of_thread.shown = _Shown(rows)
+        shown = _Shown(rows)
         made.register("_etl_batch", shown)
+        _of_thread.shown = shown
     shown.rows = rows
     try:
         yield made

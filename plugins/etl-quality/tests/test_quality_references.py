@@ -13,8 +13,22 @@ import pytest
 from etl_quality import references
 from etl_quality.columns import read
 from etl_quality.typed import typed
+from etl_quality.words import Words
 
-from etl_framework import Analysis, Check, Column, ColumnType, Job, Refused, Severity, TableName, UsageError
+from etl_framework import (
+    Analysis,
+    Check,
+    Column,
+    ColumnType,
+    Job,
+    QueryFailed,
+    Refused,
+    Rows,
+    Severity,
+    Statement,
+    TableName,
+    UsageError,
+)
 
 TYPES = {"id": "integer", "code": "varchar"}
 TEXT = "id,code\n1,EUR\n2,GBP\n3,\n4,USD\n5,GBP"
@@ -262,7 +276,21 @@ def test_a_query_that_cannot_be_compared_with_in_a_warehouse_is_told_as_it_was_w
     assert finding.message.endswith(f": {query}")
     # The emulator's reasons quote a piece of what it was asked.
     assert side == "snowflake_side" or "_etl_known" not in finding.message
-    assert finding.advice.startswith("Run the query by itself, and correct it")
+    assert "Run the query by itself: it has to be one SELECT of one column" in finding.advice
+    assert finding.advice.startswith("Correct")
+
+
+def test_what_a_warehouse_advises_of_a_query_is_told():
+    def fail(statement, limit):
+        raise QueryFailed("the query cannot be run: no memory", advice="Give it more memory.", reason="no memory")
+
+    column = Column(name="code", type=ColumnType.parse("varchar"))
+    words = Words(rule="references", column="code", severity=Severity.ERROR, one="", several="", reason="", advice="")
+    check = references.ReferencesInWarehouse(words, column, "SELECT 1", "key")
+    rows = Rows(definition=Statement("SELECT 1"), columns=(column,), dialect="duckdb", ask=fail)
+    with pytest.raises(UsageError) as caught:
+        list(check.run(rows))
+    assert caught.value.advice.startswith("Give it more memory. Run the query by itself")
 
 
 def test_a_load_into_a_warehouse_that_cannot_compare_names_the_key(duckdb_side, data, codes):

@@ -231,6 +231,7 @@ def test_an_empty_file_is_never_good(findings_of_file):
         ("code IN (SELECT code FROM t)", "a query within it"),
         ("price > ?", "a parameter"),
         ("price > $1", "a parameter"),
+        ("price > #1", "a number in place of the name of a column"),
         ("sum(price) OVER () > 1", "a window"),
         ("list_sum([price, 1]) > list_transform([1], y -> y)[1]", "more than a condition"),
         ("COLUMNS('p.*') > 0", "more than a condition"),

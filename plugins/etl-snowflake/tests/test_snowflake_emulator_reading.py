@@ -70,3 +70,32 @@ def test_the_first_of_several_bad_files_is_told_and_nothing_is_loaded(cursor, st
         ("st/7.csv", "LOAD_FAILED"),
     ]
     assert cursor.execute("SELECT COUNT(*) FROM t").fetchall() == [(14,)]
+
+
+def test_rows_that_would_be_loaded_are_shown_of_all_files_together(cursor, stage):
+    cursor.execute("CREATE TABLE t (n INT, s VARCHAR(3))")
+    stage("a.csv", b"1,abc\n")
+    stage("b.csv", "2,äöü\n".encode())
+    stage("c.csv", b"3,a_b\n")
+    found = cursor.execute(f"COPY INTO t FROM @st {QUOTED} VALIDATION_MODE = RETURN_9_ROWS").fetchall()
+    assert found == [("1", "abc"), ("2", "äöü"), ("3", "a_b")]
+
+
+def test_an_empty_field_at_the_very_end_is_null_also_behind_a_quoted_one(cursor, stage):
+    cursor.execute("CREATE TABLE t (s VARCHAR, n INT)")
+    stage("a.csv", b'"a",')
+    cursor.execute(f"COPY INTO t FROM @st {QUOTED}")
+    assert cursor.execute("SELECT s, n FROM t").fetchall() == [("a", None)]
+
+
+@pytest.mark.parametrize("on_error", ["ABORT_STATEMENT", "CONTINUE", "SKIP_FILE"])
+def test_a_copy_that_fails_within_a_transaction_leaves_nothing_there(cursor, stage, raises_snowflake, on_error):
+    cursor.execute("CREATE TABLE t (n INT)")
+    stage("a.csv", b"1\n2\n")
+    stage("b.csv.gz", b"\x1f\x8b no gzip")
+    cursor.execute("BEGIN")
+    cursor.execute("INSERT INTO t VALUES (7)")
+    with raises_snowflake(100096):
+        cursor.execute(f"COPY INTO t FROM @st {QUOTED} ON_ERROR = {on_error}")
+    cursor.execute("COMMIT")
+    assert cursor.execute("SELECT n FROM t").fetchall() == [(7,)]

@@ -111,11 +111,12 @@ def _load(account: "Account", job: CopyJob, files: list[StagedFile]) -> list[Out
     session = job.query.session
     strict = job.statement.on_error == "ABORT_STATEMENT"
     own = not session.in_transaction
-    if strict and not own:
-        # a failed insert would abort the session's transaction in DuckDB, so the errors are found before the first
+    if not own:
+        # the transaction cannot be taken back to where it was, so what is wrong is found before the first insert
         with closing(_parse_each(account, job, files)) as each:
             for staged, parsed in zip(files, each, strict=True):
-                abort_on_error(parsed, staged.path)
+                if strict:
+                    abort_on_error(parsed, staged.path)
     if own:
         session.duck.begin()
     outcomes = []

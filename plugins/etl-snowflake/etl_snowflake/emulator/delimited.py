@@ -89,6 +89,9 @@ def read_table(data: bytes, fmt: FileFormat, width: int) -> pa.Table | None:
         return None
     if (has_enclosed_line_ends := _encloses_line_ends(data, fmt)) is None:
         return None
+    if not data.endswith(b"\n"):
+        # Arrow takes an empty field at the very end for quoted when the one before it is
+        data += b"\n"
     parsing = pacsv.ParseOptions(
         delimiter=fmt.field_delimiter or "\x00",
         quote_char=fmt.field_optionally_enclosed_by or False,

@@ -184,6 +184,8 @@ def _convert(
             converted = duck.sql(f"SELECT {', '.join(values)} FROM _copy_texts").to_arrow_table()  # noqa: S608 - own SQL
     finally:
         duck.unregister("_copy_texts")
+    # how the values of one file are made, and so what DuckDB calls them, need not be how those of another are
+    converted = converted.rename_columns([column.name for column in target.columns])
     return _split(texts, converted, target, locate)
 
 
