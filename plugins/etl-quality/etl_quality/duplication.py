@@ -14,6 +14,8 @@ from etl_quality.duplicates import KEY, NAME, DuplicatesFinding
 if TYPE_CHECKING:
     from etl_framework import Emit, Finding, Job, Sample, TableVerdict, Validation, Workspace
 
+_SETTING = f"{KEY}.keys"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -97,7 +99,14 @@ def duplication(
     else:
         chosen = workspace.table_job(where, job, given)
     asked = _only_duplicates(chosen, keys)
-    verdict = _verdict(workspace, asked, observers, is_file=is_file)
+    try:
+        verdict = _verdict(workspace, asked, observers, is_file=is_file)
+    except UsageError as error:
+        if keys and error.key == _SETTING:
+            # No configuration names the key that somebody asked for.
+            wrong = error.message.removeprefix(_SETTING).removeprefix(":").strip()
+            raise UsageError(f"--keys {','.join(keys)}: {wrong}", advice=error.advice) from error
+        raise
     found = next((finding for finding in verdict.findings if isinstance(finding, DuplicatesFinding)), None)
     return Duplication(
         where=where,
@@ -144,7 +153,7 @@ def _only_duplicates(job: Job, keys: Sequence[str]) -> Job:
     of_check = (of_check,) if isinstance(of_check, str) else tuple(of_check)
     chosen = tuple(keys) or of_check or job.keys
     if not chosen:
-        raise UsageError("nobody says which columns identify a row", advice="Name them: --keys a,b.", key=f"{KEY}.keys")
+        raise UsageError("nobody says which columns identify a row", advice="Name them: --keys a,b.", key=_SETTING)
     others = {name: section for name, section in job.sections.items() if name not in ("checks", "rules")}
     return dataclasses.replace(
         job,

@@ -180,8 +180,9 @@ def test_no_rows_are_not_good_enough(folder: Path) -> None:
     [
         (["t.csv"], "nobody says which columns identify a row"),
         (["t.csv", "--keys", "aa"], "no column 'aa'"),
-        (["t.csv", "--keys", "a,a"], "names a column twice"),
-        (["t", "--keys", "a,aa", "--target", "duckdb:w.duckdb"], "no column 'aa'"),
+        (["t.csv", "--keys", "a,a"], "--keys a,a: names a column twice"),
+        (["t", "--keys", "a,nota", "--target", "duckdb:w.duckdb"], "--keys a,nota: there is no column 'nota'"),
+        (["t", "--keys", "a,nota", "--target", "duckdb:w.duckdb"], "Did you mean 'note'?"),
         (["nowhere", "--keys", "a", "--target", "duckdb:w.duckdb"], "no table"),
     ],
 )
