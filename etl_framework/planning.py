@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etl_framework.auditing import refuse_without_sql
+from etl_framework.causes import NO_ROWS
 from etl_framework.checks import insist_on_settings
 from etl_framework.ledger import already_loaded
 from etl_framework.packing import Packer
@@ -117,12 +118,18 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
             checks=checks,
             findings=survey.findings,
             objections=(
-                *errors,
+                *(errors or _no_rows(survey)),
                 *warehouse.differences(run),
                 *already_loaded(job, sources, warehouse.ledger(job.table)),
             ),
             capacity=warehouse.capacity(survey.size) if isinstance(warehouse, Capacity) else (),
         )
+
+
+def _no_rows(survey: Survey) -> list[str]:
+    """That no source holds rows, where all say so: other numbers of rows are estimates."""
+    known = all(any(finding.cause == NO_ROWS for finding in analysis.findings) for analysis in survey.analyses)
+    return ["the sources hold no rows"] if known else []
 
 
 def _run(job: Job, sources: tuple[Source, ...], survey: Survey, codec: Codec, warehouse: Warehouse) -> Run:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
+from etl_framework.causes import NO_ROWS
 from etl_framework.columns import FLOATS, Column, ColumnType, Kind
 from etl_framework.errors import RunFailed, UsageError
 from etl_framework.likeness import in_many_files
@@ -108,14 +109,14 @@ def survey_sources(job: Job, sources: Iterable[Source], plugins: Plugins) -> Sur
     """
     analyses = [plugins.analyze(source, job) for source in sources]
     usual = _usual(analyses)
-    findings = in_many_files(analysis.findings for analysis in analyses)
-    columns = list(usual.columns)
-    differing = []
-    for other in analyses:
-        if _names(other) == _names(usual):
-            columns = [_common(mine, theirs) for mine, theirs in zip(columns, other.columns, strict=True)]
-        elif other.columns:
-            differing.append(other)
+    findings = in_many_files(_findings(analysis, usual) for analysis in analyses)
+    alike = [analysis for analysis in analyses if _names(analysis) == _names(usual)]
+    # Names without rows say nothing of types.
+    telling = [analysis for analysis in alike if analysis.rows] or alike
+    columns = list(telling[0].columns)
+    for other in telling[1:]:
+        columns = [_common(mine, theirs) for mine, theirs in zip(columns, other.columns, strict=True)]
+    differing = [analysis for analysis in analyses if analysis.columns and _names(analysis) != _names(usual)]
     if differing:
         findings = (*findings, _differing_columns(usual, differing, analyses))
     return Survey(analyses=tuple(analyses), columns=(), findings=findings).with_columns(columns)
@@ -194,6 +195,13 @@ def _common(mine: Column, theirs: Column) -> Column:
 
 def _names(analysis: Analysis) -> tuple[str, ...]:
     return tuple(column.name for column in analysis.columns)
+
+
+def _findings(analysis: Analysis, usual: Analysis) -> Iterator[Finding]:
+    """What is found in a source; that an empty one does not tell its columns is no error where others tell them."""
+    for finding in analysis.findings:
+        unknown = finding.cause == NO_ROWS and not analysis.columns and usual.columns
+        yield dataclasses.replace(finding, severity=Severity.WARNING) if unknown else finding
 
 
 def _usual(analyses: Sequence[Analysis]) -> Analysis:

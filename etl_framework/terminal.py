@@ -32,6 +32,16 @@ def printable(text: str, *, limit: int | None = None, encoding: str = "utf-8") -
     return text
 
 
+def quoted(text: str, *, limit: int | None = None, encoding: str = "utf-8") -> str:
+    r"""The text in quotes, as Python writes it, everything that does not print escaped once: ``'two\nlines'``.
+
+    :param limit: most characters between the quotes; longer text ends in an ellipsis. None for all.
+    :param encoding: as of :func:`printable`.
+    """
+    shown = repr(text if limit is None else text[: limit + 1])
+    return shown[0] + printable(shown[1:-1], limit=limit, encoding=encoding) + shown[0]
+
+
 def _holds(encoding: str, character: str) -> bool:
     try:
         character.encode(encoding)

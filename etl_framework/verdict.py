@@ -178,18 +178,17 @@ def _bad_rows(job: Job, tally: BadRowTally, good: int) -> Iterable[Finding]:
 
 
 def _scope(job: Job, totals: Totals, bad: int) -> Iterable[Finding]:
-    """What would make the mode's replacement of rows wrong the next time."""
+    """What leaves nothing to load, or would make the mode's replacement of rows wrong the next time."""
     columns = {column.name: column for column in totals.columns}
     if not totals.rows and not bad:
-        yield Finding(
-            rule=NO_ROWS,
-            severity=Severity.ERROR if job.mode in (Mode.REPLACE, Mode.REPLACE_PERIOD) else Severity.WARNING,
-            count=1,
-            message="the sources hold no rows",
-            advice=f"Mode {job.mode} would leave nothing in place of what is there: check the source."
+        yield _error(
+            NO_ROWS,
+            1,
+            "the sources hold no rows",
+            f"Mode {job.mode} would leave nothing in place of what is there: check the source."
             if job.mode in (Mode.REPLACE, Mode.REPLACE_PERIOD)
-            else "",
-            cause=NO_ROWS,
+            else "Nothing is to be loaded, which is no good load: fetch the files again if they should hold rows.",
+            NO_ROWS,
         )
     if job.period and (days := columns.get(job.date_column or "")):
         low, high = (_day(value) for value in (days.minimum, days.maximum))

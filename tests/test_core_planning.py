@@ -67,6 +67,7 @@ def test_a_file_without_rows_would_stage_nothing(folder: Path) -> None:
     planned = plan("none.csv")
     assert (planned.rows, planned.staged_bytes, len(planned.parts)) == (0, 0, 1)
     assert planned.bytes == len("id,price\n")
+    assert planned.objections == ("the sources hold no rows",)
 
 
 @pytest.mark.parametrize("loaded", [False, True])

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl_framework import (
+    NO_ROWS,
     Analysis,
     Block,
     Column,
@@ -170,6 +171,21 @@ def test_an_empty_source_among_others_is_not_told_to_differ_as_well() -> None:
     empty = Finding(rule="empty_source", severity=Severity.ERROR, count=1, message="b.csv is empty")
     first = analysis("a.csv", column("a", "date"))
     assert survey(analysis("b.csv", findings=[empty]), first).findings == (empty,)
+
+
+def test_that_an_empty_source_tells_no_columns_is_an_error_only_where_no_other_tells_them() -> None:
+    empty = Finding(rule="empty", severity=Severity.ERROR, count=1, message="b.csv is empty", cause=NO_ROWS)
+    unknown = analysis("b.csv", rows=0, findings=[empty])
+    assert survey(unknown).findings == (empty,)
+    surveyed = survey(unknown, analysis("a.csv", column("a", "date")))
+    assert surveyed.findings == (replace(empty, severity=Severity.WARNING),)
+    assert types(surveyed.columns) == ["date"]
+
+
+def test_a_header_alone_says_nothing_of_types() -> None:
+    bare, told = analysis("a.csv", column("a", "varchar"), rows=0), analysis("b.csv", column("a", "date"))
+    assert types(survey(bare, told).columns) == types(survey(told, bare).columns) == ["date"]
+    assert types(survey(bare, bare).columns) == ["varchar"]
 
 
 def test_inferred_columns_adopt_the_types_of_the_table_that_is_there() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl_framework import bytes_in_words, counted, printable, seconds_in_words
+from etl_framework.terminal import quoted
 
 
 @given(st.text(st.characters()), st.none() | st.integers(1, 30), st.sampled_from(["utf-8", "ascii", "cp1252"]))
@@ -37,6 +38,32 @@ def test_harmless_text_is_shown_as_it_is(text: str) -> None:
 )
 def test_only_what_is_invisible_is_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("two\nlines", r"'two\nlines'"),
+        (r"a\nb", r"'a\\nb'"),
+        ("it's", '"it\'s"'),
+        ("\udc80", r"'\udc80'"),
+        ("é", "'é'"),
+    ],
+)
+def test_quoted_text_is_escaped_once(text: str, shown: str) -> None:
+    assert quoted(text) == shown
+
+
+def test_a_long_quoted_text_ends_in_an_ellipsis_within_the_quotes() -> None:
+    assert quoted("a" * 9, limit=8) == f"'{'a' * 7}…'"
+    assert quoted("a" * 8, limit=8) == f"'{'a' * 8}'"
+
+
+@given(st.text(st.characters()), st.none() | st.integers(1, 30), st.sampled_from(["utf-8", "ascii", "cp1252"]))
+def test_quoted_text_is_as_harmless(text: str, limit: int | None, encoding: str) -> None:
+    shown = quoted(text, limit=limit, encoding=encoding)
+    assert shown.isprintable()
+    shown.encode(encoding)
 
 
 def test_long_text_ends_in_an_ellipsis_that_the_stream_can_hold() -> None:

@@ -242,14 +242,11 @@ def test_a_quarantine_of_every_row_is_an_error() -> None:
     assert ("no_good_rows", "error") in rules(verdict(outcome(0, [], bad=[1]), job=QUARANTINE))
 
 
-@pytest.mark.parametrize(
-    ("mode", "severity"),
-    [(Mode.APPEND, "warning"), (Mode.MERGE, "warning"), (Mode.REPLACE, "error"), (Mode.REPLACE_PERIOD, "error")],
-)
-def test_no_rows_forbid_only_what_would_leave_nothing_in_place_of_rows(mode: Mode, severity: str) -> None:
+@pytest.mark.parametrize("mode", list(Mode))
+def test_no_rows_are_an_error_in_every_mode(mode: Mode) -> None:
     job = replace(BY_MONTH, mode=mode)
-    assert rules(verdict(outcome(0), job=job)) == [("no_rows", severity)]
-    assert rules(verdict(job=job, sources=[])) == [("no_rows", severity)]
+    assert rules(verdict(outcome(0), job=job)) == [("no_rows", "error")]
+    assert rules(verdict(job=job, sources=[])) == [("no_rows", "error")]
 
 
 @pytest.mark.parametrize("date_column", ["day", "at"])

@@ -114,6 +114,26 @@ def test_an_empty_source_never_replaces_anything(run: Load) -> None:
     assert len(rows()) == 1
 
 
+@pytest.mark.parametrize("mode", ["append", "merge", "replace"])
+@pytest.mark.parametrize("texts", [[HEADER], [HEADER, ""], [HEADER, HEADER]])
+def test_sources_that_hold_no_rows_at_all_are_refused_and_make_no_table(run: Load, mode: str, texts: list[str]) -> None:
+    names = [write(f"{number}.csv", text) for number, text in enumerate(texts)]
+    with pytest.raises(Refused, match="hold no rows") as caught:
+        run(*names, mode=mode, keys=["id"])
+    [one] = [finding for finding in caught.value.findings if finding.severity == "error"]
+    assert (one.rule, [Path(sample.file).name for sample in one.samples]) == ("no_rows", names)
+    assert not Path("w.duckdb").exists() or not rows("SELECT * FROM duckdb_tables() WHERE table_name = 't'")
+
+
+@pytest.mark.parametrize("empty", [HEADER, "", "\n"])
+@pytest.mark.parametrize("name", ["0.csv", "z.csv"])
+def test_a_file_without_rows_among_others_is_loaded_with_a_warning(run: Load, empty: str, name: str) -> None:
+    report = run(write(name, empty), write("a.csv", january(10)))
+    [told] = [finding for finding in report.findings if finding.rule == "empty_source"]
+    assert (told.severity, Path(told.samples[0].file).name) == ("warning", name)
+    assert rows("SELECT DISTINCT typeof(day), typeof(id) FROM t") == [("DATE", "BIGINT")]
+
+
 def test_merge_updates_rows_of_the_same_keys_and_adds_the_others(run: Load) -> None:
     run(write("a.csv", january(10, 20)))
     run(write("b.csv", january(21, 31, start=2)), mode="merge", keys=["id"])

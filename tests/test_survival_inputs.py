@@ -75,9 +75,8 @@ def test_an_empty_file_is_refused_when_nothing_says_what_its_columns_are(folder:
     assert_refused(load(b""), "t.csv")
 
 
-def test_a_header_alone_makes_an_empty_table(folder: Path) -> None:
-    assert load(b"a,b\n").code == 0
-    assert rows() == []
+def test_a_header_alone_is_refused_and_makes_no_table(folder: Path) -> None:
+    assert_refused(load(b"a,b\n"), "the sources hold no rows (first: ")
 
 
 def test_a_file_without_a_header_gets_numbered_columns(folder: Path) -> None:
@@ -213,7 +212,7 @@ def test_a_compressed_file_that_ends_too_early_is_to_be_fetched_again_not_resume
     Path("t.csv.gz").write_bytes(packed[:-1000])
     outcome = etl("load", "t.csv.gz", "--target", "duckdb:w.duckdb", "--json")
     assert_refused(outcome, "t.csv.gz is cut short after some 1")
-    assert "Fetch the file again, and run `etl load`." in outcome.error
+    assert "Fetch the file again, and begin anew." in outcome.error
     assert "etl resume" not in outcome.error
     assert outcome.document["status"] == "refused"
 

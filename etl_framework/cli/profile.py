@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etl_framework.cli.session import facts, findings, table
-from etl_framework.terminal import bytes_in_words, counted, printable, seconds_in_words
+from etl_framework.terminal import bytes_in_words, counted, printable, quoted, seconds_in_words
 
 if TYPE_CHECKING:
     from etl_framework.profiles import ColumnProfile, Profile, Score
@@ -58,7 +58,6 @@ def _figures(column: ColumnProfile) -> tuple[str, ...]:
 
 def _show_column(column: ColumnProfile) -> None:
     """Print what does not fit into a line of the table."""
-    click.secho(printable(column.name), bold=True)
     told: list[tuple[str, object]] = []
     if column.deviation is not None:
         told.append(("  deviation", _said(column.deviation)))
@@ -67,7 +66,7 @@ def _show_column(column: ColumnProfile) -> None:
         told.append(("  quantiles", ranks))
     if column.top:
         about = "~" if column.top_error else ""
-        shown = ", ".join(f"{_said(top.value)!r} {about}{top.share:.1%}" for top in column.top[:_TOP])
+        shown = ", ".join(f"{_quoted(top.value)} {about}{top.share:.1%}" for top in column.top[:_TOP])
         told.append(("  top values", shown))
     elif column.no_top:
         told.append(("  top values", f"none: {printable(column.no_top)}"))
@@ -77,8 +76,11 @@ def _show_column(column: ColumnProfile) -> None:
     if column.patterns:
         shown = ", ".join(f"{_said(pattern.shape)} {pattern.share:.1%}" for pattern in column.patterns[:_PATTERNS])
         told.append(("  patterns", shown))
-    facts([*told, *_parts(column.score)])
-    click.echo()
+    told += _parts(column.score)
+    if told:
+        click.secho(printable(column.name), bold=True)
+        facts(told)
+        click.echo()
 
 
 def _show_score(title: str, score: Score) -> None:
@@ -93,6 +95,10 @@ def _parts(score: Score) -> list[tuple[str, object]]:
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if part else "0"
+
+
+def _quoted(value: object) -> str:
+    return quoted(value, limit=_SHOWN) if isinstance(value, str) else f"'{_said(value)}'"
 
 
 def _said(value: object) -> str:

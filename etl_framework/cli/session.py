@@ -16,7 +16,7 @@ import click
 
 from etl_framework.errors import EtlError, UsageError
 from etl_framework.program import addressed, program_for
-from etl_framework.terminal import printable
+from etl_framework.terminal import printable, quoted
 
 if TYPE_CHECKING:
     from etl_framework.logs import Logger
@@ -226,7 +226,7 @@ def findings(found: Iterable[Any]) -> None:
 def _place(sample: Sample) -> str:
     """Where a sample is, and what is there, as far as it tells."""
     where = "" if sample.file is None else f"{sample.file}:{sample.line}" if sample.line else sample.file
-    value = "" if sample.value is None else f"= {printable(str(sample.value), limit=80)!r}"
+    value = "" if sample.value is None else f"= {quoted(str(sample.value), limit=80)}"
     column = repr(sample.column) if sample.column else ""
     place = " ".join(filter(None, (printable(where), printable(column), value)))
     return ": ".join(filter(None, (place, printable(sample.reason))))

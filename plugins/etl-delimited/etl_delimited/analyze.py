@@ -11,9 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_delimited.content import suffix_of
-from etl_delimited.describe import facts, mixed_line_ends, other_width, quote_findings, quotes_without_meaning
+from etl_delimited.describe import (
+    empty_source,
+    facts,
+    mixed_line_ends,
+    other_width,
+    quote_findings,
+    quotes_without_meaning,
+)
 from etl_delimited.dialect import Dialect
 from etl_delimited.format import DelimitedFormat
+from etl_delimited.guess import first_record
 from etl_delimited.header import column_names, guess_header, header_doubt, numbered
 from etl_delimited.infer import Inferred, fits, infer, is_null
 from etl_delimited.preamble import (
@@ -29,7 +37,7 @@ from etl_delimited.schema import named_columns, schema
 from etl_delimited.settings import SECTION, FormatSettings, addressed, format_settings
 from etl_delimited.sniff import Supposition, sniff
 from etl_delimited.survey import Piece, Survey, line_ends, quotes_are_sound, survey, whole_records
-from etl_framework import NO_ROWS, Analysis, Column, ColumnType, Finding, InputError, Kind, Sample, Severity
+from etl_framework import Analysis, Column, ColumnType, Finding, InputError, Kind
 
 if TYPE_CHECKING:
     from etl_framework import Job, Source
@@ -199,23 +207,21 @@ class _Analyzer:
             *quotes,
             *mixed_line_ends(self._path, newlines),
             *fields.findings,
+            *self._header_alone(outline, rows, header=fields.header),
             *rows.findings,
             *columns.findings,
         )
         return self._result(dialect, columns.columns, self._rows(dialect, rows, fields.header), findings)
 
+    def _header_alone(self, outline: _Outline, rows: Survey, *, header: bool) -> list[Finding]:
+        # Blank lines are records in a file of one column.
+        none = self._head.whole and not rows.table.num_rows and not self._head.text[outline.rest :].strip("\r\n")
+        return [empty_source(self._path, "holds a header and no rows")] if header and none else []
+
     def empty(self) -> Analysis:
         """The analysis of a source without any record."""
         columns = tuple(replace(column, declared=True) for column in self._job.columns)
-        finding = Finding(
-            rule="empty_source",
-            severity=Severity.WARNING if columns else Severity.ERROR,
-            count=1,
-            message=f"{self._path} is empty" + ("" if columns else ", so its columns are not known"),
-            advice="Fetch the file again if it should hold rows" + ("." if columns else "; else declare the columns."),
-            samples=(Sample(file=self._path),),
-            cause=NO_ROWS,
-        )
+        finding = empty_source(self._path, "is empty", columns_known=bool(columns))
         dialect = Dialect(
             delimiter=self._settings.delimiter or ",",
             encoding=self._head.encoding.name,
@@ -277,7 +283,8 @@ class _Analyzer:
         if not quoted:
             return dialect, pieces, []
         fixed = self._settings.model_copy(update={"delimiter": dialect.delimiter})
-        text = quoted[0].decode("utf-8", "replace")
+        begin = first_record(quoted[0], replace(dialect, encoding="utf-8"), width, final=False)
+        text = quoted[0][begin or 0 :].decode("utf-8", "replace")
         found = sniff(text, fixed, suffix="", whole=False, lines=len(text), characters=_RECHECKED)
         if found.quote is None:
             return bare, pieces, [quotes_without_meaning(self._path, text, line=None)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from etl_delimited.preamble import lines_before, may_name_columns
 from etl_delimited.settings import SECTION
-from etl_framework import Column, Fact, Finding, Sample, Severity, counted
+from etl_framework import NO_ROWS, Column, Fact, Finding, Sample, Severity, counted
 
 if TYPE_CHECKING:
     from etl_delimited.cells import Cells
@@ -53,6 +53,24 @@ def delimiter_name(delimiter: str) -> str:
     """A delimiter in words, or escaped when it does not print."""
     name = _DELIMITERS.get(delimiter)
     return name or (delimiter if delimiter.isprintable() else repr(delimiter)[1:-1])
+
+
+def empty_source(path: str, what: str, *, columns_known: bool = True) -> Finding:
+    """The finding for a source without rows.
+
+    :param what: what it is or holds, as it follows its name in a sentence.
+    :param columns_known: whether a header or the job tells its columns; it is an error when neither does.
+    """
+    return Finding(
+        rule="empty_source",
+        severity=Severity.WARNING if columns_known else Severity.ERROR,
+        count=1,
+        message=f"{path} {what}" + ("" if columns_known else ", so its columns are not known"),
+        advice="Fetch the file again if it should hold rows"
+        + ("." if columns_known else "; else declare the columns."),
+        samples=(Sample(file=path),),
+        cause=NO_ROWS,
+    )
 
 
 def mixed_line_ends(path: str, counts: Mapping[str, int]) -> list[Finding]:

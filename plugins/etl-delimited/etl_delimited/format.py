@@ -17,7 +17,8 @@ class DelimitedFormat:
     """How to split and to read one delimited source; see :class:`etl_framework.Format`.
 
     :param dialect: how bytes make records and fields.
-    :param header: the fields' names, each once, in the order of the file; made up where the file has no header.
+    :param header: the fields' names, each once, in the order of the file; made up where the file has no header. Empty
+        for an empty file whose columns are not declared.
     """
 
     dialect: Dialect
@@ -43,7 +44,9 @@ class DelimitedFormat:
         """
         from etl_delimited.read import read_part
 
-        return read_part(self.dialect, self.header, source, part, columns, block_bytes)
+        # An empty source among others does not know its fields; they are those of the others.
+        header = self.header or tuple(column.name for column in columns)
+        return read_part(self.dialect, header, source, part, columns, block_bytes)
 
     def text_layout(self) -> TextLayout:
         """How the bytes of a block are to be read."""

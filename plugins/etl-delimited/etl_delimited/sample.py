@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etl_delimited.cells import cut
 from etl_delimited.content import compression_of, is_delimited_text
 from etl_delimited.encoding import TextEncoding, encoding_of
-from etl_delimited.scan import last_record_end
+from etl_delimited.guess import first_record
+from etl_delimited.scan import is_well_formed, last_record_end
 from etl_delimited.stream import damaged, unreadable
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ HEAD_BYTES = 1 << 20
 _SMALL_BYTES = 3 << 20
 _WINDOWS = 16
 _WINDOW_BYTES = 128 << 10
-_TRIES = 200
-_CHECKED_LINES = 5
+_GUESSED_BYTES = (4 << 10, 32 << 10, _WINDOW_BYTES)
 _CUT_CHARACTER = "\ufffd" + "".join(map(chr, range(0xDC80, 0xDD00)))
 
 
@@ -81,13 +80,14 @@ def read_head(source: Source, settings: FormatSettings, size: int = HEAD_BYTES) 
 def windows(source: Source, dialect: Dialect, width: int, begin: int) -> Iterator[tuple[int, bytes]]:
     """Windows spread evenly over the rest of a plain source, cut to whole records.
 
-    :param width: fields of a record; a window that does not have them, since it begins inside a quoted field, is
+    :param width: fields of a record. A window of which it cannot be told whether it begins inside a quoted field is
         left out.
     :param begin: where the rest begins, bytes.
     :returns: offset of the window's first record in the source, and its records in UTF-8.
     """
     step = (source.size - begin) // _WINDOWS
     size = min(step, _WINDOW_BYTES)
+    size -= size % dialect.unit
     try:
         with Path(source.path).open("rb", buffering=0) as file:
             for number in range(_WINDOWS):
@@ -130,36 +130,14 @@ def _text(data: bytes, encoding: str, *, whole: bool) -> str:
 
 def _whole_records(raw: bytes, dialect: Dialect, width: int) -> tuple[int, bytes] | None:
     """Where the first record of a window begins, in bytes of the window, and its whole records in UTF-8."""
-    text = raw.decode(dialect.encoding, "replace")
-    newline = "\r" if dialect.newline == "\r" else "\n"
-    begin = 0
-    for _ in range(_TRIES):
-        begin = text.find(newline, begin) + 1
-        if not begin:
-            return None
-        if _begins_records(text, begin, newline, dialect, width):
-            break
-    else:
-        return None
-    data = text[begin:].encode("utf-8", "replace")
-    end = last_record_end(data, replace(dialect, encoding="utf-8"), final=False)
-    if not end:
-        return None
-    return _skipped_bytes(raw, text[:begin], newline, dialect), data[:end]
-
-
-def _skipped_bytes(raw: bytes, skipped: str, newline: str, dialect: Dialect) -> int:
-    """How many bytes of a window some of its first lines are, although its first character may be cut."""
-    if dialect.unit == 2:
-        return len(skipped.encode(dialect.encoding, "replace"))
-    return len(raw) - len(raw.split(newline.encode(), skipped.count(newline))[-1])
-
-
-def _begins_records(text: str, begin: int, newline: str, dialect: Dialect, width: int) -> bool:
-    """Whether the next few lines, read from here, are records of the right width."""
-    end = begin
-    for _ in range(_CHECKED_LINES):
-        end = text.find(newline, end) + 1 or len(text)
-    found = cut(text[begin:end], dialect.delimiter, dialect.quote, dialect.escape, whole=False, judging=False)
-    fitting = sum(len(record) == width for record in found.records)
-    return 2 * fitting > len(found.records) > 0 and not found.malformed and found.unclosed != 0
+    utf8 = replace(dialect, encoding="utf-8")
+    for size in _GUESSED_BYTES:
+        begin = first_record(raw[:size], dialect, width, final=False)
+        if begin is None:
+            continue
+        data = raw[begin:].decode(dialect.encoding, "replace").encode("utf-8", "replace")
+        data = data[: last_record_end(data, utf8, final=False)]
+        # A guess from a few records is proved by those that follow; when all are odd, the guess from all must do.
+        if data and (size == _GUESSED_BYTES[-1] or is_well_formed(data, utf8)):
+            return begin, data
+    return None

@@ -6,13 +6,12 @@ ends where a record ends. For the rare file that fools the guess there is :func:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
-from etl_delimited.cells import cut
+from etl_delimited.guess import first_record
 from etl_delimited.lines import LineReader
-from etl_delimited.scan import first_record_end, next_line, structures
+from etl_delimited.scan import structures
 from etl_delimited.stream import open_source
 from etl_delimited.structure import marks_of
 
@@ -110,51 +109,10 @@ def _guess(source: Source, dialect: Dialect, width: int, border: int) -> int | N
     border -= (border - dialect.bom) % dialect.unit
     for size in _LINE_WINDOWS if dialect.quote is None else _WINDOWS:
         window = _read(source, dialect, border, size)
-        final = border + len(window) >= source.size
-        line = next_line(window, dialect, final=final)
-        if line is None:
-            continue
-        if dialect.quote is None:
-            return border + line
-        inside = _begins_inside(window[line:], dialect, width)
-        if inside is False:
-            return border + line
-        if inside:
-            end = first_record_end(window[line:], dialect, final=final, in_quotes=True)
-            return border + line + end if end else None
+        found = first_record(window, dialect, width, final=border + len(window) >= source.size)
+        if found is not None:
+            return border + found
     return None
-
-
-def _begins_inside(text: bytes, dialect: Dialect, width: int) -> bool | None:
-    """Whether a text that begins a line more likely begins inside quotes than at a record."""
-    assert dialect.quote is not None
-    decoded = text.decode(dialect.encoding, "replace")
-    outside = _Evidence.of(decoded, dialect, width, skip=0)
-    # An opening quote put before the text makes it one that begins outside; its first record is then not whole.
-    inside = _Evidence.of(dialect.quote + decoded, dialect, width, skip=1)
-    if outside.speaks_for and inside.speaks_for:
-        return None if outside.defects == inside.defects else inside.defects < outside.defects
-    return inside.speaks_for if outside.speaks_for or inside.speaks_for else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """:param records: how many were seen.
-    :param defects: how many things are odd about them: wrong numbers of fields, quotes where none should be.
-    """
-
-    records: int
-    defects: int
-
-    @classmethod
-    def of(cls, text: str, dialect: Dialect, width: int, *, skip: int) -> _Evidence:
-        found = cut(text, dialect.delimiter, dialect.quote, dialect.escape, whole=False, judging=False)
-        records = found.records[skip:]
-        return cls(len(records), found.malformed + found.stray + sum(len(record) != width for record in records))
-
-    @property
-    def speaks_for(self) -> bool:
-        return self.records > 0 and 5 * self.defects <= self.records
 
 
 def _read(source: Source, dialect: Dialect, start: int, size: int) -> bytes:

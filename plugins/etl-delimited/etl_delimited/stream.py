@@ -78,7 +78,7 @@ def damaged(path: str, compression: str, reason: str, content: int = 0) -> Sourc
         what = f"is cut short{after}: its {compression} data does not reach its end"
     else:
         what = f"is damaged{after}: {compression} data does not decompress ({reason})"
-    return SourceDamaged(f"{path} {what}", advice="Fetch the file again, and run `etl load`.")
+    return SourceDamaged(f"{path} {what}", advice="Fetch the file again, and begin anew.")
 
 
 class PlainStream:

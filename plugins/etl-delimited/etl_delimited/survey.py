@@ -145,8 +145,9 @@ def _ragged(count: int, width: int, samples: Sequence[Sample]) -> Finding:
         rule="ragged_rows",
         severity=Severity.WARNING,
         count=count,
-        message=f"records of the sample do not have {counted(width, 'field')}; each is a bad row",
-        advice="Repair them, take them out with --on-bad-rows quarantine, or declare delimiter and quote.",
+        message=f"records of the sample do not seem to have {counted(width, 'field')}",
+        advice="`etl validate` counts the bad rows. Repair them, take them out with --on-bad-rows quarantine, "
+        "or declare delimiter and quote.",
         samples=tuple(samples),
     )
 

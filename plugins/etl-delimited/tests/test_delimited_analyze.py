@@ -343,7 +343,7 @@ def test_one_of_a_thing_is_no_plural(analyzed: Analyze) -> None:
     narrow = analyzed("a,b\n1\n2\n3,x\n", delimiter=",")
     assert finding(narrow, "header_mismatch").message.endswith("most records have 1 field")
     ragged = finding(narrow, "ragged_rows")
-    assert "do not have 1 field; each" in ragged.message
+    assert ragged.message.endswith("have 1 field")
     short = finding(analyzed("a,b\n1,x\n2,y\n3\n"), "ragged_rows")
     assert [sample.reason for sample in short.samples] == ["1 field"]
     declared = (column("a", "bigint"), column("b", "bigint"))
@@ -680,6 +680,18 @@ def test_a_header_alone_has_no_rows(analyzed: Analyze, content: str) -> None:
     assert dialect(found).data_start == len(content)
     declared = analyzed(content, job={"columns": (column("id", "bigint"), column("name", "varchar"))})
     assert types(declared) == ["bigint", "varchar"]
+
+
+@pytest.mark.parametrize("content", ["id,name\n", "id,name", "id,name\r\n\r\n"])
+def test_a_header_alone_is_told_with_the_name_of_its_file(analyzed: Analyze, content: str) -> None:
+    found = finding(analyzed(content), "empty_source")
+    assert (found.severity, Path(found.samples[0].file).name) == (Severity.WARNING, "a.csv")
+    assert found.message.endswith("a.csv holds a header and no rows")
+
+
+@pytest.mark.parametrize("content", ["id,name\n1,a\n", "id,name\n1\n", "id\n\n"])
+def test_whatever_follows_a_header_is_no_lack_of_rows(analyzed: Analyze, content: str) -> None:
+    assert "empty_source" not in rules(analyzed(content, header=True, delimiter=","))
 
 
 def test_one_column_and_two_thousand_columns_are_known(analyzed: Analyze) -> None:

@@ -222,3 +222,23 @@ def both_sides(duckdb_side: Side, snowflake_side: Side) -> Callable[..., Found]:
         )
 
     return ask
+
+
+@pytest.fixture
+def emptied_sides(duckdb_side: Side, snowflake_side: Side, emulator_process: Any) -> Callable[..., Any]:
+    """`emptied_sides(text, {"n": "integer"}, checks={…})`: what each warehouse says once the rows are deleted again."""
+    import duckdb
+    import snowflake.connector
+
+    def ask(
+        text: str, columns: Mapping[str, str], *, settings: Mapping[str, Any] | None = None, **sections: Any
+    ) -> list[tuple[Finding, ...]]:
+        data = data_of(text, columns, sections, settings or {})
+        jobs = [(side, side.load(data)) for side in (duckdb_side, snowflake_side)]
+        with duckdb.connect(duckdb_side.folder / "w.duckdb") as table:
+            table.execute("DELETE FROM t")
+        with snowflake.connector.connect(**emulator_process.connection()) as connection:
+            connection.cursor().execute("DELETE FROM t")
+        return [side.workspace.check(job).findings for side, job in jobs]
+
+    return ask

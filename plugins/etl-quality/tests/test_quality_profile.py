@@ -225,6 +225,18 @@ def test_a_column_of_nulls_and_no_rows_at_all_have_a_profile():
     assert all(column.score.value is None for column in nothing.columns)
 
 
+def test_columns_of_which_nothing_is_known_are_told_in_the_table_alone(capsys):
+    show_profile(profile_of())
+    shown = capsys.readouterr().out
+    assert len(shown.rstrip().splitlines()) == 2 + len(profile_of().columns)
+
+
+def test_frequent_values_are_escaped_once(capsys):
+    found = one_column("varchar", ["two\nlines", "two\nlines", "x"])
+    show_profile(Profile(rows=3, bad_rows=0, sampled=3, columns=(found,), score=found.score))
+    assert r"'two\nlines' 66.7%" in capsys.readouterr().out
+
+
 def test_bad_rows_count_against_the_column_at_fault():
     start = Position(part=0, line=1, offset=0)
     bad = BadRow(position=start, rule="wrong_type", column="i", value="x", reason="", data=b"")
