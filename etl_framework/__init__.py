@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from etl_framework.checks import first_samples as first_samples
     from etl_framework.checks import row_check as row_check
     from etl_framework.checks import shown as shown
+    from etl_framework.cli.options import date_column_option as date_column_option
+    from etl_framework.cli.options import junit_option as junit_option
+    from etl_framework.cli.options import period_options as period_options
     from etl_framework.cli.session import Session as Session
     from etl_framework.cli.session import json_option as json_option
     from etl_framework.columns import FLOATS as FLOATS
@@ -106,6 +109,7 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Located as Located
     from etl_framework.protocols import Measuring as Measuring
     from etl_framework.protocols import MisplacedCut as MisplacedCut
+    from etl_framework.protocols import Naming as Naming
     from etl_framework.protocols import Profiler as Profiler
     from etl_framework.protocols import Run as Run
     from etl_framework.protocols import Spilling as Spilling
@@ -192,6 +196,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "api": "analyze load profile resume validate",
     "workspace": "Workspace",
+    "cli.options": "date_column_option junit_option period_options",
     "cli.session": "Session json_option",
     "junit": "junit_report write_junit",
     "validating": "Validation",
@@ -230,8 +235,8 @@ _MODULES = {
     ),
     "profiles": "ColumnProfile Lengths Pattern Profile Quantile Score ScorePart TopValue",
     "protocols": (
-        "Asking Block Capacity Codec Compressor Emit Executor Format Lined Located Measuring MisplacedCut Profiler "
-        "Run Spilling StagingArea TableCheck TypesWidened Validator Warehouse"
+        "Asking Block Capacity Codec Compressor Emit Executor Format Lined Located Measuring MisplacedCut Naming "
+        "Profiler Run Spilling StagingArea TableCheck TypesWidened Validator Warehouse"
     ),
     "waiting": "first_completed in_background interruptible",
     "errors": (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from etl_framework.causes import NO_ROWS, told_once
 from etl_framework.errors import RunFailed, UsageError
-from etl_framework.findings import sound_findings, sound_measures
+from etl_framework.findings import rules_of, sound_findings, sound_measures
 from etl_framework.keeping import keep, kept
 from etl_framework.rows import RELATION
 from etl_framework.sql import Statement
@@ -35,7 +35,7 @@ class TableVerdict:
     :param table: its name.
     :param target: URL of the warehouse.
     :param rows: how many were looked at.
-    :param checks: names of the checks that were made, in their order.
+    :param checks: names of the rules that were made, in their order.
     :param findings: the gravest first.
     :param seconds: wall time.
     """
@@ -58,12 +58,14 @@ class MadeCheck:
     """What one check of rows gave.
 
     :param name: of the check.
+    :param rules: names of the rules that it made; its own where it could not be made.
     :param findings: of it.
     :param could: whether its queries could be run; where not, an error among the findings says why.
     :param measures: its figures, where it measures any.
     """
 
     name: str
+    rules: tuple[str, ...]
     findings: tuple[Finding, ...]
     could: bool = True
     measures: Mapping[str, Figure] = field(default_factory=dict)
@@ -121,9 +123,10 @@ def check_rows(job: Job, rows: Rows, plugins: Plugins) -> Iterator[MadeCheck]:
         with plugins.blaming(plugin, "etl_check"):
             try:
                 found = sound_findings(check.run(rows))
-                made = MadeCheck(name=check.name, findings=found, measures=sound_measures(check))
+                made = MadeCheck(name=check.name, rules=rules_of(check), findings=found, measures=sound_measures(check))
             except (RunFailed, UsageError) as error:
-                made = MadeCheck(name=check.name, findings=(could_not_be_made(check.name, error, job),), could=False)
+                said = could_not_be_made(check.name, error, job)
+                made = MadeCheck(name=check.name, rules=(check.name,), findings=(said,), could=False)
         yield made
 
 
@@ -192,7 +195,7 @@ def check_table(job: Job, plugins: Plugins) -> TableVerdict:
         names: dict[str, None] = {}
         findings: list[Finding] = [] if count else [_nothing_there(job)]
         for made in check_rows(job, rows, plugins):
-            names[made.name] = None
+            names |= dict.fromkeys(made.rules)
             findings.extend(made.findings)
     return TableVerdict(
         table=str(job.table),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from etl_framework.errors import UsageError
+from etl_framework.findings import rules_of
 from etl_framework.terminal import counted
 from etl_framework.values import BadRow, Check, Finding, Job, Sample, Severity
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from etl_framework.columns import Column
     from etl_framework.plugins import Plugins
-    from etl_framework.protocols import Block
+    from etl_framework.protocols import Block, TableCheck, Validator
     from etl_framework.values import Analysis
 
 MOST_SAMPLES = 10
@@ -150,18 +151,28 @@ def insist_on_checks(job: Job, plugins: Plugins) -> None:
         )
 
 
-def insist_on_settings(job: Job, analyses: Iterable[Analysis], columns: tuple[Column, ...], plugins: Plugins) -> None:
+def insist_on_settings(
+    job: Job, analyses: Iterable[Analysis], columns: tuple[Column, ...], plugins: Plugins
+) -> tuple[str, ...]:
     """Have the job's checks made for no rows, which tells whether their settings can be understood.
 
     :param analyses: of its sources.
     :param columns: of the run.
+    :returns: names of the rules that they make.
     :raises UsageError: they cannot.
     """
+    made: list[tuple[str, Validator | TableCheck, str]] = []
     if job.check in (Check.FILE, Check.BOTH):
         for analysis in analyses:
-            plugins.validators(job, replace(analysis, columns=columns))
+            validators = plugins.validators(job, replace(analysis, columns=columns))
+            made += [(plugin, check, "etl_validate") for plugin, check in validators]
     if job.check in (Check.WAREHOUSE, Check.BOTH):
-        plugins.table_checks(job, columns)
+        made += [(plugin, check, "etl_check") for plugin, check in plugins.table_checks(job, columns)]
+    names: dict[str, None] = {}
+    for plugin, check, hook in made:
+        with plugins.blaming(plugin, hook):
+            names |= dict.fromkeys(rules_of(check))
+    return tuple(names)
 
 
 _ADVICE = {

@@ -190,6 +190,21 @@ def _loading_into(config: Config, table: TableName, given: Mapping[str, object])
     return found
 
 
+def loading_elsewhere(config: Config, table: TableName, target: str) -> dict[str, str]:
+    """The jobs that load a table of that name into another target than this one.
+
+    :param target: URL of the warehouse.
+    :returns: where each of them loads it, as its settings call the target.
+    """
+    found = {}
+    for name in config.jobs:
+        asked = _Request.of(config, name, stand_ins(config, name))
+        job = resolve_job(config, name, stand_ins(config, name))
+        if job.target != target and job.table.parts[-1].casefold() == table.parts[-1].casefold():
+            found[name] = str(asked.layers.value("target"))
+    return found
+
+
 def who_answers(config: Config) -> dict[str, str]:
     """Which plugins answer where several could, for commands that look at no job: what ``[defaults]`` say."""
     return Layers.collect(config, None, {}).use()

@@ -287,7 +287,8 @@ def explain_error(error: ErrorDetails, known: list[str]) -> tuple[str, str]:
 
 def _explain_unknown_key(key: str, known: list[str]) -> tuple[str, str]:
     if key in KNOWN_SECTIONS and key in known:
-        return f"must be a {KNOWN_SECTIONS[key]}", "See the plugins' documentation for what stands in it."
+        example = f": [[jobs.NAME.{key}]], in double brackets" if KNOWN_SECTIONS[key] == "list of tables" else ""
+        return f"must be a {KNOWN_SECTIONS[key]}{example}", "See the plugins' documentation for what stands in it."
     guess = similar(key, known)
     meant = f"Did you mean {guess[0]!r}? " if guess else ""
     return "is not a known key", f"{meant}Allowed here: {', '.join(known)}."

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from etl_framework.protocols import Measuring
+from etl_framework.protocols import Measuring, Naming
 from etl_framework.values import Finding, Sample, Severity
 
 if TYPE_CHECKING:
+    from etl_framework.protocols import TableCheck, Validator
     from etl_framework.values import Figure
 
 
@@ -20,6 +21,20 @@ def sound_findings(answer: Iterable[object], parts: Container[int] = ()) -> tupl
     :raises ValueError: one counts less than nothing, has neither rule nor message, or lies in a part that is not there.
     """
     return tuple(_sound(finding, parts) for finding in answer)
+
+
+def rules_of(check: Validator | TableCheck) -> tuple[str, ...]:
+    """The names of the rules that a check makes: its own, where it tells no others; call it within ``blaming``.
+
+    :raises TypeError: what it tells are no names.
+    """
+    names: object = check.rule_names if isinstance(check, Naming) else (check.name,)
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(f"rule_names is {names!r} instead of a list of names")
+    told = tuple(dict.fromkeys(names))
+    for name in told:
+        _insist(name, "a name in rule_names", str)
+    return told
 
 
 def sound_measures(check: object) -> dict[str, Figure]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from etl_framework.errors import Refused, UsageError
@@ -178,8 +179,10 @@ def refuse_shared_keys(job: Job, shared: Sequence[tuple[Any, ...]]) -> None:
     :raises Refused: there are any.
     """
     if shared:
+        asked = job.name if job.configured else f"FILE --keys {quote(','.join(job.keys))}"
         shown = "; ".join(f"{', '.join(map(str, key))} in {counted(int(rows), 'row')}" for *key, rows in shared)
         raise Refused(
             f"rows of the sources share a key ({', '.join(job.keys)}): {shown}",
-            advice="Nothing was committed. Remove the duplicates, or choose keys that tell the rows apart.",
+            advice=f"Nothing was committed. `etl duplicates {asked}` tells the lines of such rows, and the check "
+            "`duplicates` refuses them before they are loaded. Remove them, or choose keys that tell them apart.",
         )

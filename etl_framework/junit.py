@@ -1,7 +1,8 @@
 """Findings as a JUnit XML report, which CI systems show beside those of tests.
 
 The shape is the one that the readers of Jenkins, GitLab and GitHub's actions agree on: one ``testsuite`` with a
-``testcase`` per check; a check with an error has a ``failure``, warnings stand in ``system-out``.
+``testcase`` per check; a check with an error has a ``failure``, warnings stand in ``system-out``. Where no check could
+be made, its one ``testcase`` has an ``error``.
 """
 
 from __future__ import annotations
@@ -44,8 +45,17 @@ def junit_report(suite: str, checks: Iterable[str], findings: Sequence[Finding],
             ET.SubElement(case, "failure", said).text = _valid("\n\n".join(map(_in_words, errors)))
         if others := [finding for finding in theirs if finding.severity is not Severity.ERROR]:
             ET.SubElement(case, "system-out").text = _valid("\n\n".join(map(_in_words, others)))
-    ET.indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+    return _document(root)
+
+
+def junit_error(message: str, advice: str) -> str:
+    """The report, as text, of a command that ended with an error before there were findings."""
+    root = ET.Element("testsuites")
+    group = ET.SubElement(root, "testsuite", {"name": "etl", "tests": "1", "failures": "0", "errors": "1", "time": "0"})
+    case = ET.SubElement(group, "testcase", {"classname": "etl", "name": "the checks could be made"})
+    told = _valid("\n".join(filter(None, (message, advice))))
+    ET.SubElement(case, "error", {"message": _valid(message), "type": "error"}).text = told
+    return _document(root)
 
 
 def write_junit(path: Path, text: str) -> None:
@@ -59,6 +69,11 @@ def write_junit(path: Path, text: str) -> None:
         raise RunFailed(
             f"cannot write {path}: {error.strerror or error}", advice="Choose a folder that is there and writable."
         ) from error
+
+
+def _document(root: ET.Element) -> str:
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
 def _rules(finding: Finding) -> tuple[str, ...]:

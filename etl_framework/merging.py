@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from etl_framework.findings import sound_findings, sound_measures
+from etl_framework.findings import rules_of, sound_findings, sound_measures
 
 if TYPE_CHECKING:
     from etl_framework.plugins import Plugins
@@ -38,8 +38,15 @@ class MergedChecks:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the checks that were made."""
-        return tuple(dict.fromkeys(name for _, name, _ in self._merged))
+        """Of the rules of the checks that were made.
+
+        :raises HookFailed: a check tells what is none.
+        """
+        names: dict[str, None] = {}
+        for (plugin, _, _), validator in self._merged.items():
+            with self._plugins.blaming(plugin, "etl_validate"):
+                names |= dict.fromkeys(rules_of(validator))
+        return tuple(names)
 
     def merge(self, validators: Iterable[tuple[str, Validator]], part: Part) -> None:
         """Take in those of the next part.

@@ -52,6 +52,7 @@ class LoadPlan:
     :param seconds: estimated time up to the gate, from a probe of the first blocks; None for empty sources.
     :param table_exists: whether the load would create the table.
     :param statements: the SQL.
+    :param checks: names of the rules that would be made, beside those of the structure; none where it is odd already.
     :param findings: what is odd already.
     :param objections: why the load would be refused as things stand.
     """
@@ -73,6 +74,7 @@ class LoadPlan:
     seconds: float | None
     table_exists: bool
     statements: tuple[str, ...]
+    checks: tuple[str, ...]
     findings: tuple[Finding, ...]
     objections: tuple[str, ...]
     capacity: tuple[Fact, ...] = ()
@@ -92,8 +94,7 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
         table = warehouse.describe(job.table)
         survey = plan_parts(survey.with_columns(adopt(survey.columns, table or ())), job, executor.workers)
         errors = [finding.message for finding in survey.findings if finding.severity is Severity.ERROR]
-        if not errors:
-            insist_on_settings(job, survey.analyses[:1], survey.columns, plugins)
+        checks = () if errors else insist_on_settings(job, survey.analyses[:1], survey.columns, plugins)
         run = _run(job, sources, survey, codec, warehouse)
         speed, ratio = _probe(job, survey, warehouse, codec)
         return LoadPlan(
@@ -114,6 +115,7 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
             seconds=survey.size / speed / min(executor.workers, len(survey.parts)) if speed else None,
             table_exists=table is not None,
             statements=warehouse.statements(run),
+            checks=checks,
             findings=survey.findings,
             objections=(
                 *(errors or _no_rows(survey)),

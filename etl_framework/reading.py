@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from etl_framework.asking import tell
 from etl_framework.checks import BadRowTally
+from etl_framework.keyless import KeylessRows
 from etl_framework.packing import Packer
 from etl_framework.part_checks import PartChecks
 from etl_framework.protocols import MisplacedCut, Spilling
@@ -57,6 +58,7 @@ class PartOutcome:
     :param totals: control totals of the good records.
     :param validators: plugin name and accumulator of every check.
     :param pieces: what waits for upload; empty when nothing was packed.
+    :param keyless: good records that cannot be merged.
     :param seconds: wall time of reading the part.
     :param seconds_of: how much of it the checks of each plugin took.
     """
@@ -68,6 +70,7 @@ class PartOutcome:
     totals: TotalsAccumulator
     validators: tuple[tuple[str, Validator], ...]
     pieces: tuple[PackedPart, ...]
+    keyless: KeylessRows = field(default_factory=KeylessRows)
     seconds: float = 0.0
     seconds_of: Mapping[str, float] = field(default_factory=dict)
 
@@ -108,7 +111,13 @@ class PartReader:
         """
         analysis = self.survey.analyses[part.source]
         check_unchanged(analysis.source)
-        learned = _Learned(part, analysis.source, TotalsAccumulator(self.survey.columns), self._checks(part, analysis))
+        learned = _Learned(
+            part,
+            analysis.source,
+            TotalsAccumulator(self.survey.columns),
+            KeylessRows.of(self.job),
+            self._checks(part, analysis),
+        )
         emit(self._event("part_started", part, 0, 0))
         with ExitStack() as stack:
             packer = stack.enter_context(self._packer(part)) if self.packing else None
@@ -159,10 +168,13 @@ class PartReader:
 class _Learned:
     """What is known of a part after some of its blocks."""
 
-    def __init__(self, part: Part, source: Source, totals: TotalsAccumulator, checks: PartChecks) -> None:
+    def __init__(
+        self, part: Part, source: Source, totals: TotalsAccumulator, keyless: KeylessRows, checks: PartChecks
+    ) -> None:
         self._part = part
         self._source = source
         self._totals = totals
+        self._keyless = keyless
         self._began = time.perf_counter()
         self._rows = self._lines = 0
         self.bad_rows = BadRowTally()
@@ -182,6 +194,7 @@ class _Learned:
     def take_good_rows(self, block: Block) -> None:
         if block.batch.num_rows:
             self._totals.update(block.batch)
+            self._keyless.update(block)
             self.checks.update(block)
         self._rows += block.batch.num_rows
         self._lines += block.lines
@@ -196,6 +209,7 @@ class _Learned:
             totals=self._totals,
             validators=self.checks.validators,
             pieces=pieces,
+            keyless=self._keyless,
             seconds=time.perf_counter() - self._began,
             seconds_of=self.checks.seconds,
         )

@@ -10,7 +10,7 @@ from etl_framework.errors import UnreadableRun
 from etl_framework.keeping import discard_kept
 from etl_framework.logs import get_logger
 from etl_framework.totals import TotalsAccumulator, compare
-from etl_framework.values import Status
+from etl_framework.values import Event, Status
 
 if TYPE_CHECKING:
     from etl_framework.journal import Journal
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from etl_framework.values import Receipt
 
 log = get_logger()
+
+_HOW = {
+    Status.SUPERSEDED: "did not load them; this run takes its place",
+    Status.DONE: "turns out to have loaded them",
+    Status.FAILED: "turns out to have committed what cannot be confirmed to be theirs: see `etl runs list`",
+}
+"""What is said of an earlier run, by how it ended."""
 
 
 def supersede(run: Run, journal: Journal, warehouse: Warehouse) -> None:
@@ -33,7 +40,10 @@ def supersede(run: Run, journal: Journal, warehouse: Warehouse) -> None:
         if same and record.run != run.id and record.resumable and _shares_sources(record.run, run, journal):
             other = dataclasses.replace(run, id=record.run, folder=run.folder.parent / record.run)
             status = end_unfinished(other, journal, warehouse, why=f"superseded by run {run.id}")
-            log.warning("earlier_run_ended", run=record.run, by=run.id, status=status)
+            tell = log.warning if status is Status.FAILED else log.info
+            tell("earlier_run_ended", run=record.run, by=run.id, status=status)
+            message = f"earlier run {record.run} of these sources {_HOW[status]}"
+            run.emit(Event(name="earlier_ended", run=run.id, step="load", message=message))
 
 
 def end_unfinished(other: Run, journal: Journal, warehouse: Warehouse, *, why: str) -> Status:

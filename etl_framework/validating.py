@@ -36,7 +36,7 @@ class Validation:
     :param rows: good records.
     :param bad_rows: the others.
     :param totals: control totals of the good records.
-    :param checks: names of the checks that were made, beside those of the structure.
+    :param checks: names of the rules that were made, beside those of the structure.
     :param findings: the gravest first.
     :param bytes: size of the sources.
     :param seconds: wall time.

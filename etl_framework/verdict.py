@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from etl_framework.causes import NO_ROWS, no_date, outside_period, told_once
 from etl_framework.checks import BadRowTally
 from etl_framework.errors import Refused
+from etl_framework.keyless import KeylessRows
 from etl_framework.merging import MergedChecks
 from etl_framework.terminal import counted, seconds_in_words
 from etl_framework.totals import Totals, TotalsAccumulator
@@ -39,7 +40,7 @@ class Verdict:
     :param totals: control totals of the good records.
     :param findings: of all checks, the gravest first.
     :param lines_before: by part number, the lines of the same source that precede the part.
-    :param checks: names of the checks that were made.
+    :param checks: names of the rules that were made.
     :param measures: what they measured.
     """
 
@@ -54,12 +55,13 @@ class Verdict:
 
 def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins: Plugins) -> Verdict:
     """Merge what the parts learned, in the order of the data."""
-    totals, tally = TotalsAccumulator(survey.columns), BadRowTally()
+    totals, tally, keyless = TotalsAccumulator(survey.columns), BadRowTally(), KeylessRows()
     checks = MergedChecks(job, survey, plugins)
     for part in survey.parts:
         outcome = outcomes[part.number]
         totals.merge(outcome.totals)
         tally.merge(outcome.bad_rows)
+        keyless.merge(outcome.keyless)
         checks.merge(outcome.validators, part)
     rows = sum(outcomes[part.number].rows for part in survey.parts)
     figures = totals.finish()
@@ -68,6 +70,7 @@ def judge(job: Job, survey: Survey, outcomes: Mapping[int, PartOutcome], plugins
         *survey.findings,
         *_bad_rows(job, tally, rows),
         *_scope(job, figures, tally.rows),
+        *_keyless(job, figures, keyless),
         *found,
         *_slow(outcomes.values()),
     )
@@ -205,15 +208,23 @@ def _scope(job: Job, totals: Totals, bad: int) -> Iterable[Finding]:
                 "Supply the dates, or declare the column `not null` and quarantine the rows.",
                 no_date(days.name),
             )
-    if job.mode is Mode.MERGE:
-        for key in job.keys:
-            if key in columns and columns[key].nulls:
-                yield _error(
-                    "null_key",
-                    columns[key].nulls,
-                    f"{counted(columns[key].nulls, 'row has', 'rows have')} no {key!r}, which is part of the key",
-                    "Supply the values, or declare the column `not null` and quarantine the rows.",
-                )
+
+
+def _keyless(job: Job, totals: Totals, keyless: KeylessRows) -> Iterator[Finding]:
+    """Rows that cannot be merged."""
+    if job.mode is not Mode.MERGE:
+        return
+    nulls = {column.name: column.nulls for column in totals.columns}
+    for key in job.keys:
+        if count := nulls.get(key):
+            yield Finding(
+                rule="null_key",
+                severity=Severity.ERROR,
+                count=count,
+                message=f"{counted(count, 'row has', 'rows have')} no {key!r}, which is part of the key",
+                advice="Supply the values, or declare the column `not null` and quarantine the rows.",
+                samples=keyless.samples(key),
+            )
 
 
 def _day(value: object) -> date | None:

@@ -13,6 +13,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -366,13 +367,29 @@ def test_without_jobs_the_defaults_are_shown_with_where_they_come_from(
 ) -> None:
     monkeypatch.setenv("ETL_COMPRESS", "zstd")
     bare = etl("config", "show")
-    assert re.search(r"^ *on_bad_rows +abort +default *$", bare.out, re.MULTILINE)
-    assert re.search(r"^ *compress +zstd +ETL_COMPRESS *$", bare.out, re.MULTILINE)
+    assert '  on_bad_rows = "abort"  # default\n' in bare.out
+    assert '  compress = "zstd"  # ETL_COMPRESS\n' in bare.out
+    assert "  # period is not set  # default\n" in bare.out
     Path("etl.toml").write_text('[defaults]\nmode = "replace-period"\ndate_column = "day"\n')
     settings = {setting["key"]: setting for setting in etl("config", "show", "--json").document["defaults"]}
     assert settings["mode"] == {"key": "mode", "value": "replace-period", "origin": "etl.toml:2"}
     assert settings["period"]["value"] is None
     assert not settings.keys() & {"source", "table"}
+
+
+def test_settings_in_a_pipe_are_toml_and_no_line_is_wider_than_what_it_says(etl: Etl) -> None:
+    columns = ", ".join(f'"column {number}" = "varchar"' for number in range(50))
+    asked = '[jobs.sales.checks]\nduplicates = { keys = ["it\'s", "a\\"b"], severity = "error" }\n'
+    rule = '[[jobs.sales.rules]]\nname = "one"\nsql = "count(*) > 0"\n'
+    Path("etl.toml").write_text(f"{PERIODIC}recursive = true\ncolumns = {{ {columns} }}\n{asked}{rule}")
+    shown = etl("config", "show", "sales").out
+    assert [line for line in shown.splitlines() if line.endswith(" ")] == []
+    read = tomllib.loads(shown.partition("job sales\n")[2])
+    assert (read["recursive"], read["mode"], read["part_size"]) == (True, "replace-period", 128 << 20)
+    assert read["columns"]["column 49"] == "varchar"
+    assert read["checks"]["duplicates"]["keys"] == ["it's", 'a"b']
+    assert read["rules"] == [{"name": "one", "sql": "count(*) > 0"}]
+    assert "period" not in read
 
 
 def test_a_wrong_configuration_is_named_with_its_line(etl: Etl) -> None:

@@ -63,6 +63,19 @@ def test_a_reader_that_has_seen_enough_is_no_failure(program: Program, words: li
         assert_loaded()
 
 
+def test_an_error_stands_behind_what_was_printed_before_it(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    # With it, nothing that is printed waits to be written.
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    Path("etl.toml").write_text('plugins = ["mine.py"]\n')
+    Path("mine.py").write_text(
+        "from etl_framework import hookimpl\n@hookimpl\ndef etl_report(report):\n    print('mine:', report.status)\n"
+    )
+    Path("bad.csv").write_text("a,b\n" + "1,x\n" * 50 + "2\n")
+    done = program(["-q", "load", "bad.csv"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 3
+    assert done.stdout.startswith("mine: refused\nerror: ")
+
+
 def test_a_reader_that_has_seen_enough_does_not_make_a_failure_good(program: Program) -> None:
     reader, writer = os.pipe()
     os.close(reader)

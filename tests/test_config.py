@@ -147,7 +147,11 @@ def test_a_column_may_say_that_it_is_required_and_how_it_is_written(tmp_path: Pa
         ('colums = { day = "date" }', "jobs.sales.colums", ["Did you mean 'columns'?"]),
         ("cheks = { dates = 1 }", "jobs.sales.cheks", ["Did you mean 'check"]),
         ('checks = "file"', "jobs.sales.checks", ["must be a table"]),
-        ("rules = { sql = '1' }", "jobs.sales.rules", ["must be a list of tables"]),
+        (
+            "rules = { sql = '1' }",
+            "jobs.sales.rules",
+            ["list of tables: [[jobs.NAME.rules]], in double brackets"],
+        ),
         ('columns = { day = "dat" }', "jobs.sales.columns.day", ["'dat'", "timestamptz"]),
         ('columns = { "my day" = "dat" }', 'jobs.sales.columns."my day"', ["'dat'"]),
         ("columns = { day = { required = true } }", "jobs.sales.columns.day.type", ["missing"]),

@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from etl_framework import BadRow, Finding, Position, RowCheck, Severity, row_check
 from etl_framework.checks import MOST_SAMPLES, BadRowTally, first_samples
+from etl_framework.findings import rules_of
 
 
 @dataclass
@@ -201,3 +202,20 @@ def test_samples_without_a_part_come_first_and_then_by_place() -> None:
         tally.add(bad_row(line, part=part), "a.csv")
     samples = tally.findings(Severity.ERROR)[0].samples
     assert [(s.part, s.line) for s in first_samples(samples)] == [(0, 2), (0, 9), (1, 1)]
+
+
+@dataclass
+class _Several:
+    rule_names: object
+    name: str = "several"
+
+
+def test_a_check_of_several_rules_tells_each_name_once() -> None:
+    assert rules_of(cast("Any", _Several(["length", "regex", "length"]))) == ("length", "regex")
+    assert rules_of(row_check("one", lambda batch: batch.column(0))) == ("one",)
+
+
+@pytest.mark.parametrize("names", ["length", None, [1]])
+def test_names_of_rules_that_are_none_are_refused(names: object) -> None:
+    with pytest.raises(TypeError, match="rule_names"):
+        rules_of(cast("Any", _Several(names)))

@@ -140,6 +140,22 @@ def test_merge_updates_rows_of_the_same_keys_and_adds_the_others(run: Load) -> N
     assert rows("SELECT id, amount FROM t ORDER BY id") == [(1, 10), (2, 21), (3, 31)]
 
 
+def test_rows_that_cannot_be_merged_are_told_with_their_lines(run: Load) -> None:
+    path = write("b.csv", "id,day\n" + "".join(f"{'' if n % 3 == 0 else n},2024-01-01\n" for n in range(1, 100)))
+    with pytest.raises(Refused, match=r"\(first: .*b\.csv:4: there is no value\)") as caught:
+        run(path, mode="merge", keys=["id"], part_size="400B", columns={"id": "bigint", "day": "date"})
+    assert caught.value.report is not None
+    [finding] = caught.value.report.findings
+    assert (finding.rule, finding.count) == ("null_key", 33)
+    assert [(sample.line, sample.column) for sample in finding.samples] == [(n, "id") for n in range(4, 34, 3)]
+
+
+def test_rows_that_share_a_key_are_told_by_the_command_that_the_refusal_names(run: Load) -> None:
+    with pytest.raises(Refused, match=r"share a key \(id\): 7 in 2 rows") as caught:
+        run(write("b.csv", "id,day\n7,2024-01-01\n7,2024-01-02\n"), mode="merge", keys=["id"])
+    assert "duplicates FILE --keys id`" in caught.value.advice
+
+
 def test_a_schema_that_does_not_match_is_refused_with_the_differences(run: Load) -> None:
     run(write("a.csv", january(10)))
     with pytest.raises(Refused, match="price"):

@@ -115,6 +115,15 @@ def test_a_report_whose_run_was_superseded_no_longer_advises_to_resume_it(
     assert document(capsys, "runs", "show", name)["report"]["resumable"] is False
 
 
+def test_a_load_says_once_in_plain_words_whose_place_it_takes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = interrupted_run()
+    assert run(["load", "sales.csv", "--table", "sales", "--target", "duckdb:w.duckdb"]) == 0
+    said = capsys.readouterr().err
+    assert f"load: earlier run {name} of these sources did not load them; this run takes its place\n" in said
+    assert said.count(name) == 1
+    assert "warning" not in said
+
+
 def test_a_second_ctrl_c_while_a_run_ends_still_names_the_run(folder: Path) -> None:
     def twice(event: Event) -> None:
         if event.name in ("part_staged", "run_finished"):

@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from etl_framework.cli.group import with_log
+from etl_framework.cli.options import date_column_option, junit_option, period_options
 from etl_framework.cli.session import Session, findings, json_option
 from etl_framework.errors import ExitCode
 from etl_framework.terminal import counted, printable, seconds_in_words
 
-
-def junit_option(command: Any) -> Any:
-    """Add ``--junit`` to a command."""
-    text = "Write the findings as JUnit XML, for CI systems.  [default: not]"
-    return click.option("--junit", metavar="PATH", type=click.Path(dir_okay=False), help=text)(command)
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
 @click.argument("table")
 @click.option("--job", metavar="JOB", help="Whose checks are made.  [default: of the job that loads into the table]")
 @click.option("--target", metavar="URL", help="Warehouse, by name or URL.  [default: duckdb:warehouse.duckdb]")
-@click.option("--period", metavar="P", help="Check the rows of these days: 2024-01.  [default: every row]")
-@click.option("--from", "from_", metavar="DAY", help="First day, instead of --period.  [default: none]")
-@click.option("--to", metavar="DAY", help="Last day, included.  [default: none]")
-@click.option("--date-column", metavar="NAME", help="The column that tells a row's day.  [default: the job's]")
+@period_options("Check the rows of these days", default="every row")
+@date_column_option
 @junit_option
 @json_option
 @click.pass_obj
 @with_log
-def check(session: Session, table: str, job: str | None, junit: str | None, **options: object) -> int:
+def check(session: Session, table: str, job: str | None, junit: Path | None, **options: object) -> int:
     """Check the quality of what is in a table, and change nothing.
 
     The checks are those of the job that loads into the table. Exits with 3 when one of them finds an error, and when
     the table, or the period, is empty.
     """
+    from etl_framework.config import loading_elsewhere
+
     workspace = session.workspace()
-    verdict = workspace.check(workspace.table_job(table, job, options))
+    asked = workspace.table_job(table, job, options)
+    verdict = workspace.check(asked)
     write_report(junit, f"table {verdict.table}", verdict.checks, verdict.findings, verdict.seconds)
 
     def show() -> None:
@@ -50,15 +49,18 @@ def check(session: Session, table: str, job: str | None, junit: str | None, **op
         )
 
     session.answer("table_check", verdict, show)
+    if not asked.configured:
+        for name, target in loading_elsewhere(workspace.config, asked.table, asked.target).items():
+            session.hint(
+                f"job {name} loads a table of this name into {target}: give --job {name} to have its checks made"
+            )
     return ExitCode.DONE if verdict.passed else ExitCode.REFUSED
 
 
-def write_report(path: str | None, suite: str, checks: Any, found: Any, seconds: float) -> None:
+def write_report(path: Path | None, suite: str, checks: Any, found: Any, seconds: float) -> None:
     """Write a JUnit XML report where one is asked for."""
     if path is None:
         return
-    from pathlib import Path
-
     from etl_framework.junit import junit_report, write_junit
 
-    write_junit(Path(path), junit_report(suite, checks, found, seconds))
+    write_junit(path, junit_report(suite, checks, found, seconds))

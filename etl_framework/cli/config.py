@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,11 +108,15 @@ def show(session: Session, job: str | None) -> None:
 
 
 def _show_settings(title: str, settings: tuple[Setting, ...]) -> None:
-    table(
-        title,
-        ["setting", "value", "from"],
-        [(setting.key, _shown(setting.value), setting.origin) for setting in settings],
-    )
+    """Print settings as TOML writes them: in columns on a terminal, and elsewhere a line each, as wide as it is."""
+    if sys.stdout.isatty():
+        rows = [(setting.key, _in_toml(setting.value), setting.origin) for setting in settings]
+        table(title, ["setting", "value", "from"], rows)
+        return
+    click.echo(f"\n{printable(title)}")
+    for setting in settings:
+        said = f"# {setting.key} is not set" if setting.value is None else f"{setting.key} = {_in_toml(setting.value)}"
+        click.echo(f"  {printable(said)}  # {printable(setting.origin)}")
 
 
 def _explained(config: Config, name: str) -> tuple[Setting, ...]:
@@ -123,11 +130,23 @@ def _explained(config: Config, name: str) -> tuple[Setting, ...]:
     )
 
 
-def _shown(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    if isinstance(value, dict):
-        return ", ".join(f"{key} = {item}" for key, item in value.items())
+def _in_toml(value: object) -> str:
+    """A setting's value as it would stand in ``etl.toml``; nothing for one that is not set."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            # What JSON escapes in a text, TOML's basic strings escape alike.
+            return json.dumps(value, ensure_ascii=False)
+        case list() | tuple():
+            return f"[{', '.join(map(_in_toml, value))}]"
+        case dict():
+            items = ", ".join(f"{_key_in_toml(str(key))} = {_in_toml(item)}" for key, item in value.items())
+            return f"{{ {items} }}" if items else "{}"
     return str(value)
+
+
+def _key_in_toml(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)

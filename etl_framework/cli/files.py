@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl_framework.cli.check import junit_option, write_report
+from etl_framework.cli.check import write_report
 from etl_framework.cli.group import with_log
 from etl_framework.cli.load import _what, job_options
+from etl_framework.cli.options import junit_option
 from etl_framework.cli.session import Session, facts, findings, json_option, table
 from etl_framework.errors import ExitCode
 from etl_framework.likeness import alike, differences, in_many_files
 from etl_framework.terminal import bytes_in_words, counted, printable, seconds_in_words
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from etl_framework.values import Analysis, Job
     from etl_framework.workspace import Workspace
 
@@ -100,7 +103,7 @@ def _show_group(group: tuple[Analysis, ...], usual: Analysis | None = None) -> N
 @json_option
 @click.pass_obj
 @with_log
-def validate(session: Session, job_or_files: tuple[str, ...], junit: str | None, **options: object) -> int:
+def validate(session: Session, job_or_files: tuple[str, ...], junit: Path | None, **options: object) -> int:
     """Check every row of files, and load nothing."""
     workspace = session.workspace()
     job = workspace.job(*_what(workspace, job_or_files), options)

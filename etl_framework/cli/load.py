@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from etl_framework.cli.group import with_log
+from etl_framework.cli.options import period_options
 from etl_framework.cli.session import Session, confirm, facts, findings, json_option, table
 from etl_framework.errors import ExitCode, Interrupted
 from etl_framework.terminal import bytes_in_words, counted, printable, seconds_in_words
@@ -19,9 +20,7 @@ def job_options(command: Any) -> Any:
     """Add the arguments and options that say what is read and how."""
     decorators = [
         click.argument("job_or_files", nargs=-1, metavar="[JOB | FILE…]"),
-        click.option("--period", metavar="P", help="Days to load: 2024-01, 2024-01..2024-03.  [default: the job's]"),
-        click.option("--from", "from_", metavar="DAY", help="First day, instead of --period.  [default: none]"),
-        click.option("--to", metavar="DAY", help="Last day, included.  [default: none]"),
+        period_options("Days to load", default="the job's"),
         click.option(
             "--check",
             type=click.Choice(["file", "warehouse", "both", "none"]),
@@ -113,7 +112,8 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
                 ("mode", planned.mode + (f", period {planned.period}" if planned.period else "")),
                 ("sources", f"{counted(len(planned.sources), 'file')}, {bytes_in_words(planned.bytes)}, about {rows}"),
                 ("parts", f"{len(planned.parts):,} on {planned.executor} ({planned.workers} at a time)"),
-                ("staged", f"about {bytes_in_words(planned.staged_bytes)} ({planned.codec})"),
+                ("staged", f"about {bytes_in_words(planned.staged_bytes)} ({_compressed(planned.codec)})"),
+                ("checks", ", ".join(("structure", *planned.checks))),
                 ("up to the gate", f"about {seconds_in_words(planned.seconds)}" if planned.seconds else "unknown"),
             ]
         )
@@ -142,6 +142,10 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
 
     session.answer("plan", planned, show)
     return ExitCode.REFUSED if planned.objections else ExitCode.DONE
+
+
+def _compressed(codec: str) -> str:
+    return "uncompressed" if codec == "none" else codec
 
 
 def _told_that_it_can_still_be_resumed(command: Any) -> Any:

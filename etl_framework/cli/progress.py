@@ -95,7 +95,7 @@ class Lines:
                 case "survey_changed":
                     self._tally.begin(self._tally.total)
                     self._print(f"{event.step}: begun anew: {event.message}")
-                case "load_waits" | "load_proceeds" | "load_again":
+                case "earlier_ended" | "load_waits" | "load_proceeds" | "load_again":
                     self._print(f"{event.step}: {event.message}")
                 case "load_progress":
                     if time.monotonic() - self._printed >= _LINE_EVERY:
@@ -147,6 +147,8 @@ class Bars:
                     self._clear_parts()
                     self._tally.begin(self._tally.total)
                     self._progress.console.print(printable(f"{event.step}: begun anew: {event.message}"), markup=False)
+                case "earlier_ended":
+                    self._progress.console.print(printable(f"{event.step}: {event.message}"), markup=False)
                 case "load_waits" | "load_progress" | "load_again":
                     self._say(event.message)
                 case "load_proceeds":

@@ -6,8 +6,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise, takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,6 +40,7 @@ class Session:
     :param quiet: neither progress nor reports.
     :param debug: tracebacks beside messages.
     :param as_json: the command prints one JSON document.
+    :param junit: the file that the command is to write its findings to, as JUnit XML; None for none.
     :param log_format: ``console`` or ``json``; then standard error holds nothing but JSON lines.
     """
 
@@ -48,6 +51,7 @@ class Session:
     quiet: bool = False
     debug: bool = False
     as_json: bool = False
+    junit: Path | None = None
     log_format: str = "console"
 
     @classmethod
@@ -55,7 +59,13 @@ class Session:
         """A session that knows how to speak before the options are parsed: a mistake among them is told so, too."""
         options = list(takewhile(lambda word: word != "--", arguments))
         logs_json = "--log-format=json" in options or ("--log-format", "json") in pairwise(options)
-        return cls(as_json="--json" in options, log_format="json" if logs_json else "console")
+        written = [second for first, second in pairwise(options) if first == "--junit"]
+        written += [word.removeprefix("--junit=") for word in options if word.startswith("--junit=")]
+        return cls(
+            as_json="--json" in options,
+            log_format="json" if logs_json else "console",
+            junit=Path(written[-1]) if written else None,
+        )
 
     @property
     def colour(self) -> bool | None:
@@ -104,8 +114,9 @@ class Session:
             self.say(error.message, error.advice)
 
     def complain(self, message: str, advice: str, code: int) -> None:
-        """Print an error that belongs to no run."""
+        """Print an error that belongs to no run, and write it where findings were to be written."""
         advice = addressed(advice, self.program)
+        self._tell_in_junit(message, advice)
         if self.as_json:
             document = {
                 "schema_version": 1,
@@ -117,8 +128,18 @@ class Session:
             click.echo(json.dumps(document, indent=2))
         self.say(message, advice)
 
+    def _tell_in_junit(self, message: str, advice: str) -> None:
+        """Replace the report of an earlier run: it does not hold any more, and nothing holds instead."""
+        if self.junit is None:
+            return
+        from etl_framework.junit import junit_error, write_junit
+
+        with suppress(EtlError):  # that it cannot be written may be the very error, and one is enough
+            write_junit(self.junit, junit_error(message, advice))
+
     def say(self, message: str, advice: str) -> None:
-        """Say on standard error what failed and what to do."""
+        """Say on standard error what failed and what to do, after all that standard output was given before."""
+        sys.stdout.flush()
         advice = addressed(advice, self.program)
         if self.log_format == "json":
             self.log().error("command_failed", message=message, advice=advice)
@@ -132,10 +153,18 @@ class Session:
     def warn(self, message: str) -> None:
         """Say on standard error what is odd, without more ado."""
         message = addressed(message, self.program)
+        sys.stdout.flush()
         if self.log_format == "json":
             self.log().warning("command_warning", message=message)
         else:
             click.echo(f"warning: {printable(message)}", err=True)
+
+    def hint(self, message: str) -> None:
+        """Say on standard error what else could be asked for, unless the session is quiet."""
+        if self.quiet or self.log_format == "json":
+            return
+        sys.stdout.flush()
+        click.echo(f"hint: {printable(addressed(message, self.program))}", err=True)
 
     def log(self) -> Logger:
         """The log as JSON lines, for what is said before or beside the log that the options ask for."""

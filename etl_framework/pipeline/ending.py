@@ -14,6 +14,7 @@ from etl_framework.errors import (
     Refused,
     RunFailed,
     SourceDamaged,
+    UsageError,
 )
 from etl_framework.keeping import discard_kept
 from etl_framework.logs import get_logger
@@ -86,6 +87,12 @@ def _advice(attempt: Attempt, error: EtlError) -> str:
     if record.resumable and isinstance(error, HookFailed):
         again = f"`etl resume {attempt.id}` goes on once the plugin is repaired; a load without it begins anew."
         return f"{error.advice} {again}".strip()
+    if record.resumable and isinstance(error, UsageError) and error.key:
+        # A resumed run keeps the settings that it began with, whatever the configuration says by then.
+        return (
+            f"{error.advice} A corrected setting takes a new `etl load`; `etl resume {attempt.id}` goes on with the "
+            "old one, once what it asks of is mended."
+        ).strip()
     if record.resumable:
         return f"{error.advice} `etl resume {attempt.id}` goes on; `etl load` begins anew.".strip()
     return f"{error.advice or 'Correct the cause.'} Then run `etl load` again."

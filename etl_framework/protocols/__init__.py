@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etl_framework.protocols.checks import Asking, Measuring, Profiler, Spilling, TableCheck, Validator
+from etl_framework.protocols.checks import Asking, Measuring, Naming, Profiler, Spilling, TableCheck, Validator
 from etl_framework.protocols.codecs import Codec, Compressor
 from etl_framework.protocols.executors import Emit, Executor
 from etl_framework.protocols.formats import Block, Format, Lined, Located, MisplacedCut, TypesWidened
@@ -22,6 +22,7 @@ __all__ = [
     "Located",
     "Measuring",
     "MisplacedCut",
+    "Naming",
     "Profiler",
     "Run",
     "Spilling",

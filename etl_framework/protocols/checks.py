@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
@@ -55,6 +55,18 @@ class Spilling(Protocol):
 
         Where they are not, the part is read again.
         """
+
+
+@runtime_checkable
+class Naming(Protocol):
+    """What a check offers beside :class:`Validator` or :class:`TableCheck` when its rules have names of their own.
+
+    Reports then tell of each rule that it was made, whether it found something or not.
+
+    :ivar rule_names: the rules of the findings that it could give.
+    """
+
+    rule_names: Sequence[str]
 
 
 @runtime_checkable

@@ -120,9 +120,9 @@ class Event:
     """Something that happened in a run, for bars, logs and dashboards.
 
     :param name: a short constant: ``run_started``, ``step_started``, ``step_finished``, ``part_started``,
-        ``part_progress``, ``part_packed``, ``part_staged``, ``survey_changed``, ``load_waits`` (for another load),
-        ``load_proceeds`` (after the wait), ``load_progress`` (often, while the warehouse works), ``load_again`` (after
-        an attempt that failed), ``run_finished``.
+        ``part_progress``, ``part_packed``, ``part_staged``, ``survey_changed``, ``earlier_ended`` (whose
+        place this one takes), ``load_waits`` (for another load), ``load_proceeds`` (after the wait), ``load_progress``
+        (often, while the warehouse works), ``load_again`` (after an attempt that failed), ``run_finished``.
     :param run: id of the run.
     :param step: the step it belongs to.
     :param part: number of the part, or None.

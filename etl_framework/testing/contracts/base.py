@@ -23,6 +23,7 @@ NAMES_OF_EVENTS = (
     "load_waits",
     "load_proceeds",
     "load_progress",
+    "earlier_ended",
     "load_again",
     "run_finished",
 )

@@ -30,6 +30,7 @@ class ColumnPass:
             tallied = [(rule, Tally(rule.words)) for rule in rules]
             self._rules.append((column, tallied))
             self._tallies += [tally for _, tally in tallied]
+        self.rule_names = tuple(tally.words.rule for tally in self._tallies)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_rules": []}

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
-from etl_framework import MOST_SAMPLES, RELATION, quote
+from etl_framework import MOST_SAMPLES, RELATION, quote, shown
 from etl_quality.dialects import statement
 
 if TYPE_CHECKING:
-    from etl_framework import Column, Condition, Finding, Rows, Sample
+    from etl_framework import Column, Condition, Finding, QueryResult, Rows, Sample
     from etl_quality.column_rules import ColumnRule
     from etl_quality.words import Words
 
@@ -23,15 +24,19 @@ class ColumnQuery:
     """Counts what breaks each rule.
 
     :param columns: of the table, and the rules of each.
+    :param keys: columns that identify a row.
     """
 
-    def __init__(self, name: str, columns: Sequence[tuple[Column, Sequence[ColumnRule]]]) -> None:
-        self.name = name
+    def __init__(
+        self, name: str, columns: Sequence[tuple[Column, Sequence[ColumnRule]]], keys: Sequence[str] = ()
+    ) -> None:
+        self.name, self._keys = name, keys
         self._rules = [
             (rule.words, column, rule.condition(quote(column.name), column))
             for column, rules in columns
             for rule in rules
         ]
+        self.rule_names = tuple(words.rule for words, _, _ in self._rules)
 
     def run(self, rows: Rows) -> Iterator[Finding]:
         """See :meth:`etl_framework.TableCheck.run`."""
@@ -40,7 +45,8 @@ class ColumnQuery:
             counts = count_all(rows, [condition for _, _, condition in asked])
             for (words, column, condition), count in zip(asked, counts, strict=True):
                 if count:
-                    yield from words.finding(count, first_values(rows, words, column, condition))
+                    found = first_values(rows, words, [column.name], condition, self._keys)
+                    yield from words.finding(count, found)
 
 
 def count_all(rows: Rows, conditions: Sequence[Condition]) -> list[int]:
@@ -55,8 +61,55 @@ def count_all(rows: Rows, conditions: Sequence[Condition]) -> list[int]:
     return [int(count or 0) for count in found.rows[0]]
 
 
-def first_values(rows: Rows, words: Words, column: Column, condition: Condition) -> list[Sample]:
-    """A few values of a column in the rows that fulfil a condition, the lowest first."""
-    sql = f"SELECT {quote(column.name)} FROM {RELATION} WHERE {condition.sql} ORDER BY 1 LIMIT {MOST_SAMPLES}"
-    found = rows.query(statement(sql, condition.values, rows.dialect), limit=MOST_SAMPLES)
-    return [words.of_value(value) for (value,) in found.rows]
+def first_values(
+    rows: Rows, words: Words, columns: Sequence[str], condition: Condition, keys: Sequence[str]
+) -> list[Sample]:
+    """A few values of columns in the rows that fulfil a condition, the lowest first.
+
+    :param columns: names, as the warehouse spells them; at least one.
+    :param keys: columns that identify a row, which has no other place in a table.
+    """
+    wanted = Shown.of(rows, columns, keys)
+    sql = f"SELECT {wanted.sql} FROM {RELATION} WHERE {condition.sql} ORDER BY {wanted.order} LIMIT {MOST_SAMPLES}"
+    return wanted.samples(words, rows.query(statement(sql, condition.values, rows.dialect), limit=MOST_SAMPLES))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What samples of a table show of its rows.
+
+    :param columns: whose values they are.
+    :param keys: of the others, those that tell which rows they are.
+    """
+
+    columns: tuple[str, ...]
+    keys: tuple[str, ...]
+
+    @classmethod
+    def of(cls, rows: Rows, columns: Sequence[str], keys: Sequence[str]) -> Self:
+        """Of rows of a warehouse, which may spell the keys in its own way, or lack some."""
+        found = [column.name for name in keys if (column := rows.column(name)) is not None]
+        return cls(columns=tuple(columns), keys=tuple(name for name in found if name not in columns))
+
+    @property
+    def sql(self) -> str:
+        """What is selected."""
+        return ", ".join(map(quote, (*self.columns, *self.keys)))
+
+    @property
+    def order(self) -> str:
+        """The order of the samples."""
+        return ", ".join(str(at) for at in range(1, len(self.columns) + len(self.keys) + 1))
+
+    def samples(self, words: Words, found: QueryResult) -> list[Sample]:
+        """The rows that were found."""
+        samples = []
+        for row in found.rows:
+            values, key = row[: len(self.columns)], row[len(self.columns) :]
+            value = values[0] if len(values) == 1 else ", ".join(map(str, values))
+            place = ", ".join(
+                f"{name} = {'null' if part is None else shown(part)}" for name, part in zip(self.keys, key, strict=True)
+            )
+            sample = words.of_value(value)
+            samples.append(replace(sample, reason=f"{sample.reason}, where {place}") if place else sample)
+        return samples

@@ -58,7 +58,7 @@ class Checks:
         asked = self._found(columns)
         rules = [(column, column_rules(said, column, key)) for key, column, said in asked]
         if any(found for _, found in rules):
-            yield ColumnQuery(NAME, [(column, found) for column, found in rules if found])
+            yield ColumnQuery(NAME, [(column, found) for column, found in rules if found], job.keys)
         for name, column, said in asked:
             if said.references is not None:
                 yield _references_of_table(said, column, name, job)
@@ -129,8 +129,8 @@ def _references_of_table(said: ColumnSettings, column: Column, name: str, job: J
     assert said.references is not None
     words, key = _Rules(said, column, name).references(said.references), f"{_KEY}.{name}.references"
     if said.references.query is not None:
-        return ReferencesInWarehouse(words, column, said.references.query, key)
-    return ReferencesOfTable(words, column, _known(said, column, key, job))
+        return ReferencesInWarehouse(words, column, said.references.query, key, job.keys)
+    return ReferencesOfTable(words, column, _known(said, column, key, job), job.keys)
 
 
 def _known(said: ColumnSettings, column: Column, key: str, job: Job) -> pa.Array:
@@ -217,7 +217,9 @@ class _Rules:
         self._insist_on_text("regex")
         key = f"{self._key}.regex"
         try:
-            pc.match_substring_regex(pa.array([""]), whole(pattern))
+            # By itself first: of what it is wrapped in, messages would say what nobody wrote.
+            for asked in (pattern, whole(pattern)):
+                pc.match_substring_regex(pa.array([""]), asked)
         except pa.ArrowInvalid as error:
             why = str(error).partition(": ")[2].replace(whole(pattern), pattern) or error
             raise UsageError(
@@ -236,7 +238,8 @@ class _Rules:
 
         values = [typed(value, self._column, f"{self._key}.allowed") for value in allowed]
         advice = "Add the values to allowed if they are right; else look for a changed code list at the source."
-        none_of = f"none of {named(values).replace(' or ', ', ')}"
+        listed = named(values)
+        none_of = f"not {listed}" if len(values) == 1 else f"none of {listed.replace(' or ', ', ')}"
         return Among(
             words=self._words("allowed", f"is {none_of}", f"are {none_of}", f"is {none_of}", advice),
             values=pa.array(values, self._column.type.arrow()),

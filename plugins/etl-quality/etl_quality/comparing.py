@@ -18,6 +18,10 @@ _ADVICE = {
     "distinct": "Are codes still written in the same way, and do rows come from as many sources as before?",
     "mean": "Has a unit, a currency or the decimal sign changed at the source?",
 }
+_KEPT = "The figures of each good load of this job are kept for the next one."
+_SEVERAL_LOADS = (
+    "A table that holds several loads is compared with none of them: give a period, or check loads (--check warehouse)."
+)
 _CALLED = {"nulls": "share of nulls", "distinct": "number of different values", "mean": "mean"}
 
 
@@ -49,12 +53,14 @@ class Drifts:
     :param limits: by figure, how much it may change; 0 for any amount.
     :param severity: of what changed more.
     :param keys: columns that identify a row: their mean says nothing.
+    :param in_table: whether rows of a table are compared, which may be those of several runs.
     """
 
     previous: Previous | None
     limits: Mapping[str, float]
     severity: Severity
     keys: tuple[str, ...] = ()
+    in_table: bool = False
 
     def findings(self, now: Mapping[str, Figure]) -> Iterator[Finding]:
         """What changed too much, a finding for each figure; the first run has nothing to compare with."""
@@ -65,8 +71,7 @@ class Drifts:
                 severity=Severity.INFO,
                 count=0,
                 message="there is nothing to compare with",
-                advice="The figures of each good load of this job are kept for the next one. A table that holds "
-                "several loads is compared with none of them: give a period, or check loads (--check warehouse).",
+                advice=f"{_KEPT} {_SEVERAL_LOADS}" if self.in_table else _KEPT,
             )
             return
         run = f"run {self.previous.run} of {self.previous.finished:%Y-%m-%d}"

@@ -41,6 +41,7 @@ class DailyRowsSettings(Settings):
     :param drop: low below this share of the mean.
     :param spike: a spike above so many times the mean.
     :param iqr: an outlier so many interquartile ranges below the first quartile or above the third.
+    :param tolerance: how far from the mean, as a share of it, a day may be without being an outlier.
     :param weekends: whether Saturdays and Sundays are days off.
     :param calendar: holidays, which are days off, by a code or a file.
     :param column: of dates or timestamps; None for the job's date column.
@@ -50,6 +51,7 @@ class DailyRowsSettings(Settings):
     drop: Number = Field(default=0.5, ge=0, lt=1)
     spike: Number = Field(default=3.0, ge=0)
     iqr: Number = Field(default=1.5, ge=0)
+    tolerance: Number = Field(default=0.05, ge=0, lt=1)
     weekends: Flag = False
     calendar: str | None = None
     column: str | None = None
@@ -57,15 +59,30 @@ class DailyRowsSettings(Settings):
 
     def bounds(self, spread: Distribution) -> tuple[Unusual, ...]:
         """Beyond what a number of rows is unusual, the gravest first; a day is what the first of them says."""
-        low, high = spread.bounds(self.iqr) if self.iqr else (0.0, math.inf)
         spike = self.spike * spread.mean or math.inf
         return (
             Unusual("severely low", f"below {self.severe * 100:g} % of the mean", below=self.severe * spread.mean),
             Unusual("low", f"below {self.drop * 100:g} % of the mean", below=self.drop * spread.mean),
-            Unusual("outlier low", f"below Q1 − {self.iqr:g} IQR = {low:,.1f}", below=low),
+            self._outlier_low(spread),
             Unusual("spiking", f"above {self.spike:g} times the mean", above=spike),
-            Unusual("outlier high", f"above Q3 + {self.iqr:g} IQR = {high:,.1f}", above=high),
+            self._outlier_high(spread),
         )
+
+    def _outlier_low(self, spread: Distribution) -> Unusual:
+        low = spread.bounds(self.iqr)[0] if self.iqr else 0.0
+        least = (1 - self.tolerance) * spread.mean if self.tolerance else math.inf
+        words = f"below Q1 − {self.iqr:g} IQR = {low:,.1f}"
+        if least < low:
+            words += f", and below {(1 - self.tolerance) * 100:g} % of the mean"
+        return Unusual("outlier low", words, below=min(low, least))
+
+    def _outlier_high(self, spread: Distribution) -> Unusual:
+        high = spread.bounds(self.iqr)[1] if self.iqr else math.inf
+        most = (1 + self.tolerance) * spread.mean if self.tolerance else 0.0
+        words = f"above Q3 + {self.iqr:g} IQR = {high:,.1f}"
+        if most > high:
+            words += f", and above {(1 + self.tolerance) * 100:g} % of the mean"
+        return Unusual("outlier high", words, above=max(high, most))
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from functools import lru_cache
 from typing import Any
@@ -10,6 +11,9 @@ from etl_framework import Statement, UsageError
 
 WRITTEN_IN = "duckdb"
 """The dialect that checks are written in."""
+
+# What sqlglot has to say would go to stderr where nobody listens to it.
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())
 
 _MARK = "etl_bound_value_"
 _MARKED = re.compile(rf"[:$]{_MARK}(\d+)\b")

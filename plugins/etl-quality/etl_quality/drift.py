@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from pydantic import Field
 
-from etl_framework import FLOATS, RELATION, Finding, Severity, UsageError, quote
+from etl_framework import FLOATS, RELATION, Check, Finding, Severity, UsageError, quote
 from etl_quality.comparing import Drifts, of_column
 from etl_quality.dialects import statement
 from etl_quality.sections import Number, Settings, Texts, settings
@@ -51,15 +51,16 @@ class Checks:
     settings: DriftSettings
 
     def validators(self, job: Job, analysis: Analysis) -> Iterator[Validator]:
-        yield Drift(self._wanted(analysis.columns), self._drifts(job), self.settings)
+        # Both sides say the same: what is said twice is told once.
+        yield Drift(self._wanted(analysis.columns), self._drifts(job, in_table=job.check is Check.BOTH), self.settings)
 
     def table_checks(self, job: Job, columns: tuple[Column, ...]) -> Iterator[TableCheck]:
-        yield DriftInTable(self._wanted(columns), self._drifts(job), self.settings)
+        yield DriftInTable(self._wanted(columns), self._drifts(job, in_table=True), self.settings)
 
-    def _drifts(self, job: Job) -> Drifts:
+    def _drifts(self, job: Job, *, in_table: bool) -> Drifts:
         known = self.settings
         limits = {"rows": known.rows, "nulls": known.nulls, "distinct": known.distinct, "mean": known.mean}
-        return Drifts(previous=job.previous, limits=limits, severity=known.severity, keys=job.keys)
+        return Drifts(previous=job.previous, limits=limits, severity=known.severity, keys=job.keys, in_table=in_table)
 
     def _wanted(self, columns: tuple[Column, ...]) -> tuple[Column | None, ...]:
         """The columns to compare, in their places; None for the others.

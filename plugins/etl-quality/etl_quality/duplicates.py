@@ -185,7 +185,7 @@ def _findings(settings: DuplicatesSettings, found: Repetition) -> Iterator[Findi
         rule=NAME,
         severity=Severity.WARNING if tolerated else settings.severity,
         count=found.extra,
-        message=f"{counted(found.extra, 'row')} too many, {share:.2%} of {found.rows:,}: "
+        message=f"{counted(found.extra, 'row')} too many, {_in_percent(share)} of {found.rows:,}: "
         f"{counted(found.keys, 'key')} ({names}) {occur} more than once, "
         f"up to {found.worst[0].rows:,} times",
         advice="Was a file delivered or loaded twice? Remove the extra rows; where they are meant, name all columns "
@@ -194,6 +194,11 @@ def _findings(settings: DuplicatesSettings, found: Repetition) -> Iterator[Findi
         keys=found.keys,
         worst=tuple(key for key, _ in named),
     )
+
+
+def _in_percent(share: float) -> str:
+    shown = f"{share:.2%}"
+    return "< 0.01%" if shown == f"{0:.2%}" else shown
 
 
 def _named(names: tuple[str, ...], found: Repetition) -> Iterator[tuple[NamedKey, list[Sample]]]:

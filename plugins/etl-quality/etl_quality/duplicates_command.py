@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl_framework import ExitCode, Severity, counted, json_option, printable, seconds_in_words
+from etl_framework import (
+    ExitCode,
+    Severity,
+    counted,
+    date_column_option,
+    json_option,
+    junit_option,
+    period_options,
+    printable,
+    seconds_in_words,
+)
 
 if TYPE_CHECKING:
     from etl_framework import Session
@@ -22,26 +32,24 @@ _SHOWN = 80
 @click.option("--keys", metavar="A,B", help="Columns that identify a row, with commas between.  [default: the job's]")
 @click.option("--job", metavar="JOB", help="How the file is read, or what loads into the table.  [default: none]")
 @click.option("--target", metavar="URL", help="Warehouse, by name or URL.  [default: duckdb:warehouse.duckdb]")
-@click.option(
-    "--junit",
-    metavar="PATH",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the findings as JUnit XML, for CI systems.  [default: not]",
-)
+@period_options("Look at the files, or the rows of a table, of these days", default="the job's; of a table, all")
+@date_column_option
+@junit_option
 @json_option
 @click.pass_obj
 def duplicates(
-    session: Session, where: str, keys: str | None, job: str | None, target: str | None, junit: Path | None
+    session: Session, /, where: str, keys: str | None, job: str | None, junit: Path | None, **options: object
 ) -> int:
     """Find the keys that more than one row has, exactly.
 
-    In a file, in the files of a job, or in a table of a warehouse: what is neither a file nor a job is a table. Nothing
-    is changed. Exits with 3 when a key occurs twice, when a record of a file is bad, and when there are no rows.
+    In a file, in the files of a job, or in a table of a warehouse: what is neither a file nor a job is a table. A
+    period chooses among the files of a job, and among the rows of a table. Nothing is changed. Exits with 3 when a key
+    occurs twice, when a record of a file is bad, and when there are no rows.
     """
     from etl_quality.duplication import duplication
 
     names = [name.strip() for name in (keys or "").split(",") if name.strip()]
-    found = duplication(session.workspace(), where, names, job=job, target=target, observers=session.observers())
+    found = duplication(session.workspace(), where, names, job=job, options=options, observers=session.observers())
     if junit is not None:
         _write_junit(junit, found)
     session.answer("duplicates", found, lambda: _show(found))

@@ -14,6 +14,8 @@ from etl_quality.duplicates import KEY, NAME, DuplicatesFinding
 if TYPE_CHECKING:
     from etl_framework import Emit, Finding, Job, Sample, TableVerdict, Validation, Workspace
 
+_SETTING = f"{KEY}.keys"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -75,7 +77,7 @@ def duplication(
     keys: Sequence[str] = (),
     *,
     job: str | None = None,
-    target: str | None = None,
+    options: Mapping[str, object] | None = None,
     observers: tuple[Emit, ...] = (),
 ) -> Duplication:
     """Find the keys that more than one row of a file, of a job's files or of a table has.
@@ -85,16 +87,26 @@ def duplication(
     :param where: path of a file or name of a job; what is neither is a table.
     :param keys: the columns of the key; those of the job, when there are none.
     :param job: how the file is to be read, or which job loads into the table.
-    :param target: the warehouse of the table.
-    :raises UsageError: nobody says what the key is, or there is no such column or table.
+    :param options: what is given beside the job's settings: ``period``, or its ends ``from_`` and ``to``, and of a
+        table ``target`` and ``date_column``; None is not given.
+    :raises UsageError: nobody says what the key is, there is no such column or table, or a period is given for a file.
     """
-    if where in workspace.config.jobs and job is None:
-        asked, is_file = _only_duplicates(workspace.job(where, (), {}), keys), True
-    elif os.path.lexists(where):
-        asked, is_file = _only_duplicates(workspace.job(job, [where], {}), keys), True
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    is_job = where in workspace.config.jobs and job is None
+    is_file = is_job or os.path.lexists(where)
+    if is_file:
+        chosen = _job_of_files(workspace, where, given, is_job=is_job, job=job)
     else:
-        asked, is_file = _only_duplicates(workspace.table_job(where, job, {"target": target}), keys), False
-    verdict = _verdict(workspace, asked, observers, is_file=is_file)
+        chosen = workspace.table_job(where, job, given)
+    asked = _only_duplicates(chosen, keys)
+    try:
+        verdict = _verdict(workspace, asked, observers, is_file=is_file)
+    except UsageError as error:
+        if keys and error.key == _SETTING:
+            # No configuration names the key that somebody asked for.
+            wrong = error.message.removeprefix(_SETTING).removeprefix(":").strip()
+            raise UsageError(f"--keys {','.join(keys)}: {wrong}", advice=error.advice) from error
+        raise
     found = next((finding for finding in verdict.findings if isinstance(finding, DuplicatesFinding)), None)
     return Duplication(
         where=where,
@@ -108,6 +120,22 @@ def duplication(
         seconds=verdict.seconds,
         passed=verdict.passed,
     )
+
+
+def _job_of_files(
+    workspace: Workspace, where: str, given: Mapping[str, object], *, is_job: bool, job: str | None
+) -> Job:
+    if not is_job and not given.keys().isdisjoint(("period", "from_", "to")):
+        raise UsageError(
+            f"a period chooses among the files of a job or the rows of a table, and {where} is one file",
+            advice="Leave the period out: every row of the file is looked at.",
+            key="period",
+        )
+    # Nothing is loaded, so that no mode matters; one of them would insist on a period.
+    reading = {**given, "mode": "append"}
+    found = workspace.job(where, (), reading) if is_job else workspace.job(job, [where], reading)
+    # Whether the rows of the period's files are of its days is another question.
+    return dataclasses.replace(found, date_column=None)
 
 
 def _verdict(
@@ -125,15 +153,12 @@ def _only_duplicates(job: Job, keys: Sequence[str]) -> Job:
     of_check = (of_check,) if isinstance(of_check, str) else tuple(of_check)
     chosen = tuple(keys) or of_check or job.keys
     if not chosen:
-        raise UsageError("nobody says which columns identify a row", advice="Name them: --keys a,b.", key=f"{KEY}.keys")
+        raise UsageError("nobody says which columns identify a row", advice="Name them: --keys a,b.", key=_SETTING)
     others = {name: section for name, section in job.sections.items() if name not in ("checks", "rules")}
     return dataclasses.replace(
         job,
         keys=chosen,
         check=Check.FILE,
-        # What the period and the date column say is another question.
-        period=None,
-        date_column=None,
         sections={**others, "checks": {NAME: {"keys": list(chosen)}}},
     )
 

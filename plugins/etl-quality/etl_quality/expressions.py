@@ -12,12 +12,15 @@ from etl_quality.dialects import WRITTEN_IN
 
 if TYPE_CHECKING:
     from sqlglot import Expr
+    from sqlglot.tokenizer_core import Token
 
     from etl_framework import Column
 
 _WRITE = "Write one condition as it stands after WHERE, such as price > 0 or sum(amount) > 0."
 _MERGEABLE = {"Count": "count", "CountIf": "count_if", "Sum": "sum", "Avg": "avg", "Min": "min", "Max": "max"}
 """Of each of sqlglot's nodes whose figure can be made of those of parts, the function in SQL."""
+_STATEMENTS = {"ALTER", "DROP", "FORCE", "GRANT", "INSERT", "INSTALL", "ROLLBACK"}
+"""Words that sqlglot takes for no names, although DuckDB does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,18 +109,31 @@ def _with_real_names(tree: Expr, key: str, columns: Sequence[Column]) -> tuple[s
 
 
 def _parsed(sql: str, key: str) -> Expr:
-    from sqlglot import exp, parse
+    from sqlglot import Dialect, exp
     from sqlglot.errors import SqlglotError
 
+    # Behind a parenthesis no word begins a statement, and a column may be called like one.
+    text = f"({sql}"
+    dialect = Dialect.get_or_raise(WRITTEN_IN)
     try:
-        found = [tree for tree in parse(sql, read=WRITTEN_IN) if tree is not None]
+        tokens = [_as_name(token) for token in dialect.tokenize(text)[1:]]
+        found = [tree for tree in dialect.parser().parse_into(exp.Condition, tokens, text) if tree is not None]
     except SqlglotError as error:
         errors: list[dict[str, Any]] = getattr(error, "errors", [])
         near = f" near {errors[0]['highlight']!r}" if errors and errors[0].get("highlight") else ""
-        raise _no(key, f"it cannot be read{near}: {shown(sql)}", _WRITE) from error
+        raise _no(key, f"it is not one condition: it cannot be read{near}: {shown(sql)}", _WRITE) from error
     if len(found) != 1 or not isinstance(found[0], exp.Condition) or isinstance(found[0], exp.Query):
         raise _no(key, "it is not one condition", _WRITE)
     return found[0]
+
+
+def _as_name(token: Token) -> Token:
+    """A word as the name that it is within a condition, although a statement may begin with it."""
+    from sqlglot.tokenizer_core import Token, TokenType
+
+    if token.token_type.name not in _STATEMENTS:
+        return token
+    return Token(TokenType.VAR, token.text, token.line, token.col, token.start, token.end)
 
 
 def _refuse_more_than_a_condition(tree: Expr, key: str) -> None:

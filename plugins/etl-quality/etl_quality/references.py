@@ -27,7 +27,7 @@ from etl_framework import (
     quote,
 )
 from etl_quality.column_pass import tally_broken
-from etl_quality.column_query import count_all, first_values
+from etl_quality.column_query import Shown, count_all, first_values
 from etl_quality.column_rules import Among
 from etl_quality.dialects import statement
 from etl_quality.words import Tally, Words
@@ -143,12 +143,13 @@ class ReferencesOfTable:
     """Compares the values of a table with those of a file: few are sent, or the different ones of the table fetched.
 
     :param column: of the table.
+    :param keys: columns that identify a row.
     """
 
     name = NAME
 
-    def __init__(self, words: Words, column: Column, known: pa.Array) -> None:
-        self._words, self._column, self._known = words, column, known
+    def __init__(self, words: Words, column: Column, known: pa.Array, keys: Sequence[str] = ()) -> None:
+        self._words, self._column, self._known, self._keys = words, column, known, keys
 
     def run(self, rows: Rows) -> Iterator[Finding]:
         """See :meth:`etl_framework.TableCheck.run`."""
@@ -157,7 +158,8 @@ class ReferencesOfTable:
             condition = References(words=self._words, values=self._known).condition(name, self._column)
             [count] = count_all(rows, [condition])
             if count:
-                yield from self._words.finding(count, first_values(rows, self._words, self._column, condition))
+                samples = first_values(rows, self._words, [self._column.name], condition, self._keys)
+                yield from self._words.finding(count, samples)
             return
         sql = f"SELECT {name}, count(*) FROM {RELATION} WHERE {name} IS NOT NULL GROUP BY {name} ORDER BY {name}"
         found = rows.query(statement(sql, (), rows.dialect), limit=MOST_VALUES)
@@ -196,7 +198,13 @@ class AskedReferences:
         try:
             found = warehouse.query(Statement(self._query), limit=MOST_VALUES)
         except (RunFailed, UsageError) as error:
-            raise UsageError(f"{self._key}: {error.message}", advice=error.advice, key=self._key) from error
+            raise UsageError(
+                f"{self._key}: {error.message}",
+                advice=f"{error.advice} Is what it asks of there, and may it be read?"
+                if isinstance(error, QueryFailed)
+                else error.advice,
+                key=self._key,
+            ) from error
         if len(found.columns) != 1 or not found.complete:
             wrong = (
                 f"gives {len(found.columns)} columns"
@@ -248,12 +256,13 @@ class ReferencesInWarehouse:
     :param column: of the table.
     :param query: in the dialect of the warehouse.
     :param key: of the setting that holds it.
+    :param keys: columns that identify a row.
     """
 
     name = NAME
 
-    def __init__(self, words: Words, column: Column, query: str, key: str) -> None:
-        self._words, self._column, self._name = words, column, quote(column.name)
+    def __init__(self, words: Words, column: Column, query: str, key: str, keys: Sequence[str] = ()) -> None:
+        self._words, self._column, self._name, self._keys = words, column, quote(column.name), keys
         self._query, self._key = query.strip().rstrip(";"), key
 
     def run(self, rows: Rows) -> Iterator[Finding]:
@@ -284,6 +293,7 @@ class ReferencesInWarehouse:
         strange = f"FROM {RELATION} WHERE {self._name} IS NOT NULL AND {self._name} NOT IN ({known})"
         [(count,)] = rows.query(Statement(f"SELECT count(*) {strange}")).rows
         if count:
-            listed = f"SELECT {self._name} {strange} ORDER BY {self._name} LIMIT {MOST_SAMPLES}"
+            wanted = Shown.of(rows, [self._column.name], self._keys)
+            listed = f"SELECT {wanted.sql} {strange} ORDER BY {wanted.order} LIMIT {MOST_SAMPLES}"
             found = rows.query(Statement(listed), limit=MOST_SAMPLES)
-            yield from self._words.finding(int(count), [self._words.of_value(value) for (value,) in found.rows])
+            yield from self._words.finding(int(count), wanted.samples(self._words, found))

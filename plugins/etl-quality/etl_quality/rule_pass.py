@@ -37,6 +37,7 @@ class RulePass:
         self, name: str, rules: Sequence[Rule], columns: tuple[Column, ...], elsewhere: Sequence[Rule] = ()
     ) -> None:
         self.name = name
+        self.rule_names = tuple(rule.words.rule for rule in rules)
         self._elsewhere = tuple(elsewhere)
         self._asked: list[_OfRows | _OfFigures] = [
             _OfFigures(rule, columns) if rule.expression.figures else _OfRows(rule) for rule in rules

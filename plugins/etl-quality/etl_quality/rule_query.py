@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from etl_framework import MOST_SAMPLES, RELATION, Condition, Finding, QueryFailed, RunFailed, quote
+from etl_framework import RELATION, Condition, Finding, QueryFailed, RunFailed
 from etl_quality.column_query import first_values
 from etl_quality.dialects import statement
 from etl_quality.rule_words import not_made, of_figures
@@ -22,10 +22,12 @@ class RuleQuery:
     """Counts the rows that break a rule, and asks for the figures of all rows.
 
     :param columns: of the table.
+    :param keys: columns that identify a row.
     """
 
-    def __init__(self, name: str, rules: Sequence[Rule], columns: Sequence[Column]) -> None:
-        self.name = name
+    def __init__(self, name: str, rules: Sequence[Rule], columns: Sequence[Column], keys: Sequence[str] = ()) -> None:
+        self.name, self._keys = name, keys
+        self.rule_names = tuple(rule.words.rule for rule in rules)
         self._rules = rules
         self._columns = {column.name: column for column in columns}
 
@@ -65,15 +67,9 @@ class RuleQuery:
 
     def _samples(self, rows: Rows, rule: Rule) -> list[Sample]:
         broken = Condition(f"NOT ({rule.expression.sql})")
-        if rule.column is not None:
-            return first_values(rows, rule.words, self._columns[rule.column], broken)
         # Without a column to show, the values that the rule is about tell which rows they are.
-        shown = ", ".join(map(quote, rule.expression.columns))
-        if not shown:
-            return []
-        sql = f"SELECT {shown} FROM {RELATION} WHERE {broken.sql} ORDER BY {shown} LIMIT {MOST_SAMPLES}"
-        found = rows.query(statement(sql, (), rows.dialect), limit=MOST_SAMPLES)
-        return [rule.words.of_value(", ".join(map(str, row))) for row in found.rows]
+        about = rule.expression.columns if rule.column is None else (self._columns[rule.column].name,)
+        return first_values(rows, rule.words, about, broken, self._keys) if about else []
 
 
 def _ask(rows: Rows, rules: Sequence[Rule]) -> list[tuple[Any, ...]]:

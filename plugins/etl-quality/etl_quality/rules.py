@@ -73,9 +73,9 @@ class Checks:
                 raise _not_in_files(elsewhere[0])
             yield RulePass(NAME, [rule for rule in rules if rule not in elsewhere], analysis.columns, elsewhere)
 
-    def table_checks(self, job: Job, columns: tuple[Column, ...]) -> Iterator[TableCheck]:  # noqa: ARG002
+    def table_checks(self, job: Job, columns: tuple[Column, ...]) -> Iterator[TableCheck]:
         """All rules in one query."""
-        yield RuleQuery(NAME, _understood(self.rules, columns), columns)
+        yield RuleQuery(NAME, _understood(self.rules, columns), columns, job.keys)
 
 
 def read(value: object, job: Job) -> Checks:  # noqa: ARG001 - columns are known only once a source is analyzed

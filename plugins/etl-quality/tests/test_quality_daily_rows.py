@@ -60,9 +60,9 @@ def test_days_of_much_the_same_size_are_normal():
     [
         (8, "severely low, below 10 % of the mean"),
         (40, "low, below 50 % of the mean"),
-        (90, "outlier low, below Q1 − 1.5 IQR = 97.0"),
+        (90, "outlier low, below Q1 − 1.5 IQR = 97.0, and below 95 % of the mean"),
         (900, "spiking, above 3 times the mean"),
-        (120, "outlier high, above Q3 + 1.5 IQR = 105.0"),
+        (120, "outlier high, above Q3 + 1.5 IQR = 105.0, and above 105 % of the mean"),
     ],
 )
 def test_an_unusual_day_is_of_the_gravest_kind_that_it_is_of(place, rows, said):
@@ -99,7 +99,7 @@ def test_days_outside_of_the_period_are_not_compared():
 
 
 def test_each_kind_is_a_finding_of_its_own():
-    found = judged(daily(100, 100, 100, 100, 100, 5, 30, 100, 100, 500, 101))
+    found = judged(daily(100, 100, 100, 100, 100, 5, 30, 100, 100, 500, 140))
     kinds = ["severely low", "low", "spiking", "outlier high"]
     assert [next(kind for kind in kinds if f" {kind}, " in finding.message) for finding in found] == kinds
 
@@ -148,6 +148,30 @@ def test_thresholds_can_be_moved_and_switched_off():
     assert [finding.severity for finding in judged(counts, severity="error")] == [Severity.ERROR] * 2
 
 
+def test_a_day_near_the_mean_is_no_outlier_however_alike_the_others_are(both_sides):
+    counts = daily(*[66, 65, 66, 66, 65, 66, 66] * 3, 64, 69)
+    assert judged(counts) == []
+    found = both_sides(file_of(counts), DATED, checks={"daily_rows": True}, settings=BY_DATE).agree()
+    assert found == ()
+    plain = {"checks": {"daily_rows": {"tolerance": 0}}, "settings": BY_DATE}
+    [high] = both_sides(file_of(counts), DATED, **plain).agree()
+    assert " is outlier high, above Q3 + 1.5 IQR = 67.5: 2024-01-23 (69 rows); mean 65.8" in high.message
+
+
+def test_an_outlier_is_farther_from_the_mean_than_the_tolerance():
+    usual = [100] * 40
+    assert judged(daily(*usual, 96, 104)) == []
+    assert [each.count for each in judged(daily(*usual, 94, 107))] == [1, 1]
+    assert [each.count for each in judged(daily(*usual, 94, 107), tolerance=0.1)] == []
+    [low, high] = judged(daily(*usual, 99, 101), tolerance=0)
+    assert " outlier low, below Q1 − 1.5 IQR = 100.0: " in low.message
+    assert " outlier high, above Q3 + 1.5 IQR = 100.0: " in high.message
+    # The quartiles stay the rule where days are less alike than that.
+    [only] = judged(daily(*[90, 100, 110] * 10, 70, 130, 55))
+    assert " outlier low, below Q1 − 1.5 IQR = " in only.message
+    assert "of the mean: " not in only.message
+
+
 def test_an_empty_period_is_an_error_whatever_the_severity():
     [finding] = judged(daily(5), "2023-01", severity="info")
     assert (finding.severity, finding.message) == (
@@ -189,6 +213,7 @@ def test_the_parts_of_a_file_do_not_matter(findings_of_file):
     ("said", "match"),
     [
         ({"drp": 0.5}, r"checks\.daily_rows\.drp is not a known key"),
+        ({"tolerance": -0.1}, r"checks\.daily_rows\.tolerance: "),
         ({"drop": 1.5}, r"checks\.daily_rows\.drop: "),
         ({"drop": 0.05}, "severe must not be above drop"),
         ({"spike": 0.5}, "spike is in times the mean"),

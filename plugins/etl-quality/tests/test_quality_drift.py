@@ -141,6 +141,7 @@ def test_nothing_to_compare_with_is_said_and_is_no_fault(previous):
     (finding,) = found({}, previous=previous)
     assert (finding.severity, finding.count) == (Severity.INFO, 0)
     assert "nothing to compare with" in finding.message
+    assert "table" not in finding.advice
 
 
 # Settings
@@ -343,10 +344,12 @@ def test_a_table_of_one_load_is_compared_and_one_of_several_is_not(deliver):
 
     def told(mode):
         found = workspace.check(workspace.table_job("t", None, {"mode": mode})).findings
-        return [finding.message for finding in found if finding.rule == "drift"]
+        return [(finding.message, finding.advice) for finding in found if finding.rule == "drift"]
 
     assert told("replace") == []
-    assert told("append") == ["there is nothing to compare with"]
+    [(message, advice)] = told("append")
+    assert message == "there is nothing to compare with"
+    assert "A table that holds several loads is compared with none of them" in advice
 
 
 def test_figures_of_another_version_or_none_are_passed_over(deliver):

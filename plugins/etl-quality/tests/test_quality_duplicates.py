@@ -271,6 +271,14 @@ def test_duplicates_are_found_at_the_first_row_the_last_and_across_parts_with_th
     ]
 
 
+def test_a_share_that_is_not_nothing_is_not_called_nothing(
+    findings_of_file: Callable[..., tuple[Finding, ...]],
+) -> None:
+    rows = "".join(f"{number},,\n" for number in range(20_001))
+    found = duplicates(findings_of_file(f"a,b,c\n{rows}7,,\n", COLUMNS, checks={"duplicates": {"keys": ["a"]}}))
+    assert found.message == "1 row too many, < 0.01% of 20,002: 1 key (a) occurs more than once, up to 2 times"
+
+
 def test_lines_are_right_behind_records_of_several_lines_and_blank_ones(
     findings_of_file: Callable[..., tuple[Finding, ...]],
 ) -> None:

@@ -37,6 +37,16 @@ executor = "{executor}"
 part_size = 1000
 columns = {{ a = "integer", b = "integer", note = "varchar", at = "timestamptz", price = "decimal(9,2)" }}
 """
+BY_MONTH = """
+[jobs.txn]
+source = "txn_{month}.csv"
+table = "trades"
+target = "duckdb:w.duckdb"
+mode = "replace-period"
+date_column = "day"
+keys = ["id"]
+columns = { id = "integer", day = "date" }
+"""
 
 
 @pytest.fixture
@@ -109,6 +119,48 @@ def test_only_the_columns_of_the_key_are_read_as_what_they_are_but_the_structure
     assert found.extra_rows == 1
 
 
+@pytest.fixture
+def months(folder: Path) -> Path:
+    """The folder, with a job that replaces periods, whose months were loaded; the second one has a key twice."""
+    (folder / "etl.toml").write_text(BY_MONTH)
+    for month, text in {"2025-01": "1,2025-01-01\n", "2025-02": "1,2025-02-01\n2,2025-02-02\n2,2025-02-02\n"}.items():
+        (folder / f"txn_{month}.csv").write_text(f"id,day\n{text}")
+        load(job="txn", period=month)
+    return folder
+
+
+@pytest.mark.usefixtures("months")
+@pytest.mark.parametrize("where", ["txn", "trades"])
+@pytest.mark.parametrize(
+    ("period", "rows", "keys"),
+    [
+        ([], 4, ["1", "2"]),
+        (["--period", "2025-01"], 1, []),
+        (["--from", "2025-02-01", "--to", "2025-02-28"], 3, ["2"]),
+    ],
+)
+def test_a_period_chooses_files_of_a_job_and_rows_of_a_table(
+    where: str, period: list[str], rows: int, keys: list[str]
+) -> None:
+    told = json.loads(run(where, *period, "--json").stdout)
+    assert (told["rows"], sorted(key["key"] for key in told["worst"])) == (rows, keys)
+
+
+@pytest.mark.usefixtures("months")
+def test_rows_of_a_period_can_be_told_by_another_column() -> None:
+    wrong = run("trades", "--period", "2025-01", "--date-column", "id")
+    assert "id" in str(wrong.exception)
+    bare = run("trades", "--keys", "id", "--target", "duckdb:w.duckdb", "--period", "2025-01", "--date-column", "day")
+    assert bare.return_value == 0
+
+
+@pytest.mark.usefixtures("months")
+def test_a_period_is_refused_where_it_would_choose_nothing() -> None:
+    ended = run("txn_2025-02.csv", "--keys", "id", "--period", "2025-01")
+    assert "txn_2025-02.csv is one file" in str(ended.exception)
+    assert run("txn_2025-02.csv", "--job", "txn").return_value == 3
+
+
 def test_findings_are_written_for_ci_systems(folder: Path) -> None:
     run("t.csv", "--keys", "a", "--junit", "found.xml")
     [suite] = ET.parse(folder / "found.xml").getroot()
@@ -128,8 +180,9 @@ def test_no_rows_are_not_good_enough(folder: Path) -> None:
     [
         (["t.csv"], "nobody says which columns identify a row"),
         (["t.csv", "--keys", "aa"], "no column 'aa'"),
-        (["t.csv", "--keys", "a,a"], "names a column twice"),
-        (["t", "--keys", "a,aa", "--target", "duckdb:w.duckdb"], "no column 'aa'"),
+        (["t.csv", "--keys", "a,a"], "--keys a,a: names a column twice"),
+        (["t", "--keys", "a,nota", "--target", "duckdb:w.duckdb"], "--keys a,nota: there is no column 'nota'"),
+        (["t", "--keys", "a,nota", "--target", "duckdb:w.duckdb"], "Did you mean 'note'?"),
         (["nowhere", "--keys", "a", "--target", "duckdb:w.duckdb"], "no table"),
     ],
 )

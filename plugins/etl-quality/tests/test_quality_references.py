@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -169,6 +170,18 @@ def test_values_that_no_query_gives_are_found_on_both_sides(side, data, codes, r
     assert [sample.line for sample in of_file.samples] == [3, 6]
 
 
+@pytest.mark.parametrize("side", ["duckdb_side", "snowflake_side"])
+def test_samples_of_a_table_tell_the_keys_of_rows_that_refer_to_nothing(side, data, codes, request):
+    there = request.getfixturevalue(side)
+    there.load(codes("EUR"))
+    asked = data("id,code\n1,EUR\n2,GBP", TYPES, checks=asking("SELECT code FROM codes"))
+    asked = replace(asked, settings={"keys": ["id"]})
+    [finding] = there.of_table(asked)
+    assert [(sample.value, sample.reason.lower()) for sample in finding.samples] == [
+        ("GBP", "is not in the answer of the query, where id = 2")
+    ]
+
+
 def test_a_load_asks_its_own_warehouse_before_it_reads(duckdb_side, data, codes):
     duckdb_side.load(codes("EUR"))
     asked = data("id,code\n1,EUR", TYPES, checks=asking("SELECT code FROM codes"))
@@ -205,6 +218,26 @@ def test_a_query_that_cannot_be_used_ends_the_check_before_anything_is_read(duck
         duckdb_side.of_file(asked)
     assert duckdb_side.rows(asked, lambda rows, job: None) is None
     assert duckdb_side.of_file(data(TEXT, TYPES, checks=asking("SELECT code FROM codes")))
+
+
+def test_a_load_whose_query_fails_advises_a_new_one_for_a_corrected_query(duckdb_side, data, codes):
+    duckdb_side.load(replace(codes("EUR"), settings={"table": "others"}))
+    asked = data("id,code\n1,EUR", TYPES, checks=asking("SELECT code FROM codes"))
+    with pytest.raises(UsageError) as caught:
+        duckdb_side.workspace.load(duckdb_side.job(asked))
+    run = caught.value.report.run
+    assert re.fullmatch(
+        r"Correct the query. Is what it asks of there, and may it be read\? A corrected setting takes a new "
+        rf"`etl .*load`; `etl .*resume {run}` goes on with the old one, once what it asks of is mended\.",
+        caught.value.advice,
+    )
+    with pytest.raises(UsageError, match="SELECT code FROM codes"):
+        duckdb_side.workspace.resume(run)
+    source = duckdb_side.folder / "t.csv"
+    aside = source.rename(duckdb_side.folder / "aside.csv")
+    duckdb_side.load(codes("EUR"))
+    aside.replace(source)
+    assert duckdb_side.workspace.resume(run).rows_loaded == 1
 
 
 def test_more_values_of_a_query_than_can_be_held_are_refused(duckdb_side, data, codes, monkeypatch):

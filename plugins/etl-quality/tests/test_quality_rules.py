@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 from dataclasses import replace
@@ -211,6 +212,11 @@ def test_an_empty_file_is_never_good(findings_of_file):
         ("", "must not be empty"),
         ("  ", "not one condition"),
         ("price > 0; DROP TABLE t", "not one condition"),
+        ("price > 0; price > 1", "not one condition"),
+        ("-- price > 0", "not one condition"),
+        ("price > 0, price > 1", "cannot be read near ','"),
+        ("price > 0 AS x", "cannot be read near 'AS'"),
+        ("price > 0 /*", "cannot be read"),
         ("1 = 1) OR (1 = 1", "cannot be read"),
         ("price > 0) FROM x; --", "cannot be read"),
         ("SELECT true", "not one condition"),
@@ -252,6 +258,31 @@ def test_what_is_no_condition_on_the_columns_is_refused_before_anything_is_read(
         assert words in caught.value.message
         assert caught.value.message.startswith("rules.r.sql: ")
         assert caught.value.advice
+
+
+WORDS = (
+    "alter analyze begin cache call comment commit copy delete describe drop execute explain force grant insert "
+    "install kill load merge pragma rollback set show update use vacuum values"
+)
+
+
+@pytest.mark.parametrize("word", WORDS.split())
+def test_a_column_may_be_called_like_a_statement(word, findings_of_file):
+    rules = [rule(f"{word} IS NOT NULL"), {"name": "s", "sql": f"{word} = 'y' OR {word.upper()} <> 'x'"}]
+    found = findings_of_file(f"id,{word}\n1,x\n2,\n", {"id": "integer", word: "varchar"}, rules=rules)
+    assert [(each.rule, each.count) for each in found] == [("r", 1), ("s", 1)]
+
+
+def test_what_the_parser_logs_goes_nowhere_where_nobody_listens(capfd):
+    root, logger = logging.getLogger(), logging.getLogger("sqlglot")
+    heard = root.handlers[:]
+    try:
+        root.handlers.clear()
+        logger.warning("contains unsupported syntax")
+        sqlglot.parse("COMMENT IS NOT NULL")
+    finally:
+        root.handlers[:] = heard
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_misspelt_column_is_guessed():

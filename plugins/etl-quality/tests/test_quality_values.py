@@ -129,6 +129,25 @@ def test_every_side_says_the_same_of_bad_data(both_sides):
         assert allowed.message == "3 values of column 'code' are none of 'EUR', 'USD'"
 
 
+def test_samples_of_a_table_tell_the_keys_of_its_rows(both_sides):
+    rules = {"price": {"min": 0}, "id": {"max": 3}}
+    found = both_sides(
+        "id,line,price\n4,1,2\n3,1,-1\n3,,-1\n",
+        {"id": "integer", "line": "integer", "price": "integer"},
+        checks={"columns": rules},
+        rules=[{"name": "r", "sql": "price > 1"}],
+        settings={"keys": ["id", "line"]},
+    )
+    found.agree()
+    for side in (found.duckdb, found.snowflake):
+        told = {each.rule: [(sample.value, sample.reason.lower()) for sample in each.samples] for each in side}
+        assert told == {
+            "min": [("-1", f"is below 0, where id = 3, line = {line}") for line in ("1", "null")],
+            "max": [("4", "is above 3, where line = 1")],
+            "r": [("-1", f"breaks price > 1, where id = 3, line = {line}") for line in ("1", "null")],
+        }
+
+
 def test_hostile_names_and_values_are_names_and_values(both_sides):
     hostile = 'a "b" OR 1=1; --'
     header = '"' + hostile.replace('"', '""') + '"'
@@ -385,6 +404,8 @@ def test_what_is_counted_is_what_python_counts(in_parts, rows):
         ({"a": {"allowed": [0.5]}}, {"a": "integer"}, "checks.columns.a.allowed", "cannot be compared with 0.5"),
         ({"a": {"allowed": [0.125]}}, {"a": "decimal(5,2)"}, "checks.columns.a.allowed", "compared with 0.125"),
         ({"a": {"regex": "("}}, {"a": "varchar"}, "checks.columns.a.regex", "missing )"),
+        ({"a": {"regex": "ACC[0-9{7}"}}, {"a": "varchar"}, "checks.columns.a.regex", "missing ]: [0-9{7}"),
+        ({"a": {"regex": "a)(b"}}, {"a": "varchar"}, "checks.columns.a.regex", "unexpected ): a)(b"),
         ({"a": {"regex": "(?=x)"}}, {"a": "varchar"}, "checks.columns.a.regex", "invalid perl operator"),
         ({"a": {"regex": "x"}}, {"a": "integer"}, "checks.columns.a.regex", "only text has a regex"),
         ({"a": {"length": 3}}, {"a": "date"}, "checks.columns.a.length", "only text has a length"),
@@ -399,6 +420,12 @@ def test_what_does_not_suit_is_refused_by_its_key(said, types, key, words):
     assert words in error.message
     assert key in error.message
     assert error.advice
+
+
+def test_a_single_value_that_is_allowed_is_no_list(findings_of_file):
+    rules = {"s": {"allowed": ["EUR"]}}
+    [finding] = findings_of_file("s\nEUR\nUSD\n", {"s": "varchar"}, checks={"columns": rules})
+    assert finding.message == "1 value of column 's' is not 'EUR'"
 
 
 def test_a_misspelt_column_is_guessed():

@@ -37,9 +37,9 @@ def print_findings(page: Page, report: RunReport) -> None:
 
 
 def _print_finding(page: Page, finding: Finding, where: Callable[[Sample], str]) -> None:
-    head = page.text(
-        (finding.severity.upper(), _STYLES[finding.severity]), "  ", (finding.rule, "bold"), f"  {finding.count:,} x"
-    )
+    # What was not looked at, or has nothing to be compared with, was found no number of times.
+    times = f"  {finding.count:,} x" if finding.count else ""
+    head = page.text((finding.severity.upper(), _STYLES[finding.severity]), "  ", (finding.rule, "bold"), times)
     page.print(head, indent=2)
     page.print(page.text(finding.message), indent=4)
     for sample in finding.samples[:MOST_SAMPLES]:

@@ -235,6 +235,11 @@ def test_what_no_terminal_shows_is_never_folded_nor_shortened(width: str, monkey
     assert "broken " * 40 + "end" in output
 
 
+def test_what_was_found_no_number_of_times_has_none() -> None:
+    finding = Finding(rule="drift", severity=Severity.INFO, count=0, message="nothing to compare with")
+    assert "INFO  drift\n" in printed(replace(DONE, findings=(finding,)))
+
+
 def test_findings_are_told_whole_with_the_most_severe_first() -> None:
     sample = Sample(file="/data/a.tsv", line=17, column="price", value="abc", reason="not a decimal(18,4)")
     findings = (
