@@ -185,7 +185,8 @@ def test_a_run_that_was_killed_before_its_commit_reports_only_what_was_found_in_
     killed("load", "checked")
     assert not rows_in(job)
     plugin = Path("team.py")
-    plugin.write_text(plugin.read_text().replace("if count:", "if False:"))
+    # Python takes a file of the same size and second for the one that it has compiled.
+    plugin.write_text(plugin.read_text().replace("if count:", "if count and False:"))
     killed("resume", "noted")
     assert rows_in(job) == 2
     assert found(Workspace.open().resume()) == []

@@ -76,7 +76,7 @@ def test_a_compressed_source_cut_short_is_an_error(
     ) as stream:  # fmt: skip
         read_all(stream)
     assert caught.value.message.startswith(f"{path} is cut short")
-    assert "etl load" in caught.value.advice
+    assert "begin anew" in caught.value.advice
 
 
 @compressions
