@@ -25,7 +25,7 @@ def test_what_is_kept_last_is_there_alone_until_it_is_discarded(tmp_path: Path) 
 
 def test_what_cannot_be_written_whole_leaves_what_was_kept_before(tmp_path: Path) -> None:
     keep(tmp_path, "answers", "before")
-    with pytest.raises(Exception, match="pickle|local object"):
+    with pytest.raises(Exception, match=r"pickle|local object"):
         keep(tmp_path, "answers", ["after", lambda: None])
     assert kept(tmp_path, "answers") == "before"
 
