@@ -14,8 +14,8 @@ _NEW_OBJECTS = 200_000
 
 LIBRARIES = {
     # Arrow's allocator gives memory back to the system a moment after it was freed, and the next block takes it again,
-    # page by page: a twentieth of the time of a load.
-    "MIMALLOC_PURGE_DELAY": "-1",
+    # page by page: a twentieth of the time of a load. After a second without use, it may have it.
+    "MIMALLOC_PURGE_DELAY": "1000",
     # NumPy's linear algebra, which nothing here needs, begins with a thread for each core, all of which spin.
     "OPENBLAS_NUM_THREADS": "1",
 }

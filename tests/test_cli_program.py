@@ -23,7 +23,7 @@ def seen(**environment: str) -> list[str]:
 
 
 def test_libraries_keep_their_memory_and_start_no_threads() -> None:
-    assert seen() == ["-1", "1"]
+    assert seen() == ["1000", "1"]
 
 
 def test_what_the_user_sets_for_libraries_stays() -> None:
