@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from etl_framework.errors import HookFailed
 from etl_framework.logs import get_logger
@@ -167,11 +167,7 @@ class Plugins:
         """
         from etl_framework.protocols import Validator
 
-        given: list[tuple[str, Validator]] = []
-        for plugin, validator in self._questions.everyone("etl_validate", job=job, analysis=analysis):
-            shaped(plugin, "etl_validate", validator, Validator)
-            given.append((plugin.info.name, validator))
-        return given
+        return self._all_shaped("etl_validate", Validator, job=job, analysis=analysis)
 
     def profiler(self, job: Job, analysis: Analysis) -> Profiler:
         """What profiles the data of a part, new at each call: ``etl_profile``; use it within :meth:`blaming`."""
@@ -194,11 +190,15 @@ class Plugins:
         """
         from etl_framework.protocols import TableCheck
 
-        given: list[tuple[str, TableCheck]] = []
-        for plugin, check in self._questions.everyone("etl_check", job=job, columns=columns):
-            shaped(plugin, "etl_check", check, TableCheck)
-            given.append((plugin.info.name, check))
-        return given
+        return self._all_shaped("etl_check", TableCheck, job=job, columns=columns)
+
+    def _all_shaped(self, hook: str, protocol: type, **asked: object) -> list[tuple[str, Any]]:
+        """Everybody's answers, with the names of the plugins that gave them.
+
+        :raises HookFailed: one is not of the protocol.
+        """
+        answers = self._questions.everyone(hook, **asked)
+        return [(plugin.info.name, shaped(plugin, hook, answer, protocol)) for plugin, answer in answers]
 
     def codec(self, job: Job, target: str) -> Codec:
         """The codec that the job names: ``etl_compress``."""
