@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from etl_framework.api import resume as resume
     from etl_framework.api import validate as validate
     from etl_framework.auditing import TableVerdict as TableVerdict
+    from etl_framework.bounds import extremes as extremes
+    from etl_framework.bounds import few_distinct as few_distinct
+    from etl_framework.bounds import float_bounds as float_bounds
     from etl_framework.causes import NO_ROWS as NO_ROWS
     from etl_framework.causes import no_date as no_date
     from etl_framework.causes import outside_period as outside_period
@@ -204,6 +207,7 @@ _MODULES = {
     "auditing": "TableVerdict",
     "hookspecs": "hookimpl",
     "executors": "usable_cores",
+    "bounds": "extremes few_distinct float_bounds",
     "causes": "NO_ROWS no_date outside_period",
     "checks": "MOST_SAMPLES RowCheck first_samples row_check shown",
     "figures": "Figures",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from etl_framework.asking import tell
 from etl_framework.checks import BadRowTally
 from etl_framework.keyless import KeylessRows
+from etl_framework.once_per_block import remembering
 from etl_framework.packing import Packer
 from etl_framework.part_checks import PartChecks
 from etl_framework.protocols import MisplacedCut, Spilling
@@ -122,6 +123,7 @@ class PartReader:
         with ExitStack() as stack:
             packer = stack.enter_context(self._packer(part)) if self.packing else None
             rejects = stack.enter_context(PartRejects(self.rejects, part.number)) if self.rejects else None
+            forget = stack.enter_context(remembering())
             for block in blocks_of(part, self.survey, self.job, self.plugins):
                 learned.take_bad_rows(block, rejects)
                 if packer and learned.bad_rows.rows and self.job.on_bad_rows is OnBadRows.ABORT:
@@ -131,6 +133,7 @@ class PartReader:
                 if packer:
                     packer.write(block)
                 learned.take_good_rows(block)
+                forget()
                 emit(self._event("part_progress", part, learned.consumed, learned.records))
             check_unchanged(analysis.source)
             pieces = packer.finish() if packer else ()

@@ -146,7 +146,7 @@ class _Extreme:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        from etl_framework.extremes import extremes
+        from etl_framework.bounds import extremes
 
         if pa.types.is_floating(values.type):
             values = values.filter(pc.invert(pc.is_nan(values)))

@@ -166,7 +166,7 @@ class _ColumnAccumulator:
     def update(self, values: pa.Array) -> None:
         import pyarrow.compute as pc
 
-        from etl_framework.extremes import extremes
+        from etl_framework.bounds import extremes
 
         self._nulls += values.null_count
         total = None

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_framework import Kind
+from etl_framework import Kind, extremes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,7 +67,7 @@ def outside_calendar(values: pa.Array, kind: Kind) -> list[int]:
         return []
     first, last = _CALENDAR[kind]
     numbers = values.view(pa.int32() if kind is Kind.DATE else pa.int64())
-    if not any(bound.is_valid and not first <= bound.as_py() <= last for bound in pc.min_max(numbers).values()):
+    if all(bound is None or first <= bound <= last for bound in extremes(numbers)):
         return []
     return _true_rows(pc.or_(pc.less(numbers, first), pc.greater(numbers, last)))
 

@@ -6,6 +6,7 @@ the bad ones only where that shows that there are any. A missing value breaks on
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_framework import Condition
+from etl_framework import Condition, extremes, few_distinct, float_bounds
 from etl_quality.typed import sent
 
 if TYPE_CHECKING:
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
     from etl_framework import Column
     from etl_quality.typed import Bound
     from etl_quality.words import Words
-
-
-_FIRST = 1000
-_REPEATED = 10
-"""Codes are told by the first values: each of these occurs so many times on average."""
 
 
 class ColumnRule(Protocol):
@@ -145,7 +141,7 @@ class Matches:
     def broken(self, values: pa.Array) -> pa.Array | None:
         """See :class:`ColumnRule`."""
         pattern = whole(self.pattern)
-        distinct = _few_distinct(values)
+        distinct = few_distinct(values)
         if distinct is not None and pc.all(pc.match_substring_regex(distinct, pattern)).as_py() is not False:
             return None
         good = pc.match_substring_regex(values, pattern)
@@ -173,6 +169,9 @@ class Among:
             allowed = "".join(text for text in known.to_pylist() if len(text) == 1 and text.isascii())
             if not letters.translate(None, allowed.encode()):
                 return None
+        distinct = few_distinct(values)
+        if distinct is not None and pc.all(pc.is_in(distinct.drop_null(), value_set=known)).as_py() is not False:
+            return None
         good = pc.is_in(values, value_set=known)
         if pc.all(good).as_py() is not False:
             return None
@@ -194,16 +193,11 @@ def whole(pattern: str) -> str:
 
 def _extremes(values: pa.Array) -> tuple[Any, Any]:
     """The smallest and the largest value; not-a-number is the largest, and (None, None) of no values."""
-    if pa.types.is_floating(values.type):
-        numbers = (values.drop_null() if values.null_count else values).to_numpy()
-        if not len(numbers):
-            return None, None
-        high = float(numbers.max())
-        if np.isnan(high):
-            return float(np.nanmin(numbers)) if not np.isnan(numbers).all() else None, high
-        return float(numbers.min()), high
-    found = pc.min_max(values)
-    return found["min"].as_py(), found["max"].as_py()
+    if pa.types.is_floating(values.type) and values.null_count < len(values):
+        _, high = float_bounds(values.drop_null() if values.null_count else values)
+        if math.isnan(high):
+            return extremes(values)[0], high
+    return extremes(values)
 
 
 def _scalar(value: object, type_: pa.DataType) -> pa.Scalar | None:
@@ -215,12 +209,6 @@ def _scalar(value: object, type_: pa.DataType) -> pa.Scalar | None:
         return pa.scalar(int(value) if pa.types.is_integer(type_) else value, type_)  # type: ignore[call-overload]
     except (pa.ArrowInvalid, OverflowError):
         return None
-
-
-def _few_distinct(values: pa.Array) -> pa.Array | None:
-    """The distinct values where the first ones repeat themselves, as codes do; None where they do not."""
-    few = len(pc.unique(values[:_FIRST])) * _REPEATED <= min(_FIRST, len(values))
-    return pc.unique(values) if few else None
 
 
 def _single_letters(values: pa.Array) -> bytes | None:

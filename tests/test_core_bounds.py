@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from etl_framework.extremes import extremes
+from etl_framework.bounds import extremes
 
 LETTERS = st.characters(codec="utf-8")
 # Values that are alike for long, and of any length: what comparing eight bytes at a time could get wrong.

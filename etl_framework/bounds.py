@@ -1,4 +1,4 @@
-"""Smallest and largest values of Arrow arrays: of floats, and of text that soon differs, much faster than Arrow finds.
+"""Smallest, largest and different values of Arrow arrays: of floats and of text much faster than Arrow finds them.
 
 Control totals look at every value of every column, so this is on the path of every byte. Arrow compares text value by
 value; here it is compared up to eight bytes of all values at a time, and left to Arrow where values begin alike.
@@ -14,32 +14,59 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl_framework.once_per_block import once_per_block
+
 _WIDTHS = (8, 4, 2, 1)
 _ALIKE = 24
+_FIRST = 1000
+_REPEATED = 10
+"""Codes are told by the first values: each of these occurs so many times on average."""
 
 Numbers = npt.NDArray[Any]
 
 
+@once_per_block
 def extremes(values: pa.Array) -> tuple[Any, Any]:
     """The smallest and the largest value as Python objects; (None, None) without values.
 
-    Text compares by its UTF-8 bytes. A NaN among floats makes the answer Arrow's, which passes over it.
+    Text compares by its UTF-8 bytes; NaN among floats is passed over.
     """
     if values.null_count == 0 and len(values):
         if pa.types.is_floating(values.type):
-            numbers = values.to_numpy(zero_copy_only=True)
-            low, high = numbers.min(), numbers.max()
-            if low == low and high == high:
-                return float(low), float(high)
+            low, high = float_bounds(values)
+            if low == low:
+                return low, high
         elif pa.types.is_string(values.type) and values.buffers()[2] is not None:
             return _text_extremes(values)
+    if pa.types.is_date32(values.type):
+        low, high = (day if day is None else pa.scalar(day, values.type) for day in extremes(values.view(pa.int32())))
+        return low and low.as_py(), high and high.as_py()
     found = pc.min_max(values).as_py()
     return found["min"], found["max"]
+
+
+@once_per_block
+def float_bounds(values: pa.Array) -> tuple[float, float]:
+    """The smallest and the largest of floats, both NaN where one is among them.
+
+    :param values: at least one, none of them null.
+    """
+    numbers = values.to_numpy(zero_copy_only=True)
+    return float(numbers.min()), float(numbers.max())
+
+
+@once_per_block
+def few_distinct(values: pa.Array) -> pa.Array | None:
+    """The different values, null among them, where the first ones repeat themselves as codes do; None where not."""
+    few = len(pc.unique(values[:_FIRST])) * _REPEATED <= min(_FIRST, len(values))
+    return pc.unique(values) if few else None
 
 
 def _text_extremes(values: pa.Array) -> tuple[str, str]:
     offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
     texts = _Texts(values, np.frombuffer(values.buffers()[2], np.uint8), offsets[:-1], np.diff(offsets))
+    if not texts.are_of_one_length and (codes := few_distinct(values)) is not None and len(codes) < len(values):
+        return _text_extremes(codes)
     if texts.shortest == 0:
         # The empty value is the smallest; it has no first byte to compare.
         filled = np.flatnonzero(texts.lengths)
