@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from etl_framework.errors import RunFailed
+from etl_framework.errors import RunFailed, UsageError
 from etl_framework.values import Severity
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What no XML 1.0 document may hold, not even escaped."""
+
+_BEGINNING = 1024
+"""Bytes of a report within which its root element begins, whoever wrote it."""
 
 
 def junit_report(suite: str, checks: Iterable[str], findings: Sequence[Finding], seconds: float) -> str:
@@ -58,12 +61,31 @@ def junit_error(message: str, advice: str) -> str:
     return _document(root)
 
 
-def write_junit(path: Path, text: str) -> None:
-    """Write a report.
+def insist_on_report(path: Path) -> None:
+    """Insist that what a report would replace is a report, too, or empty: whatever else it is would be lost.
 
+    :raises UsageError: it is another file.
+    :raises OSError: it cannot be read.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        beginning = file.read(_BEGINNING)
+    if beginning.strip() and b"<testsuite" not in beginning:
+        raise UsageError(
+            f"{path} is there, and is no JUnit report",
+            advice="--junit takes the path of the report to write: name another one, or remove the file.",
+        )
+
+
+def write_junit(path: Path, text: str) -> None:
+    """Write a report, in the place of an earlier one.
+
+    :raises UsageError: the file that is there is none.
     :raises RunFailed: the file cannot be written.
     """
     try:
+        insist_on_report(path)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunFailed(

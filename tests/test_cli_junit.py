@@ -119,3 +119,23 @@ def test_a_report_cannot_go_to_a_folder_that_is_missing_which_is_told_first(
 def test_a_mistaken_option_is_told_in_the_report_too(folder: Path) -> None:
     assert run(["validate", "txn", "--junit", "st.xml", "--perid", "2024-01"]) == ExitCode.USAGE
     assert list(cases(folder / "st.xml").values()) == [["error"]]
+
+
+@pytest.mark.parametrize("command", [["validate", "--junit", "txn.csv"], ["validate", "txn", "--junit=txn.csv"]])
+@pytest.mark.parametrize("unknown", [[], ["--nothing"]])
+def test_no_file_but_a_report_is_replaced(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: list[str], unknown: list[str]
+) -> None:
+    before = (folder / "txn.csv").read_text()
+    assert run([*command, *unknown]) == ExitCode.USAGE
+    assert (folder / "txn.csv").read_text() == before
+    shown = capsys.readouterr().err
+    assert unknown or "error: txn.csv is there, and is no JUnit report\n  --junit takes the path" in shown
+
+
+@pytest.mark.parametrize("there", ["", "\n", "<testsuites/>", '<?xml version="1.0"?>\n<testsuite name="other"/>'])
+def test_an_empty_file_and_a_report_of_another_tool_are_replaced(folder: Path, there: str) -> None:
+    (folder / "st.xml").write_text(there)
+    (folder / "etl.toml").write_text(CONFIG + POSITIVE)
+    assert run(["-q", "validate", "txn", "--junit", "st.xml"]) == ExitCode.DONE
+    assert "positive" in cases(folder / "st.xml")
