@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from etl_framework.errors import SourceChanged as SourceChanged
     from etl_framework.errors import SourceDamaged as SourceDamaged
     from etl_framework.errors import UsageError as UsageError
+    from etl_framework.executors import usable_cores as usable_cores
     from etl_framework.figures import Figures as Figures
     from etl_framework.fitting import TableColumn as TableColumn
     from etl_framework.fitting import holds_no_days as holds_no_days
@@ -202,6 +203,7 @@ _MODULES = {
     "validating": "Validation",
     "auditing": "TableVerdict",
     "hookspecs": "hookimpl",
+    "executors": "usable_cores",
     "causes": "NO_ROWS no_date outside_period",
     "checks": "MOST_SAMPLES RowCheck first_samples row_check shown",
     "figures": "Figures",

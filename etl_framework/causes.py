@@ -49,6 +49,7 @@ def _most_telling(findings: list[Finding]) -> Finding:
     rules = dict.fromkeys(rule for finding in findings for rule in (finding.rule, *finding.also))
     return dataclasses.replace(
         first,
-        samples=first.samples or max((finding.samples for finding in findings), key=len),
+        # Of places of another no more than it counts itself, or people would take them for its own.
+        samples=first.samples or max((finding.samples for finding in findings), key=len)[: max(first.count, 1)],
         also=tuple(rule for rule in rules if rule != first.rule),
     )

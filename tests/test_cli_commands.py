@@ -288,6 +288,18 @@ def test_a_valid_file_is_valid_and_loads_nothing(etl: Etl) -> None:
     assert_untouched()
 
 
+def test_valid_files_for_a_merge_are_told_with_what_was_not_looked_at(etl: Etl) -> None:
+    merge = '[jobs.sales]\nsource = "{}"\ntable = "t"\nmode = "merge"\nkeys = ["id"]\n{}'
+    for source, more, told in (
+        ("t.csv", "", True),
+        ("t.csv", 'checks.duplicates = "error"\n', False),
+        ("bad.csv", "", False),
+    ):
+        Path("etl.toml").write_text(merge.format(source, more))
+        said = etl("validate", "sales").err
+        assert ("whether two rows share the key id was not looked at, and a merge refuses such rows" in said) is told
+
+
 def test_a_file_with_bad_rows_is_not_valid(etl: Etl) -> None:
     answer = etl("validate", "bad.csv")
     assert answer.code == 3

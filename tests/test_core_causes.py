@@ -56,6 +56,12 @@ def test_the_gravest_tells_it_and_borrows_the_places_of_another() -> None:
     assert (told.rule, told.severity, told.samples, told.also) == ("a", Severity.ERROR, (PLACE,), ("b",))
 
 
+def test_no_more_places_are_borrowed_than_are_counted() -> None:
+    warning = replace(FOUND, rule="b", severity=Severity.WARNING, count=2, samples=(PLACE, replace(PLACE, line=3)))
+    [told] = told_once([warning, FOUND], rows=1)
+    assert (told.count, told.samples) == (1, (PLACE,))
+
+
 def test_among_equals_the_one_with_places_tells_it() -> None:
     [told] = told_once([FOUND, replace(FOUND, rule="b", samples=(PLACE,))], rows=1)
     assert (told.rule, told.also) == ("b", ("a",))

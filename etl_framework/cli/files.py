@@ -124,4 +124,9 @@ def validate(session: Session, job_or_files: tuple[str, ...], junit: Path | None
         )
 
     session.answer("validation", validation, show)
+    if job.mode == "merge" and validation.passed and "duplicates" not in validation.checks:
+        session.hint(
+            f"whether two rows share the key {', '.join(job.keys)} was not looked at, and a merge refuses such rows: "
+            f"`etl duplicates {job.name if job.configured else 'FILE'}` tells them, and the check `duplicates` too"
+        )
     return ExitCode.DONE if validation.passed else ExitCode.REFUSED

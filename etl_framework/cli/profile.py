@@ -12,7 +12,7 @@ from etl_framework.cli.session import facts, findings, table
 from etl_framework.terminal import bytes_in_words, counted, printable, quoted, seconds_in_words
 
 if TYPE_CHECKING:
-    from etl_framework.profiles import ColumnProfile, Profile, Score
+    from etl_framework.profiles import ColumnProfile, Profile, Quantile, Score
     from etl_framework.profiling import Profiling
 
 _SHOWN, _TOP, _PATTERNS = 24, 5, 5
@@ -39,7 +39,7 @@ def show_profile(profile: Profile) -> None:
     table("", _FIGURES, map(_figures, profile.columns), right=frozenset({"nulls", "distinct", "mean", "score"}))
     click.echo()
     for column in profile.columns:
-        _show_column(column)
+        _show_column(column, sampled=profile.sampled < profile.rows)
     _show_score("quality", profile.score)
 
 
@@ -56,13 +56,16 @@ def _figures(column: ColumnProfile) -> tuple[str, ...]:
     )
 
 
-def _show_column(column: ColumnProfile) -> None:
-    """Print what does not fit into a line of the table."""
+def _show_column(column: ColumnProfile, *, sampled: bool) -> None:
+    """Print what does not fit into a line of the table; ``~`` marks estimates.
+
+    :param sampled: whether shapes were looked at in some of the rows alone.
+    """
     told: list[tuple[str, object]] = []
     if column.deviation is not None:
         told.append(("  deviation", _said(column.deviation)))
     if column.quantiles:
-        ranks = "  ".join(f"{quantile.share:.0%} {_said(quantile.value)}" for quantile in column.quantiles)
+        ranks = "  ".join(f"{quantile.share:.0%} {_quantile(quantile)}" for quantile in column.quantiles)
         told.append(("  quantiles", ranks))
     if column.top:
         about = "~" if column.top_error else ""
@@ -74,7 +77,9 @@ def _show_column(column: ColumnProfile) -> None:
         shortest, longest = column.lengths.shortest, column.lengths.longest
         told.append(("  length", f"{shortest:,} to {longest:,} characters, {column.lengths.mean:,.1f} on average"))
     if column.patterns:
-        shown = ", ".join(f"{_said(pattern.shape)} {pattern.share:.1%}" for pattern in column.patterns[:_PATTERNS])
+        about = "~" if sampled else ""
+        usual = column.patterns[:_PATTERNS]
+        shown = ", ".join(f"{_said(pattern.shape)} {about}{pattern.share:.1%}" for pattern in usual)
         told.append(("  patterns", shown))
     told += _parts(column.score)
     if told:
@@ -95,6 +100,10 @@ def _parts(score: Score) -> list[tuple[str, object]]:
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if part else "0"
+
+
+def _quantile(quantile: Quantile) -> str:
+    return f"{'~' if quantile.low != quantile.high else ''}{_said(quantile.value)}"
 
 
 def _quoted(value: object) -> str:

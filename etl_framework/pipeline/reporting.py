@@ -15,7 +15,7 @@ from etl_framework.history import all_measures
 from etl_framework.jsonable import dumps
 from etl_framework.logs import get_logger
 from etl_framework.totals import compare
-from etl_framework.values import RunReport, Status, StepTime
+from etl_framework.values import RunReport, Severity, Status, StepTime
 from etl_framework.verdict import gravest_first
 
 if TYPE_CHECKING:
@@ -133,8 +133,30 @@ def _put_together(attempt: Attempt, status: Status, so_far: SoFar, error: EtlErr
 
 
 def _all_findings(in_sources: tuple[Finding, ...], later: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    # What the gate refused for, it had from the verdict on the sources.
-    return gravest_first((*in_sources, *(finding for finding in later if finding not in in_sources)))
+    """What was found on both sides, each thing once; what both found is told with its places in the sources."""
+    if any(finding.severity is Severity.ERROR for finding in in_sources):
+        # What the gate refused for, it had from the verdict on the sources.
+        return gravest_first((*in_sources, *(finding for finding in later if finding not in in_sources)))
+    told, left = [], list(later)
+    for one in in_sources:
+        same = next((other for other in left if _alike(other) == _alike(one)), None)
+        if same is not None:
+            left.remove(same)
+        told.append(_on_both_sides(one, same) if same else one)
+    return gravest_first((*told, *left))
+
+
+def _alike(finding: Finding) -> tuple[object, ...]:
+    """What is equal where both sides found the same: only the places differ."""
+    return finding.rule, finding.severity, finding.count, finding.message, finding.also
+
+
+def _on_both_sides(finding: Finding, same: Finding) -> Finding:
+    return dataclasses.replace(
+        finding,
+        message=f"{finding.message} (in the sources and in the warehouse)",
+        samples=finding.samples or same.samples,
+    )
 
 
 def _found(verdict: Verdict | None, survey: Survey | None) -> tuple[Finding, ...]:

@@ -16,7 +16,16 @@ import xxhash
 
 from etl_compression.codecs import make_codec
 from etl_compression.temporaries import Temporaries
-from etl_framework import Codec, InputError, RunFailed, SourceChanged, UsageError, first_completed, printable
+from etl_framework import (
+    Codec,
+    InputError,
+    RunFailed,
+    SourceChanged,
+    UsageError,
+    first_completed,
+    printable,
+    usable_cores,
+)
 
 CHUNK_BYTES = 4 << 20
 
@@ -88,7 +97,7 @@ def compress_files(
     works = _plan(
         [Path(file) for file in files], chosen.suffix, None if output_dir is None else Path(output_dir), force
     )
-    workers = jobs or _processors()
+    workers = jobs or usable_cores()
     # zstd cuts a stream differently with threads of its own than without, so there is always one at least.
     chosen = make_codec(codec, level, threads=max(1, workers // len(works)))
     worker = _Worker(chosen, force, progress or (lambda _source, _done: None))
@@ -291,8 +300,3 @@ def _unwritable(target: Path, error: OSError) -> RunFailed:
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(map(printable, names[:10]))
     return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-
-
-def _processors() -> int:
-    # A container or `taskset` may leave fewer processors than the machine has.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,7 +11,7 @@ from typing import TypeVar
 import duckdb
 
 from etl_duckdb.address import Address
-from etl_framework import ConnectError, EtlError, Locked, RunFailed, interruptible
+from etl_framework import ConnectError, EtlError, Locked, RunFailed, interruptible, usable_cores
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class Database:
         :param memory_limit: one of :meth:`memory_limits`.
         :param width: columns of the table to work on.
         """
-        threads = self.address.threads or (1 if width >= WIDE else min(os.cpu_count() or 1, _MOST_THREADS))
+        threads = self.address.threads or (1 if width >= WIDE else min(usable_cores(), _MOST_THREADS))
         connection = self.open()
         # Values of settings cannot be bound; these are a size and a number by Address.parse.
         connection.execute(f"SET memory_limit = '{memory_limit}'")

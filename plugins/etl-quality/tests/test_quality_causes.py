@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from etl_framework import Check, Finding, Refused, Severity
+from etl_framework import Check, Finding, Refused, Severity, TableName
 
 COLUMNS = {"d": "date", "n": "integer"}
 CHECKS = {
@@ -92,3 +92,13 @@ def test_a_load_that_publishes_nothing_is_refused_for_one_cause(duckdb_side, dat
         duckdb_side.workspace.load(job)
     [one] = [finding for finding in caught.value.findings if finding.severity is Severity.ERROR]
     assert broken(one) == {"no_rows", "empty_source"}
+
+
+def test_what_both_sides_find_is_told_once_with_its_lines(duckdb_side, data):
+    rules = [{"name": "positive", "sql": "n > 0", "severity": "warning"}]
+    job = duckdb_side.job(data("d,n\n2024-01-01,1\n2024-01-02,-1", COLUMNS, rules=rules))
+    [one] = duckdb_side.workspace.load(replace(job, check=Check.BOTH)).findings
+    assert one.message == "1 row breaks n > 0 (in the sources and in the warehouse)"
+    assert [sample.line for sample in one.samples] == [3]
+    [same] = duckdb_side.workspace.load(replace(job, check=Check.WAREHOUSE, table=TableName(("other",)))).findings
+    assert same.message == "1 row breaks n > 0"

@@ -237,6 +237,16 @@ def test_frequent_values_are_escaped_once(capsys):
     assert r"'two\nlines' 66.7%" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("rows", "mark"), [(100, ""), (10_000, "~")])
+def test_estimated_quantiles_and_shapes_are_told_as_such(capsys, rows, mark):
+    columns = tuple(Column(name=kind, type=ColumnType.parse(kind)) for kind in ("integer", "varchar"))
+    schema = pa.schema([("integer", pa.int32()), ("varchar", pa.string())])
+    show_profile(profile_of([Rows([(n * n, "a-1") for n in range(rows)], 0, columns, schema)], columns=columns))
+    shown = capsys.readouterr().out
+    assert re.search(rf"quantiles .* 50% {mark}\d", shown)
+    assert re.search(rf"patterns .* {mark}100\.0%", shown)
+
+
 def test_bad_rows_count_against_the_column_at_fault():
     start = Position(part=0, line=1, offset=0)
     bad = BadRow(position=start, rule="wrong_type", column="i", value="x", reason="", data=b"")

@@ -76,8 +76,9 @@ class Place:
         if found_database is None or found_schema is None:
             missing = "database" if found_database is None else "schema"
             raise UsageError(
-                f"table {table} is in no {missing}, and the connection has none",
-                advice=f"Name it: in connections.toml, or as ?{missing}= of the target, or before the table's name.",
+                f"table {table} is in no {missing}, and the session has none",
+                advice=f"Name it: in connections.toml, or as ?{missing}= of the target, or before the table's name. "
+                "One that is named there does not exist, or not for this role: `etl targets test` tells.",
             )
         return cls(database=found_database, schema=found_schema, name=name)
 

@@ -136,6 +136,15 @@ def test_a_role_that_does_not_exist_is_refused_at_login(connect):
         connect(role="NOBODY")
 
 
+@pytest.mark.parametrize(("named", "left"), [({"database": "NOPE"}, (None, None)), ({"schema": "NOPE"}, ("DB", None))])
+def test_a_database_or_schema_that_does_not_exist_is_none_of_the_session(connect, raises_snowflake, named, left):
+    """https://github.com/snowflakedb/snowflake-connector-python/issues/26: the login itself does not fail."""
+    cursor = connect(**named).cursor()
+    assert cursor.execute("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()").fetchone() == left
+    with raises_snowflake(90105 if left[0] is None else 90106):
+        cursor.execute("CREATE TABLE t (n INT)")
+
+
 def test_a_wrong_password_is_refused(emulator, connect):
     emulator.reset(passwords={"TESTER": "right"})
     with pytest.raises(connector.errors.Error) as caught:

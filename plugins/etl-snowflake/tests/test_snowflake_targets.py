@@ -12,7 +12,7 @@ import pytest
 from etl_snowflake.emulator.control import EmulatorControl
 from etl_snowflake.warehouse import SnowflakeWarehouse
 
-from etl_framework import ExitCode, Fact, RunFailed, Status, Workspace, load
+from etl_framework import ExitCode, Fact, RunFailed, Status, UsageError, Workspace, load
 from etl_framework.cli import run
 from etl_framework.targets import TargetCheck
 
@@ -226,3 +226,10 @@ def test_doctor_shows_what_is_wrong_with_a_target(loader: str, capsys: pytest.Ca
     wrong = [check for check in json.loads(capsys.readouterr().out)["checks"] if not check["ok"]]
     assert {check["subject"] for check in wrong} == {"target prod"}
     assert any("GRANT USAGE ON SCHEMA DB.PUBLIC TO ROLE LOADER;" in check["advice"] for check in wrong)
+
+
+def test_a_load_into_a_database_that_is_not_there_says_that_it_may_be_named_wrongly(emulator: EmulatorControl) -> None:
+    write_connections_file(test=emulator.connection())
+    with pytest.raises(UsageError, match="is in no database, and the session has none") as caught:
+        load("sales.csv", target="snowflake:test?database=NOPE")
+    assert "does not exist, or not for this role: `etl targets test` tells" in caught.value.advice

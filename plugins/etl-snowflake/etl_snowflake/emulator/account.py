@@ -33,7 +33,7 @@ class Settings:
     :param in_progress_after: seconds until an unfinished statement is answered with "in progress".
     :param session_seconds: validity of a session token, told to the driver.
     :param client_side_encryption: whether internal stages are encrypted by the driver unless the stage says otherwise.
-    :param create_on_connect: whether a database and schema named at login are created.
+    :param databases: names of those that are there, each with a schema PUBLIC, once a login names them.
     :param idle_transaction_seconds: after which an abandoned transaction that others wait for is rolled back.
     """
 
@@ -44,7 +44,7 @@ class Settings:
     in_progress_after: float = 45.0
     session_seconds: int = 3600
     client_side_encryption: bool = True
-    create_on_connect: bool = True
+    databases: tuple[str, ...] = ("DB", "REHEARSAL")
     idle_transaction_seconds: float = 14400.0
 
 

@@ -1,6 +1,5 @@
 """COPY INTO a table: parse each file, insert what ON_ERROR lets in, keep all of it or nothing."""
 
-import os
 import re
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from etl_framework import usable_cores
 from etl_snowflake.emulator import transactions
 from etl_snowflake.emulator.conversion import quoted
 from etl_snowflake.emulator.copy_job import CopyJob, resolve_job
@@ -91,8 +91,8 @@ def _parse(account: "Account", job: CopyJob, staged: StagedFile) -> ParsedFile:
 
 
 def _parse_each(account: "Account", job: CopyJob, files: Sequence[StagedFile]) -> Generator[ParsedFile, None, None]:
-    """The files one after the other, each read by a thread of its own: as many at once as there are cores."""
-    at_once = min(len(files), os.cpu_count() or 1)
+    """The files one after the other, each read by a thread of its own: as many at once as there are cores to use."""
+    at_once = min(len(files), usable_cores())
     with ThreadPoolExecutor(max(at_once, 1), f"copy-{job.query.query_id}") as threads:
         pending = [threads.submit(_parse, account, job, staged) for staged in files[:at_once]]
         try:

@@ -114,10 +114,11 @@ class Sessions:
                 "Contact your local system administrator, or attempt to login with another role.",
             )
         fakesnow = self._account.fakesnow
-        fakesnow.create_database_on_connect = fakesnow.create_schema_on_connect = (
-            self._account.settings.create_on_connect
-        )
         with self._lock:
+            # of any other that is not there, the session has none: the login itself does not fail
+            is_given = database in self._account.settings.databases
+            fakesnow.create_database_on_connect = is_given
+            fakesnow.create_schema_on_connect = is_given and schema in (None, "PUBLIC")
             # a database has a schema PUBLIC, which is current unless another is named
             connection = fakesnow.connect(database, schema or ("PUBLIC" if database else None))
         if not connection.database_set:
