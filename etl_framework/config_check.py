@@ -51,6 +51,19 @@ def problems(config: Config, plugins: Plugins) -> tuple[EtlError, ...]:
     return tuple({str(error): error for error in found}.values())
 
 
+def unproved(config: Config) -> tuple[str, ...]:
+    """The jobs whose checks nobody was asked about: which columns there are shows only when their sources are read.
+
+    :raises UsageError: a job is wrong.
+    """
+    jobs = (resolve_job(config, name, stand_ins(config, name)) for name in config.jobs)
+    return tuple(job.name for job in jobs if _asks_for_checks(job) and not job.columns)
+
+
+def _asks_for_checks(job: Job) -> bool:
+    return job.check is not Check.NONE and any(job.sections.get(name) for name in ("checks", "rules"))
+
+
 def _problems(config: Config, name: str, plugins: Plugins) -> Iterator[EtlError]:
     try:
         job = resolve_job(config, name, stand_ins(config, name))

@@ -1,70 +1,26 @@
 """The journal: where every run records the state of its parts before and after each side effect.
 
-One SQLite file in write-ahead mode, in the state folder. What a run needs to go on after a crash (job, analyses,
-accumulators) rests here as pickles, which :mod:`etl_framework.pickling` makes and reads: the journal is as trusted as
-the program itself and readable by its owner only.
+One SQLite file in the state folder, which :mod:`etl_framework.journal_file` keeps. What a run needs to go on after a
+crash (job, analyses, accumulators) rests here as pickles, which :mod:`etl_framework.pickling` makes and reads: the
+journal is as trusted as the program itself and readable by its owner only.
 """
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-from etl_framework.errors import EtlError, RunFailed, UsageError
+from etl_framework.errors import UsageError
+from etl_framework.journal_file import JournalFile
 from etl_framework.pickling import pickled, unpickled
 from etl_framework.terminal import valid_text
 from etl_framework.values import PackedPart, Part, Status
 
-T = TypeVar("T")
-
 STAGED_PARTS_LEFT = "staged parts left"
 """What the log says of a run that ended while its warehouse could not be asked to remove what was staged."""
-
-_VERSION = 3
-_SCHEMA = """
-CREATE TABLE runs (
-    run TEXT PRIMARY KEY,
-    job TEXT NOT NULL,
-    target TEXT NOT NULL,
-    target_table TEXT NOT NULL,
-    status TEXT NOT NULL,
-    started TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 1,
-    plan BLOB NOT NULL,
-    receipt BLOB,
-    steps TEXT NOT NULL DEFAULT '[]',
-    error TEXT NOT NULL DEFAULT '',
-    report TEXT
-);
-CREATE TABLE parts (
-    run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
-    part INTEGER NOT NULL,
-    range BLOB NOT NULL,
-    state TEXT NOT NULL DEFAULT 'planned',
-    outcome BLOB,
-    PRIMARY KEY (run, part)
-);
-CREATE TABLE pieces (
-    run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
-    part INTEGER NOT NULL,
-    piece INTEGER NOT NULL,
-    state TEXT NOT NULL DEFAULT 'packed',
-    packed BLOB NOT NULL,
-    PRIMARY KEY (run, part, piece)
-);
-CREATE TABLE log (
-    run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
-    at TEXT NOT NULL,
-    event TEXT NOT NULL
-);
-CREATE INDEX log_of_run ON log (run, at);
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,21 +68,7 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        # Ctrl-C strikes the main thread, at any instruction: what this thread does is done whole.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="etl-journal")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path.touch(mode=0o600)
-            self._db = self._thread.submit(_open, path).result()
-        except (OSError, sqlite3.Error) as error:
-            self._thread.shutdown()
-            raise RunFailed(
-                f"cannot open the journal {path}: {error}", advice="Point --state-dir to a folder that can be written."
-            ) from error
-        except BaseException:
-            self._thread.shutdown()
-            raise
+        self._file = JournalFile(path)
 
     def __enter__(self) -> Self:
         return self
@@ -136,9 +78,7 @@ class Journal:
 
     def close(self) -> None:
         """End the connection; twice is no error."""
-        with contextlib.suppress(RuntimeError):  # the thread has ended already
-            self._thread.submit(self._db.close)
-        self._thread.shutdown()
+        self._file.close()
 
     # Runs
 
@@ -149,12 +89,12 @@ class Journal:
             "INSERT INTO runs (run, job, target, target_table, status, started, plan) VALUES (?, ?, ?, ?, ?, ?, ?)"
         )
         values = (run, job, target, table, Status.RUNNING, now, pickled(plan))
-        self._write(run, "begun", (statement, values), durable=True)
+        self._file.write(run, "begun", (statement, values), durable=True)
 
     def replan(self, run: str, plan: object, parts: Iterable[Part]) -> None:
         """Replace a run's plan and parts; what was known of the old parts is forgotten."""
         insert = "INSERT INTO parts (run, part, range) VALUES (?, ?, ?)"
-        self._write(
+        self._file.write(
             run,
             "planned",
             ("UPDATE runs SET plan = ? WHERE run = ?", (pickled(plan), run)),
@@ -165,28 +105,28 @@ class Journal:
 
     def plan(self, run: str) -> Any:
         """What :meth:`begin` or :meth:`replan` wrote down."""
-        (plan,) = self._one("SELECT plan FROM runs WHERE run = ?", run)
+        (plan,) = self._file.one("SELECT plan FROM runs WHERE run = ?", run)
         return unpickled(plan, run)
 
     def parts(self, run: str) -> tuple[Part, ...]:
         """The run's parts in order; empty before they are planned."""
-        rows = self._all("SELECT range FROM parts WHERE run = ? ORDER BY part", run)
+        rows = self._file.all("SELECT range FROM parts WHERE run = ? ORDER BY part", run)
         return tuple(unpickled(value, run) for (value,) in rows)
 
     def finished(self, run: str) -> tuple[Part, ...]:
         """The parts that were read to their end, in order."""
-        rows = self._all("SELECT range FROM parts WHERE run = ? AND state = 'packed' ORDER BY part", run)
+        rows = self._file.all("SELECT range FROM parts WHERE run = ? AND state = 'packed' ORDER BY part", run)
         return tuple(unpickled(value, run) for (value,) in rows)
 
     def set_status(self, run: str, status: Status, *, error: str = "") -> None:
         """Write down how far a run is."""
         statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"
-        self._write(run, str(status), (statement, (status, valid_text(error), run)), durable=True)
+        self._file.write(run, str(status), (statement, (status, valid_text(error), run)), durable=True)
 
     def end(self, run: str, status: Status, *, error: str = "") -> None:
         """Write down how a run ended for good, such as one whose place a later run takes; its parts are forgotten."""
         statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"
-        self._write(
+        self._file.write(
             run,
             str(status),
             (statement, (status, valid_text(error), run)),
@@ -197,20 +137,20 @@ class Journal:
 
     def forget(self, run: str) -> None:
         """Remove a run and all that is known of it."""
-        self._write(run, None, ("DELETE FROM runs WHERE run = ?", (run,)), durable=True)
+        self._file.write(run, None, ("DELETE FROM runs WHERE run = ?", (run,)), durable=True)
 
     def resumed(self, run: str) -> None:
         """Write down that a run is begun once more."""
         statement = "UPDATE runs SET attempts = attempts + 1, status = ?, error = '' WHERE run = ?"
-        self._write(run, "resumed", (statement, (Status.RUNNING, run)))
+        self._file.write(run, "resumed", (statement, (Status.RUNNING, run)))
 
     def note(self, run: str, event: str) -> None:
         """Add a line to the run's log, such as that the load begins."""
-        self._write(run, event, durable=True)
+        self._file.write(run, event, durable=True)
 
     def log(self, run: str) -> tuple[tuple[datetime, str], ...]:
         """The run's log: (UTC, event)."""
-        rows = self._all("SELECT at, event FROM log WHERE run = ? ORDER BY rowid", run)
+        rows = self._file.all("SELECT at, event FROM log WHERE run = ? ORDER BY rowid", run)
         return tuple((datetime.fromisoformat(at), event) for at, event in rows)
 
     def record(self, run: str) -> RunRecord:
@@ -225,7 +165,7 @@ class Journal:
 
     def runs(self) -> tuple[RunRecord, ...]:
         """Every run, the latest first."""
-        rows = self._all(
+        rows = self._file.all(
             "SELECT run, job, target, target_table, status, started, "
             "(SELECT max(at) FROM log WHERE log.run = runs.run), attempts, error, "
             "EXISTS (SELECT 1 FROM parts WHERE parts.run = runs.run) FROM runs ORDER BY started DESC, rowid DESC"
@@ -251,13 +191,13 @@ class Journal:
     def reading(self, run: str, part: int) -> None:
         """Before a part is read and packed."""
         statement = "UPDATE parts SET state = 'reading', outcome = NULL WHERE run = ? AND part = ?"
-        self._write(run, f"part {part} reading", (statement, (run, part)))
+        self._file.write(run, f"part {part} reading", (statement, (run, part)))
 
     def packed(self, run: str, part: int, outcome: object, pieces: Iterable[PackedPart]) -> None:
         """After a part is packed: all that was learned of it, and the files that wait for upload."""
         insert = "INSERT INTO pieces (run, part, piece, packed) VALUES (?, ?, ?, ?)"
         update = "UPDATE parts SET state = 'packed', outcome = ? WHERE run = ? AND part = ?"
-        self._write(
+        self._file.write(
             run,
             f"part {part} packed",
             ("DELETE FROM pieces WHERE run = ? AND part = ?", (run, part)),
@@ -267,16 +207,16 @@ class Journal:
 
     def outcomes(self, run: str) -> Mapping[int, Any]:
         """By part number, what was learned of the parts that are packed."""
-        rows = self._all("SELECT part, outcome FROM parts WHERE run = ? AND state = 'packed' ORDER BY part", run)
+        rows = self._file.all("SELECT part, outcome FROM parts WHERE run = ? AND state = 'packed' ORDER BY part", run)
         return {part: unpickled(outcome, run) for part, outcome in rows}
 
     def forget_part(self, run: str, part: int) -> None:
         """The part must be read again."""
-        self._write(run, f"part {part} forgotten", *_forgetting(run, part))
+        self._file.write(run, f"part {part} forgotten", *_forgetting(run, part))
 
     def look_again(self, run: str, plan: object, parts: Iterable[int]) -> None:
         """Replace a run's plan by one with the same parts, some of which must be read again."""
-        self._write(
+        self._file.write(
             run,
             "sources touched",
             ("UPDATE runs SET plan = ? WHERE run = ?", (pickled(plan), run)),
@@ -288,11 +228,11 @@ class Journal:
     def set_piece(self, run: str, part: int, piece: int, state: str) -> None:
         """Before (``uploading``) and after (``staged``) a packed part is uploaded."""
         statement = "UPDATE pieces SET state = ? WHERE run = ? AND part = ? AND piece = ?"
-        self._write(run, f"part {part} piece {piece} {state}", (statement, (state, run, part, piece)))
+        self._file.write(run, f"part {part} piece {piece} {state}", (statement, (state, run, part, piece)))
 
     def pieces(self, run: str) -> tuple[tuple[PackedPart, str], ...]:
         """Every packed part of the run and its state, in the order of the data."""
-        rows = self._all("SELECT packed, state FROM pieces WHERE run = ? ORDER BY part, piece", run)
+        rows = self._file.all("SELECT packed, state FROM pieces WHERE run = ? ORDER BY part, piece", run)
         return tuple((unpickled(packed, run), state) for packed, state in rows)
 
     # The end
@@ -300,105 +240,30 @@ class Journal:
     def set_receipt(self, run: str, receipt: object) -> None:
         """After the load was committed."""
         statement = "UPDATE runs SET receipt = ? WHERE run = ?"
-        self._write(run, "loaded", (statement, (pickled(receipt), run)), durable=True)
+        self._file.write(run, "loaded", (statement, (pickled(receipt), run)), durable=True)
 
     def receipt(self, run: str) -> Any:
         """What :meth:`set_receipt` wrote down, or None."""
-        (receipt,) = self._one("SELECT receipt FROM runs WHERE run = ?", run)
+        (receipt,) = self._file.one("SELECT receipt FROM runs WHERE run = ?", run)
         return None if receipt is None else unpickled(receipt, run)
 
     def set_steps(self, run: str, steps: str) -> None:
         """The durations of the run's steps, as JSON."""
-        self._write(run, "step ended", ("UPDATE runs SET steps = ? WHERE run = ?", (steps, run)))
+        self._file.write(run, "step ended", ("UPDATE runs SET steps = ? WHERE run = ?", (steps, run)))
 
     def steps(self, run: str) -> str:
         """What :meth:`set_steps` wrote down."""
-        (steps,) = self._one("SELECT steps FROM runs WHERE run = ?", run)
+        (steps,) = self._file.one("SELECT steps FROM runs WHERE run = ?", run)
         return str(steps)
 
     def set_report(self, run: str, report: str) -> None:
         """The run's report, as JSON."""
-        self._write(run, "reported", ("UPDATE runs SET report = ? WHERE run = ?", (report, run)))
+        self._file.write(run, "reported", ("UPDATE runs SET report = ? WHERE run = ?", (report, run)))
 
     def report(self, run: str) -> str | None:
         """What :meth:`set_report` wrote down, or None."""
-        (report,) = self._one("SELECT report FROM runs WHERE run = ?", run)
+        (report,) = self._file.one("SELECT report FROM runs WHERE run = ?", run)
         return None if report is None else str(report)
-
-    # SQLite
-
-    def _write(
-        self, run: str, event: str | None, *statements: tuple[str, tuple[object, ...]], durable: bool = False
-    ) -> None:
-        """Do all of it in one transaction, with a line in the log.
-
-        :param event: None writes no line.
-        :param durable: also against a power cut, together with all that was written before. What is known of a part
-            need not be: after a power cut the part is read again.
-        """
-
-        def transaction() -> None:
-            now = _now()
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                for statement, values in statements:
-                    self._db.execute(statement, values)
-                # No row of `runs` changes for a part: it holds the plan, which is large where there are many files.
-                if event is not None:
-                    self._db.execute("INSERT INTO log (run, at, event) VALUES (?, ?, ?)", (run, now, event))
-                self._db.execute("COMMIT")
-            except BaseException:
-                # Some failures, such as a full disk, have rolled back already.
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-        self._do(transaction)
-
-    def _all(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        return self._do(lambda: self._db.execute(statement, values).fetchall())
-
-    def _do(self, work: Callable[[], T]) -> T:
-        try:
-            return self._thread.submit(work).result()
-        except sqlite3.Error as error:
-            raise RunFailed(
-                f"cannot use the journal {self._path}: {error}",
-                advice="Make room there, or see who holds or changes the file.",
-            ) from error
-
-    def _one(self, statement: str, run: str) -> tuple[Any, ...]:
-        rows = self._all(statement, run)
-        if not rows:
-            raise EtlError(f"the journal knows no run {run!r}", advice="`etl runs list` shows every run.")
-        return rows[0]
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """Connect, and create the tables of a new file.
-
-    :raises RunFailed: the file is of another format.
-    """
-    db = sqlite3.connect(path, isolation_level=None, timeout=30)
-    with contextlib.ExitStack() as opened:
-        opened.callback(db.close)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("BEGIN IMMEDIATE")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _VERSION):
-            raise RunFailed(
-                f"the journal {path} was written by another version of etl (format {version})",
-                advice="Use that version to finish its runs, or another --state-dir.",
-            )
-        if version == 0:
-            for statement in _SCHEMA.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {_VERSION}")
-        db.execute("COMMIT")
-        opened.pop_all()
-    return db
 
 
 def _forgetting(run: str, part: int) -> tuple[tuple[str, tuple[object, ...]], ...]:

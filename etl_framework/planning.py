@@ -17,6 +17,7 @@ from etl_framework.checks import insist_on_settings
 from etl_framework.ledger import already_loaded
 from etl_framework.packing import Packer
 from etl_framework.protocols import Capacity, MisplacedCut, Run, TypesWidened
+from etl_framework.reading import blocks_of
 from etl_framework.rewriting import staged_layouts
 from etl_framework.survey import adopt, plan_parts, survey_sources
 from etl_framework.values import Severity
@@ -96,7 +97,7 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
         errors = [finding.message for finding in survey.findings if finding.severity is Severity.ERROR]
         checks = () if errors else insist_on_settings(job, survey.analyses[:1], survey.columns, plugins)
         run = _run(job, sources, survey, codec, warehouse)
-        speed, ratio = _probe(job, survey, warehouse, codec)
+        speed, ratio = _probe(job, survey, warehouse, codec, plugins)
         return LoadPlan(
             job=job.name,
             target=job.target,
@@ -147,19 +148,17 @@ def _run(job: Job, sources: tuple[Source, ...], survey: Survey, codec: Codec, wa
     )
 
 
-def _probe(job: Job, survey: Survey, warehouse: Warehouse, codec: Codec) -> tuple[float, float]:
+def _probe(job: Job, survey: Survey, warehouse: Warehouse, codec: Codec, plugins: Plugins) -> tuple[float, float]:
     """Read and pack the first blocks: bytes per second of one worker, and staged bytes per byte read."""
     part = next((part for part in survey.parts if part.size), None)
     if part is None:
         return 0.0, 0.0
-    analysis = survey.analyses[part.source]
-    blocks = analysis.format.read(analysis.source, part, survey.columns, job.block_bytes)
     consumed = 0
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="etl-plan-") as folder:
         packer = Packer(Path(folder), part, survey.columns, codec, warehouse.content, part.size)
         try:
-            for block in islice(blocks, _PROBED_BLOCKS):
+            for block in islice(blocks_of(part, survey, job, plugins), _PROBED_BLOCKS):
                 packer.write(block)
                 consumed += block.consumed
         except (MisplacedCut, TypesWidened):

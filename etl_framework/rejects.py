@@ -111,11 +111,10 @@ def _join(
     return tuple(path for pair in written.values() for path in pair)
 
 
-def discard_part_rejects(folder: Path, parts: Iterable[Part]) -> None:
+def discard_part_rejects(folder: Path) -> None:
     """Remove what the workers wrote, once nothing can ask for it again."""
-    for part in parts:
-        for path in _part_files(folder, part.number):
-            path.unlink(missing_ok=True)
+    for path in (folder / "rejects").glob("part-*"):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

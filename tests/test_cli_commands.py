@@ -324,6 +324,25 @@ def test_a_wrong_setting_of_a_plugin_is_named_with_its_line(etl: Etl) -> None:
     assert_untouched()
 
 
+def test_checks_that_nobody_was_asked_about_for_want_of_columns_do_not_pass_for_right_ones(etl: Etl) -> None:
+    job = '[jobs.{0}]\nsource = "t.csv"\ntable = "t"\ntarget = "duckdb:w.duckdb"\n{1}\n'
+    misspelt = "[jobs.{0}.checks]\ndutes = true\n".format
+    declared = 'columns = { id = "bigint" }\n'
+    Path("etl.toml").write_text(
+        job.format("unknown", misspelt("unknown"))
+        + job.format("unchecked", 'check = "none"\n' + misspelt("unchecked"))
+        + job.format("plain", "")
+        + job.format("declared", f"{declared}[jobs.declared.checks.columns.id]\nunique = true")
+    )
+    valid = etl("config", "validate")
+    assert (valid.code, valid.err.count("hint: ")) == (0, 1)
+    assert (
+        "hint: job unknown declares no columns, so its checks were not looked at: `etl plan unknown` does" in valid.err
+    )
+    assert "checks.dutes is no check" in etl("plan", "unknown").err
+    assert not etl("-q", "config", "validate").err
+
+
 def test_who_is_to_answer_is_said_on_the_command_line(etl: Etl) -> None:
     assert etl("--use", "analyze=delimited", "--use", "connect=duckdb", "load", "t.csv", *TABLE).code == 0
     unable = etl("--use", "analyze=duckdb", "analyze", "t.csv")

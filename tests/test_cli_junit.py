@@ -62,6 +62,26 @@ def test_each_rule_is_one_case_whether_it_is_broken_or_not(folder: Path) -> None
         assert set(bad) <= RULES
 
 
+@pytest.mark.parametrize(
+    ("line", "rule"), [("3", "too_few_fields"), ("x,a", "wrong_type")], ids=["few fields", "no number"]
+)
+def test_where_rows_are_bad_the_structure_fails_beside_what_is_wrong_with_it(
+    folder: Path, line: str, rule: str
+) -> None:
+    (folder / "txn.csv").write_text(f"id,code\n1,a\n2,a\n{line}\n")
+    assert run(["-q", "validate", "txn", "--junit", "st.xml"]) == ExitCode.REFUSED
+    found = cases(folder / "st.xml")
+    assert {name for name, said in found.items() if said[:1] == ["failure"]} == {"structure", rule}
+    assert ET.parse(folder / "st.xml").getroot()[0].get("failures") == "2"
+
+
+def test_sources_that_are_not_read_since_they_differ_do_not_pass_for_sound_ones(folder: Path) -> None:
+    (folder / "a.csv").write_text("id,code\n1,a\n")
+    (folder / "b.csv").write_text("id,price\n1,a\n")
+    assert run(["-q", "validate", "a.csv", "b.csv", "--junit", "st.xml"]) == ExitCode.REFUSED
+    assert cases(folder / "st.xml") == {"structure": ["failure"], "columns_differ": ["failure"]}
+
+
 def test_a_plan_tells_the_rules_that_would_be_made(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "etl.toml").write_text(CONFIG + POSITIVE)
     assert run(["plan", "txn", "--again"]) == ExitCode.DONE
@@ -119,3 +139,23 @@ def test_a_report_cannot_go_to_a_folder_that_is_missing_which_is_told_first(
 def test_a_mistaken_option_is_told_in_the_report_too(folder: Path) -> None:
     assert run(["validate", "txn", "--junit", "st.xml", "--perid", "2024-01"]) == ExitCode.USAGE
     assert list(cases(folder / "st.xml").values()) == [["error"]]
+
+
+@pytest.mark.parametrize("command", [["validate", "--junit", "txn.csv"], ["validate", "txn", "--junit=txn.csv"]])
+@pytest.mark.parametrize("unknown", [[], ["--nothing"]])
+def test_no_file_but_a_report_is_replaced(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: list[str], unknown: list[str]
+) -> None:
+    before = (folder / "txn.csv").read_text()
+    assert run([*command, *unknown]) == ExitCode.USAGE
+    assert (folder / "txn.csv").read_text() == before
+    shown = capsys.readouterr().err
+    assert unknown or "error: txn.csv is there, and is no JUnit report\n  --junit takes the path" in shown
+
+
+@pytest.mark.parametrize("there", ["", "\n", "<testsuites/>", '<?xml version="1.0"?>\n<testsuite name="other"/>'])
+def test_an_empty_file_and_a_report_of_another_tool_are_replaced(folder: Path, there: str) -> None:
+    (folder / "st.xml").write_text(there)
+    (folder / "etl.toml").write_text(CONFIG + POSITIVE)
+    assert run(["-q", "validate", "txn", "--junit", "st.xml"]) == ExitCode.DONE
+    assert "positive" in cases(folder / "st.xml")

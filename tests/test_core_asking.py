@@ -63,8 +63,9 @@ import os, re, signal, sys
 from dataclasses import replace
 from etl_framework import Workspace
 from etl_framework.journal import Journal
+from etl_framework.journal_file import JournalFile
 
-write = Journal._write
+write = JournalFile.write
 
 def write_and_die(self, run, event, *statements, **how):
     write(self, run, event, *statements, **how)
@@ -75,7 +76,7 @@ def die(*arguments, **how):
     os.kill(os.getpid(), signal.SIGKILL)
 
 if sys.argv[1] == "packed":
-    Journal._write = write_and_die
+    JournalFile.write = write_and_die
 else:
     Journal.end = die
 workspace = Workspace.open()

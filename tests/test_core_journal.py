@@ -248,13 +248,13 @@ def test_a_place_that_cannot_hold_a_journal_is_a_clear_error(tmp_path: Path) -> 
 
 def test_a_full_disk_is_a_clear_error_and_takes_nothing_back(journal: Journal) -> None:
     begin(journal)
-    ((pages,),) = journal._all("PRAGMA page_count")
-    journal._all(f"PRAGMA max_page_count = {pages}")
+    ((pages,),) = journal._file.all("PRAGMA page_count")
+    journal._file.all(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(RunFailed, match="disk is full") as caught:
         journal.replan("r1", b"x" * 1_000_000, [part(0)])
     assert "Make room there" in caught.value.advice
     assert (journal.plan("r1"), journal.parts("r1")) == ("plan", ())
-    journal._all(f"PRAGMA max_page_count = {pages + 1000}")
+    journal._file.all(f"PRAGMA max_page_count = {pages + 1000}")
     journal.replan("r1", b"x" * 1_000_000, [part(0)])
     assert journal.parts("r1") == (part(0),)
 

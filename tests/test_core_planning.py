@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from etl_duckdb.warehouse import DuckDBWarehouse
 
-from etl_framework import RunReport, UsageError, Workspace
+from etl_framework import HookFailed, RunReport, UsageError, Workspace
 from etl_framework.planning import LoadPlan
 
 ROWS = 40_000
@@ -135,3 +135,31 @@ def test_a_check_in_a_warehouse_that_understands_no_sql_is_refused_by_plan_and_l
     for act in (plan, load):
         with pytest.raises(UsageError, match="understands no SQL"):
             act(check=check)
+
+
+BROKEN = """
+from etl_framework import Analysis, Column, ColumnType, Kind, hookimpl
+
+class Broken:
+    name = "broken"
+    def split_exactly(self, source, part_bytes): return [(0, source.size)]
+    def text_layout(self): return None
+    def count_rows(self, source): return 1
+    def split(self, source, part_bytes): return [(0, source.size)]
+    def read(self, source, part, columns, block_bytes):
+        raise ValueError("boom")
+        yield
+
+@hookimpl
+def etl_analyze(source):
+    return Analysis(source=source, format=Broken(), columns=(Column(name="id", type=ColumnType(kind=Kind.BIGINT)),),
+                    rows=1, rows_exact=False, facts=(), findings=())
+"""
+
+
+def test_a_format_that_cannot_read_is_named_with_its_plugin(folder: Path) -> None:
+    (folder / "aaa_team.py").write_text(BROKEN)
+    (folder / "etl.toml").write_text('plugins = ["aaa_team.py"]\n[defaults]\nuse = { analyze = "aaa_team" }\n')
+    with pytest.raises(HookFailed, match=r"aaa_team.*boom"):
+        plan()
+    assert not list((folder / "temporary").iterdir())

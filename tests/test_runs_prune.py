@@ -96,7 +96,7 @@ def interrupted_run(observed: Callable[[Event], None] | None = None, **settings:
 def aged(run: str, days: int) -> str:
     """Make a run older, by what the journal says of it."""
     with Workspace.open().state.journal() as journal:
-        journal._write(
+        journal._file.write(
             run, None, ("UPDATE log SET at = datetime(at, ?) || '+00:00' WHERE run = ?", (f"-{days} days", run))
         )
     return run
@@ -247,7 +247,7 @@ def test_a_run_whose_warehouse_is_gone_is_forgotten_when_that_is_asked_for(etl: 
 def test_a_run_that_another_version_wrote_down_is_forgotten_when_that_is_asked_for(etl: Etl) -> None:
     name = interrupted_run()
     with Workspace.open().state.journal() as journal:
-        journal._write(name, None, ("UPDATE runs SET plan = ? WHERE run = ?", (b"cwhat\nwas\n.", name)))
+        journal._file.write(name, None, ("UPDATE runs SET plan = ? WHERE run = ?", (b"cwhat\nwas\n.", name)))
     code, _, err = etl("runs", "prune", name, "--yes")
     assert (code, names()) == (1, [name])
     assert f"`etl runs prune {name} --forget`" in err

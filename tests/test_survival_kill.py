@@ -21,10 +21,10 @@ ROWS = 60_000
 VICTIM = r"""
 import itertools, json, os, re, signal, sys, threading
 from etl_framework import Workspace, load
-from etl_framework.journal import Journal
+from etl_framework.journal_file import JournalFile
 
 action, instant = sys.argv[1], json.loads(sys.argv[2])
-write, seen = Journal._write, itertools.count(1)
+write, seen = JournalFile.write, itertools.count(1)
 alone = threading.Lock()  # no other thread writes between an entry and its kill
 
 def kill():
@@ -41,7 +41,7 @@ def write_or_die(self, run, event, *statements, **how):
     if doomed:
         threading.Timer(instant["seconds"], kill).start()
 
-Journal._write = write_or_die
+JournalFile.write = write_or_die
 if action == "load":
     load("data.csv", target="duckdb:w.duckdb", part_size="256KiB", jobs=2, state_dir="state")
 else:

@@ -15,7 +15,18 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from etl_framework import Refused, RunFailed, RunReport, Severity, Statement, TableName, UsageError, Workspace, load
+from etl_framework import (
+    Refused,
+    RunFailed,
+    RunReport,
+    Severity,
+    Statement,
+    Status,
+    TableName,
+    UsageError,
+    Workspace,
+    load,
+)
 from etl_framework.cli import run
 from etl_framework.errors import ExitCode
 from etl_framework.plugins import Plugins
@@ -195,14 +206,43 @@ def test_a_run_that_was_killed_before_its_commit_reports_only_what_was_found_in_
 ANOTHER_VERSION_S = b"cno_such_module\nNothing\n."
 
 
+def written_by_another_version(table: str, column: str) -> None:
+    with closing(sqlite3.connect(".etl/journal.sqlite")) as journal, journal:
+        journal.execute(f"UPDATE {table} SET {column} = ?", (ANOTHER_VERSION_S,))
+
+
 def test_a_receipt_that_another_version_wrote_down_is_asked_of_the_warehouse(job: str) -> None:
     configure(job, price="warning")
     write("1.00", "-2.50")
     killed("load", "noted")
-    with closing(sqlite3.connect(".etl/journal.sqlite")) as journal, journal:
-        journal.execute("UPDATE runs SET receipt = ?", (ANOTHER_VERSION_S,))
+    written_by_another_version("runs", "receipt")
     report = Workspace.open().resume()
     assert (report.rows_loaded, report.reconciled, rows_in(job)) == (2, True, 2)
+
+
+@pytest.mark.parametrize(("table", "column"), [("pieces", "packed"), ("parts", "outcome")])
+def test_parts_that_another_version_wrote_down_end_the_run_with_a_report_that_says_so(
+    job: str, table: str, column: str
+) -> None:
+    configure(job, price="warning")
+    write("1.00", "-2.50")
+    killed("load", "checked")
+    written_by_another_version(table, column)
+    with pytest.raises(RunFailed, match="was written down by another version") as caught:
+        Workspace.open().resume()
+    [record] = Workspace.open().runs()
+    assert (record.status, record.resumable, rows_in(job) or 0) == (Status.FAILED, True, 0)
+    assert caught.value.report is not None
+    assert caught.value.report.resumable
+
+
+def test_a_load_that_is_committed_is_done_though_another_version_wrote_its_parts_down(job: str) -> None:
+    configure(job, price="warning")
+    write("1.00", "-2.50")
+    killed("load", "noted")
+    written_by_another_version("parts", "range")
+    report = Workspace.open().resume()
+    assert (report.status, report.rows_loaded, rows_in(job)) == (Status.DONE, 2, 2)
 
 
 @pytest.mark.parametrize("unreadable", [True, False], ids=["of another version", "no file"])

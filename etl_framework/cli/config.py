@@ -54,9 +54,10 @@ def init(session: Session, path: Path, force: bool) -> None:
 def validate_config(session: Session) -> None:
     """Check the configuration and every job of it, and that plugins load and understand their settings.
 
-    No source is read, and no warehouse connected to; `etl doctor` connects.
+    No source is read, and no warehouse connected to; `etl doctor` connects. The checks of a job that declares no
+    columns show only with them: `etl plan JOB` looks at those.
     """
-    from etl_framework.config_check import check_config
+    from etl_framework.config_check import check_config, unproved
     from etl_framework.plugins import Plugins
 
     workspace = session.workspace()
@@ -68,6 +69,8 @@ def validate_config(session: Session) -> None:
         click.echo(f"{path or 'There is no etl.toml here'}: {counted(len(jobs), 'job')}, nothing wrong.")
 
     session.answer("config", {"path": path, "jobs": jobs, "targets": list(workspace.config.targets)}, show)
+    for name in unproved(workspace.config):
+        session.hint(f"job {name} declares no columns, so its checks were not looked at: `etl plan {name}` does")
 
 
 @config.command()

@@ -105,10 +105,12 @@ def _show_group(group: tuple[Analysis, ...], usual: Analysis | None = None) -> N
 @with_log
 def validate(session: Session, job_or_files: tuple[str, ...], junit: Path | None, **options: object) -> int:
     """Check every row of files, and load nothing."""
+    from etl_framework.junit import STRUCTURE
+
     workspace = session.workspace()
     job = workspace.job(*_what(workspace, job_or_files), options)
     validation = workspace.validate(job, observers=session.observers())
-    checks = ("structure", *validation.checks)
+    checks = (STRUCTURE, *validation.checks)
     write_report(junit, f"job {job.name}", checks, validation.findings, validation.seconds)
 
     def show() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,13 @@ def junit_option(command: Any) -> Any:
     """
 
     def remember(context: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
+        from etl_framework.junit import insist_on_report
+
         if path is not None and not path.absolute().parent.is_dir():
             raise click.BadParameter(f"there is no folder {path.absolute().parent} to write {path.name} to")
+        if path is not None:
+            with suppress(OSError):  # told once it is to be written
+                insist_on_report(path)
         session = context.ensure_object(Session)
         session.junit = path or session.junit
         return path

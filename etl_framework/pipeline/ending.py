@@ -19,7 +19,7 @@ from etl_framework.errors import (
 from etl_framework.keeping import discard_kept
 from etl_framework.logs import get_logger
 from etl_framework.pipeline.plan import codec_for
-from etl_framework.pipeline.reporting import SoFar, report
+from etl_framework.pipeline.reporting import SoFar, if_readable, report
 from etl_framework.program import addressed
 from etl_framework.rejects import discard_part_rejects
 from etl_framework.values import Status
@@ -123,7 +123,10 @@ def _withdraw(attempt: Attempt) -> None:
 
 def _discard_unknown(attempt: Attempt) -> None:
     """Remove packed parts that ended too late for the journal: a resumed run reads them again."""
-    known = {piece.name for piece, _ in attempt.journal.pieces(attempt.id)}
+    pieces = if_readable(lambda: attempt.journal.pieces(attempt.id))
+    if pieces is None:
+        return
+    known = {piece.name for piece, _ in pieces}
     for path in (attempt.folder / "packed").glob("*"):
         if path.name not in known:
             path.unlink(missing_ok=True)
@@ -133,4 +136,4 @@ def _clean(attempt: Attempt) -> None:
     rmtree(attempt.folder / "packed", ignore_errors=True)
     rmtree(attempt.folder / "spilled", ignore_errors=True)
     discard_kept(attempt.folder)
-    discard_part_rejects(attempt.folder, attempt.journal.parts(attempt.id))
+    discard_part_rejects(attempt.folder)

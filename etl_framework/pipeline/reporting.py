@@ -52,20 +52,21 @@ class SoFar:
     def of(cls, attempt: Attempt) -> SoFar:
         """Ask the journal, and the run's folder; what another version wrote down is not known."""
         journal, run = attempt.journal, attempt.id
-        pieces = _if_readable(lambda: journal.pieces(run)) or ()
+        pieces = if_readable(lambda: journal.pieces(run)) or ()
         measures: Measures = {}
         with suppress(RunFailed):  # that it cannot be read may be why the run ends
             measures = audited(attempt.folder).measures
         return cls(
-            outcomes=() if attempt.verdict else (_if_readable(lambda: journal.outcomes(run)) or {}).values(),
-            finished=_if_readable(lambda: journal.finished(run)) or (),
+            outcomes=() if attempt.verdict else (if_readable(lambda: journal.outcomes(run)) or {}).values(),
+            finished=if_readable(lambda: journal.finished(run)) or (),
             staged=tuple(piece for piece, state in pieces if state == "staged"),
-            receipt=attempt.receipt or _if_readable(lambda: journal.receipt(run)),
+            receipt=attempt.receipt or if_readable(lambda: journal.receipt(run)),
             measures=measures,
         )
 
 
-def _if_readable(ask: Callable[[], T]) -> T | None:
+def if_readable(ask: Callable[[], T]) -> T | None:
+    """What the journal says; None where another version wrote it down."""
     with suppress(UnreadableRun):  # which may be why the run ends
         return ask()
     return None

@@ -43,9 +43,9 @@ class TestDuplicatesInTable(TableCheckContract):
 VICTIM = """
 import os, re, signal, sys
 from etl_framework import load
-from etl_framework.journal import Journal
+from etl_framework.journal_file import JournalFile
 
-write, left = Journal._write, int(sys.argv[1])
+write, left = JournalFile.write, int(sys.argv[1])
 
 def write_or_die(self, run, event, *statements, **how):
     global left
@@ -54,7 +54,7 @@ def write_or_die(self, run, event, *statements, **how):
     if not left:
         os.kill(os.getpid(), signal.SIGKILL)
 
-Journal._write = write_or_die
+JournalFile.write = write_or_die
 load(job="job", state_dir="state")
 """
 ETL = """

@@ -22,17 +22,17 @@ SETTINGS: dict[str, Any] = {"part_size": "64KiB", "block_size": "16KiB", "table"
 VICTIM = r"""
 import itertools, os, re, signal, sys, threading
 from etl_framework import Workspace, load
-from etl_framework.journal import Journal
+from etl_framework.journal_file import JournalFile
 
 action, target, entry, nth, seconds = sys.argv[1:6]
-write, seen = Journal._write, itertools.count(1)
+write, seen = JournalFile.write, itertools.count(1)
 
 def write_and_die(self, run, event, *statements, **how):
     write(self, run, event, *statements, **how)
     if re.sub(r"\d+", "N", event) == entry and next(seen) == int(nth):
         threading.Timer(float(seconds), os.kill, (os.getpid(), signal.SIGKILL)).start()
 
-Journal._write = write_and_die
+JournalFile.write = write_and_die
 if action == "load":
     load("sales.csv", target=target, part_size="64KiB", block_size="16KiB", table="t", jobs=2, state_dir="state")
 else:
