@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_framework.once_per_block import once_per_block
+from etl_framework.once_per_block import known, once_per_block
 
 _WIDTHS = (8, 4, 2, 1)
 _ALIKE = 24
@@ -37,10 +37,11 @@ def extremes(values: pa.Array) -> tuple[Any, Any]:
             if low == low:
                 return low, high
         elif pa.types.is_string(values.type) and values.buffers()[2] is not None:
-            return _text_extremes(values)
+            # To find the different values takes longer, but somebody may have.
+            return _text_extremes(values if (codes := known(few_distinct, values)) is None else codes)
     if pa.types.is_date32(values.type):
-        low, high = (day if day is None else pa.scalar(day, values.type) for day in extremes(values.view(pa.int32())))
-        return low and low.as_py(), high and high.as_py()
+        first, last = (pa.scalar(day, values.type).as_py() for day in extremes(values.view(pa.int32())))
+        return first, last
     found = pc.min_max(values).as_py()
     return found["min"], found["max"]
 
@@ -65,8 +66,6 @@ def few_distinct(values: pa.Array) -> pa.Array | None:
 def _text_extremes(values: pa.Array) -> tuple[str, str]:
     offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
     texts = _Texts(values, np.frombuffer(values.buffers()[2], np.uint8), offsets[:-1], np.diff(offsets))
-    if not texts.are_of_one_length and (codes := few_distinct(values)) is not None and len(codes) < len(values):
-        return _text_extremes(codes)
     if texts.shortest == 0:
         # The empty value is the smallest; it has no first byte to compare.
         filled = np.flatnonzero(texts.lengths)
