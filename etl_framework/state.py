@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from etl_framework.errors import Locked, RunFailed
-from etl_framework.journal import Journal
+
+if TYPE_CHECKING:
+    from etl_framework.journal import Journal
 
 _PATIENCE = 1.0
 """Seconds to wait for a run that ends, or for somebody who looks whether one is under way."""
@@ -42,6 +43,8 @@ class State:
 
     def journal(self) -> Journal:
         """Open the journal."""
+        from etl_framework.journal import Journal
+
         self._prepare(self.folder)
         return Journal(self._journal_path)
 
@@ -57,6 +60,8 @@ class State:
 
         :raises Locked: another run holds it, and does not end within a second.
         """
+        from filelock import FileLock, Timeout
+
         path = self._lock_path(job, target)
         self._prepare(path.parent)
         lock = FileLock(path, timeout=_PATIENCE)

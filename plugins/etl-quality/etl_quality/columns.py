@@ -17,7 +17,6 @@ from etl_quality.references import NAME as REFERENCES
 from etl_quality.references import AskedReferences, References, ReferencesInWarehouse, ReferencesOfTable, in_file
 from etl_quality.sections import settings
 from etl_quality.typed import highest, lowest, typed
-from etl_quality.unique import Unique, UniqueInTable
 from etl_quality.words import Words, named
 
 if TYPE_CHECKING:
@@ -49,6 +48,8 @@ class Checks:
             if said.references is not None:
                 yield _references_of_files(said, column, name, job)
             if said.unique:
+                from etl_quality.unique import Unique
+
                 yield Unique(column.name, name, said.severity)
             if said.monotonic is not None:
                 yield Monotonic(column.name, name, said.monotonic, said.severity)
@@ -63,6 +64,8 @@ class Checks:
             if said.references is not None:
                 yield _references_of_table(said, column, name, job)
             if said.unique:
+                from etl_quality.unique import UniqueInTable
+
                 yield UniqueInTable(column.name, name, said.severity)
             if said.monotonic is not None:
                 yield MonotonicInTable(name, said.monotonic)
