@@ -57,7 +57,7 @@ def known(asked: Callable[[pa.Array], T], values: pa.Array) -> T | None:
 
 def _key(ask: Callable[[pa.Array], object], values: pa.Array) -> tuple[object, ...]:
     # Whoever takes a column out of a batch has an object of his own; where its values lie is the same.
-    places = [buffer and buffer.address for buffer in values.buffers()]
+    places = [None if buffer is None else buffer.address for buffer in values.buffers()]
     return (ask, values.type, values.offset, len(values), *places)
 
 

@@ -51,6 +51,14 @@ def test_nulls_over_the_same_values_are_told_apart():
         assert [extremes(values), extremes(holed)] == [(1, 3), (1, 2)]
 
 
+@pytest.mark.parametrize("values", [[], ["", ""], [None, None]])
+def test_values_without_a_byte_are_asked_like_others(values: list[str | None]):
+    texts = pa.array(values, pa.string())
+    alone = extremes(texts)
+    with remembering():
+        assert [extremes(texts), extremes(texts)] == [alone, alone]
+
+
 def test_values_that_come_to_lie_where_others_lay_are_not_taken_for_them():
     with remembering():
         for number in range(200):
