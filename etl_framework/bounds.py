@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl_framework.once_per_block import known, once_per_block
+from etl_framework.once_per_block import once_per_block
 
 _WIDTHS = (8, 4, 2, 1)
 _ALIKE = 24
@@ -37,8 +37,7 @@ def extremes(values: pa.Array) -> tuple[Any, Any]:
             if low == low:
                 return low, high
         elif pa.types.is_string(values.type) and values.buffers()[2] is not None:
-            # To find the different values takes longer, but somebody may have.
-            return _text_extremes(values if (codes := known(few_distinct, values)) is None else codes)
+            return _text_extremes(values)
     if pa.types.is_date32(values.type):
         first, last = (pa.scalar(day, values.type).as_py() for day in extremes(values.view(pa.int32())))
         return first, last

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
-from etl_framework.values import Finding, Severity
+from etl_framework.values import Finding, Sample, Severity
 
 NO_ROWS = "no_rows"
 """The cause of what a check says because there are no rows. Where there are some, it is taken for none."""
@@ -49,7 +49,13 @@ def _most_telling(findings: list[Finding]) -> Finding:
     rules = dict.fromkeys(rule for finding in findings for rule in (finding.rule, *finding.also))
     return dataclasses.replace(
         first,
-        # Of places of another no more than it counts itself, or people would take them for its own.
-        samples=first.samples or max((finding.samples for finding in findings), key=len)[: max(first.count, 1)],
+        samples=first.samples or _borrowed(first, findings),
         also=tuple(rule for rule in rules if rule != first.rule),
     )
+
+
+def _borrowed(teller: Finding, findings: list[Finding]) -> tuple[Sample, ...]:
+    most = max((finding.samples for finding in findings), key=len)
+    # No more places of another than it counts itself, or people would take them for its own. But where there are no
+    # rows at all, each of the places is a source.
+    return most if teller.cause == NO_ROWS else most[: max(teller.count, 1)]

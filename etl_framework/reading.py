@@ -196,10 +196,10 @@ class _Learned:
 
     def take_good_rows(self, block: Block) -> None:
         if block.batch.num_rows:
-            self._keyless.update(block)
-            # Before the totals, which may make use of what checks have found out.
-            self.checks.update(block)
             self._totals.update(block.batch)
+            self._keyless.update(block)
+            self.checks.update(block)
+            self._totals.learn(block.batch)
         self._rows += block.batch.num_rows
         self._lines += block.lines
         self.consumed += block.consumed

@@ -142,6 +142,14 @@ class TotalsAccumulator:
         for accumulator, values in zip(self._columns, batch.columns, strict=True):
             accumulator.update(values)
 
+    def learn(self, batch: pa.RecordBatch) -> None:
+        """Learn what checks asked of a batch, so as to make use of it in the next one, which they ask the same.
+
+        Totals come first: what a check does to a batch is nothing to them.
+        """
+        for accumulator, values in zip(self._columns, batch.columns, strict=True):
+            accumulator.learn(values)
+
     def merge(self, other: TotalsAccumulator) -> None:
         """Take in what another accumulator saw."""
         self._rows += other._rows
@@ -160,6 +168,7 @@ class _ColumnAccumulator:
         self._nulls = 0
         self._minimum: Any = None
         self._maximum: Any = None
+        self._coded = False
         self._total: Any = {Kind.DECIMAL: Decimal(0), Kind.REAL: 0.0, Kind.DOUBLE: 0.0}.get(self._kind, 0)
         self._rest = 0.0
 
@@ -175,7 +184,7 @@ class _ColumnAccumulator:
             if total is not None and not math.isfinite(total):
                 values = values.filter(pc.is_finite(values))
                 total = pc.sum(values).as_py()
-        low, high = extremes(values)
+        low, high = extremes(self._codes(values))
         if low is None:
             return
         self._extend(low, high)
@@ -187,6 +196,19 @@ class _ColumnAccumulator:
             self._add(decimal_sum(values))
         elif self._kind is Kind.VARCHAR:
             self._add(_text_bytes(values))
+
+    def _codes(self, values: pa.Array) -> pa.Array:
+        """The values, or the different ones where checks ask for them anyway: to find them for totals takes longer."""
+        from etl_framework.bounds import few_distinct
+
+        codes = few_distinct(values) if self._coded else None
+        return values if codes is None else codes
+
+    def learn(self, values: pa.Array) -> None:
+        from etl_framework.bounds import few_distinct
+        from etl_framework.once_per_block import known
+
+        self._coded = self._kind is Kind.VARCHAR and known(few_distinct, values) is not None
 
     def merge(self, other: _ColumnAccumulator) -> None:
         self._nulls += other._nulls

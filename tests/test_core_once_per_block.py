@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from etl_framework import Column, ColumnType, Kind, TotalsAccumulator
 from etl_framework.bounds import extremes, few_distinct
 from etl_framework.once_per_block import known, once_per_block, remembering
 
@@ -84,3 +85,16 @@ def test_what_nobody_asked_is_not_known():
         assert few_distinct(values).to_pylist() == ["bb", "a"]
         assert known(few_distinct, values).to_pylist() == ["bb", "a"]
         assert extremes(values) == ("a", "bb")
+
+
+@pytest.mark.parametrize("texts", [["b", "aa"], ["b", None, "aa"], ["", "b"], [None, None], ["ä", "z", "𝄞"]])
+def test_totals_of_codes_that_checks_have_found_are_those_of_all_values(texts: list[str | None]) -> None:
+    columns = [Column(name="a", type=ColumnType(kind=Kind.VARCHAR))]
+    asked, alone = TotalsAccumulator(columns), TotalsAccumulator(columns)
+    for batch in (pa.record_batch({"a": pa.array(some * 50, pa.string())}) for some in (["m", "kk"], texts, ["m"])):
+        alone.update(batch)
+        with remembering():
+            asked.update(batch)
+            few_distinct(batch.column("a"))
+            asked.learn(batch)
+    assert asked.finish() == alone.finish()
