@@ -36,7 +36,7 @@ def once_per_block(ask: Callable[[pa.Array], T]) -> Callable[[pa.Array], T]:
         answers = _of_thread.answers
         if answers is None:
             return ask(values)
-        key = _key(ask, values)
+        key = _key(asked, values)
         if key not in answers:
             # The array stays with its answer, so that no other one can come to lie in its place meanwhile.
             answers[key] = (values, ask(values))
@@ -51,14 +51,14 @@ def known(asked: Callable[[pa.Array], T], values: pa.Array) -> T | None:
     answers = _of_thread.answers
     if not answers:
         return None
-    answer: T | None = answers.get(_key(asked.__wrapped__, values), (None, None))[1]  # type: ignore[attr-defined]
+    answer: T | None = answers.get(_key(asked, values), (None, None))[1]
     return answer
 
 
-def _key(ask: Callable[[pa.Array], object], values: pa.Array) -> tuple[object, ...]:
+def _key(asked: Callable[[pa.Array], object], values: pa.Array) -> tuple[object, ...]:
     # Whoever takes a column out of a batch has an object of his own; where its values lie is the same.
     places = [None if buffer is None else buffer.address for buffer in values.buffers()]
-    return (ask, values.type, values.offset, len(values), *places)
+    return (asked, values.type, values.offset, len(values), *places)
 
 
 @contextmanager
