@@ -75,6 +75,27 @@ def test_an_unusual_day_is_of_the_gravest_kind_that_it_is_of(place, rows, said):
     assert [sample.value for sample in finding.samples] == [day]
 
 
+@pytest.mark.parametrize(
+    ("counts", "kinds"),
+    [
+        # Of a mean of 20: half of it, three times it, a tenth of it.
+        ([10, 10, 10, 10, 60], []),
+        ([10, 10, 10, 10, 61], ["low", "spiking"]),
+        ([2, *[22] * 9], ["low"]),
+        ([2, *[22] * 8, 23], ["severely low"]),
+        # Quartiles of 100 and 102.
+        ([97, 100, 100, 100, 100, 102, 102, 102, 102], []),
+        ([96, 100, 100, 100, 100, 102, 102, 102, 102], ["outlier low"]),
+        ([105, 100, 100, 100, 100, 102, 102, 102, 102], []),
+        ([106, 100, 100, 100, 100, 102, 102, 102, 102], ["outlier high"]),
+    ],
+)
+def test_a_day_on_a_bound_is_not_beyond_it(counts, kinds):
+    loose = {"iqr": 0} if max(counts) < 100 else {"tolerance": 0}
+    told = [finding.message.partition(", ")[0] for finding in judged(daily(*counts), **loose)]
+    assert [words.partition(" are ")[2] or words.partition(" is ")[2] for words in told] == kinds
+
+
 def test_the_figures_are_in_the_message_and_beside_each_day():
     [finding] = judged(daily(100, 100, 20, 110, 90))
     assert finding.message == (
