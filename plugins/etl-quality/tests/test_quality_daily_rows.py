@@ -17,7 +17,7 @@ from etl_quality.steps import Every, Steps
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_framework import Column, ColumnType, Job, Period, Severity, TableName, UsageError
+from etl_framework import Check, Column, ColumnType, Job, Period, Severity, TableName, UsageError
 from etl_framework.testing import TableCheckContract, ValidatorContract
 
 DATED = {"d": "date", "n": "integer"}
@@ -219,6 +219,23 @@ def test_files_and_tables_say_the_same(both_sides):
     counts = daily(20, 21, 22, 1, 20, 19, 90, 21, 0, 20)
     found = both_sides(file_of(counts), DATED, checks={"daily_rows": "warning"}, settings=BY_DATE).agree()
     assert [(finding.count, " spiking, " in finding.message) for finding in found] == [(1, True), (2, False)][::-1]
+
+
+@pytest.mark.parametrize("side", ["duckdb_side", "snowflake_side"])
+def test_how_normal_days_are_spread_is_told_too(side, data, request):
+    there = request.getfixturevalue(side)
+    counts = daily(20, 21, 22, 20, 19, 5, 4)
+    asked = replace(data(file_of(counts), DATED, checks={"daily_rows": {"weekends": True}}), settings=BY_DATE)
+    job = there.job(asked)
+    loaded = there.workspace.load(replace(job, check=Check.WAREHOUSE))
+    validated, checked = there.workspace.validate(job), there.workspace.check(job)
+    working = {"days": 5, "mean": 20.4, "median": 20.0, "first_quartile": 20.0, "third_quartile": 21.0}
+    for told in (validated, loaded, checked):
+        assert told.findings == ()
+        assert told.measures["daily_rows"] == pytest.approx({**working, "deviation": 1.140175})
+    empty = question({"weekends": True}, replace(JOB, period=Period.parse("2023-01")))
+    figures = DayFigures(days=np.array([20_000], np.int64), rows=np.array([3], np.int64), undated=0)
+    assert daily_rows.measures(empty, figures) == {}
 
 
 def test_the_parts_of_a_file_do_not_matter(findings_of_file):
