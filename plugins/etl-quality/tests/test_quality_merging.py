@@ -14,8 +14,8 @@ from etl_quality.sections import MODULES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl_framework import Analysis, Column, ColumnType, Period, Previous, Validator
-from etl_framework.testing import literal_job
+from etl_framework import MOST_SAMPLES, Analysis, Column, ColumnType, Period, Previous, Validator
+from etl_framework.testing import check_rows, literal_job
 
 TYPES = {"n": "integer", "d": "decimal(6,2)", "s": "varchar", "x": "double", "day": "date"}
 COLUMNS = tuple(Column(name=name, type=ColumnType.parse(type_), declared=True) for name, type_ in TYPES.items())
@@ -71,14 +71,20 @@ def every_check() -> Iterable[Validator]:
     return etl_quality.etl_validate(JOB, analysis)
 
 
-def test_every_check_is_among_them(in_parts: Any) -> None:
+def test_every_check_finds_something_and_says_what_to_do() -> None:
     assert EVERY_CHECK.keys() == MODULES.keys()
     bad = {"n": -1, "d": Decimal("1.00"), "s": "zz", "x": 2.0, "day": date(2023, 12, 31)}
     few = {"n": -2, "d": None, "s": None, "x": None, "day": date(2024, 1, 5)}
-    found = in_parts(every_check, [bad, bad, few, *[{**bad, "n": None, "day": date(2024, 1, 7)}] * 9], COLUMNS)
-    assert {rule for rule, *_ in found} == {*MODULES, "row", "figure"} - {"columns"} | {
+    rows = [bad, bad, few, *[{**bad, "n": None, "day": date(2024, 1, 7)}] * 12]
+    found = check_rows(every_check, {name: [row[name] for row in rows] for name in TYPES}, types=TYPES)
+    assert {finding.rule for finding in found} == {*MODULES, "row", "figure"} - {"columns"} | {
         "not_null", "unique", "min", "max", "allowed", "length", "regex", "monotonic",
     }  # fmt: skip
+    for finding in found:
+        assert "\n" not in finding.message
+        assert finding.advice.endswith((".", "?")), finding
+        assert len(finding.samples) <= MOST_SAMPLES
+        assert finding.samples or not finding.count or finding.rule in ("drift", "figure")
 
 
 @settings(deadline=None, max_examples=40)
