@@ -124,6 +124,7 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Warehouse as Warehouse
     from etl_framework.rows import RELATION as RELATION
     from etl_framework.rows import Rows as Rows
+    from etl_framework.sealing import read_only as read_only
     from etl_framework.sql import EVERY_ROW as EVERY_ROW
     from etl_framework.sql import Condition as Condition
     from etl_framework.sql import Statement as Statement
@@ -206,6 +207,7 @@ _MODULES = {
     "validating": "Validation",
     "auditing": "TableVerdict",
     "hookspecs": "hookimpl",
+    "sealing": "read_only",
     "executors": "usable_cores",
     "bounds": "extremes few_distinct float_bounds",
     "causes": "NO_ROWS no_date outside_period",

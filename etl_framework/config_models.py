@@ -175,6 +175,7 @@ class JobSettings(_Settings):
     mode: Mode | None = None
     period: Annotated[Period, _read(_period)] | None = None
     check: Check | None = None
+    check_timeout: Annotated[int, Field(ge=1)] | None = None
     gate: Gate | None = None
     on_bad_rows: OnBadRows | None = None
     max_bad_rows: Annotated[Allowance, _read(parse_allowance)] | None = None

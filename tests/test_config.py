@@ -114,6 +114,7 @@ def test_what_nobody_says_is_the_default_of_the_job(tmp_path: Path) -> None:
         ("period = 2024-02-29", "period", Period(date(2024, 2, 29), date(2024, 2, 29))),
         ('period = "2024-01..2024-02"', "period", Period(date(2024, 1, 1), date(2024, 2, 29))),
         ('check = "both"', "check", Check.BOTH),
+        ("check_timeout = 20", "check_timeout", 20),
         ('gate = "before-upload"', "gate", Gate.BEFORE_UPLOAD),
         ('on_bad_rows = "quarantine"', "on_bad_rows", OnBadRows.QUARANTINE),
         ('compress = "gzip"', "compress", "gzip"),
