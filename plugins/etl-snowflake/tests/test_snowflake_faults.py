@@ -211,7 +211,7 @@ def test_a_row_that_snowflake_does_not_take_is_named_by_file_and_line(target: st
     rows = [f"{number},n{number}" for number in range(ROWS)]
     rows[3210] = '3210,"n" 3210'
     Path("sales.csv").write_text("id,name\n" + "\n".join(rows) + "\n")
-    with pytest.raises(RunFailed, match=r"sales\.csv, line 3212: Snowflake does not take the row"):
+    with pytest.raises(RunFailed, match=r"sales\.csv, line 3212, column name: Snowflake does not take the row"):
         load("sales.csv", target=target, **SETTINGS)
 
 
