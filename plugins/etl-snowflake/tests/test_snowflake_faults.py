@@ -79,6 +79,22 @@ def test_a_copy_whose_answer_is_lost_counts_once(
     assert_exact(ask)
 
 
+@pytest.mark.parametrize("async_above_mb", [0, 1000], ids=["asked for", "waited for"])
+def test_a_copy_whose_answer_is_lost_with_its_session_is_found_by_its_mark(
+    target: str, emulator: EmulatorControl, ask: Ask, async_above_mb: int
+) -> None:
+    Path("etl.toml").write_text(f"[defaults]\nsnowflake = {{ async_above_mb = {async_above_mb} }}\n")
+    # The driver asks again, by the same request: then its session is gone, and nobody has told the id of the query.
+    emulator.faults(
+        {"endpoint": "query", "sql": "^COPY INTO", "action": "lose_answer"},
+        {"endpoint": "query", "sql": "^COPY INTO", "action": "kill_session", "nth": 2},
+    )
+    assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
+    ran = ask("SELECT COUNT(*) FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) WHERE QUERY_TEXT LIKE 'COPY INTO %'")
+    assert ran == [(1,)]
+    assert_exact(ask)
+
+
 def test_a_copy_that_is_lost_twice_is_sent_twice_at_most(target: str, emulator: EmulatorControl, ask: Ask) -> None:
     copy = {"endpoint": "query", "sql": "^COPY INTO", "action": "kill_session"}
     # Snowflake never saw the first one, and ran the second.
