@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from etl_framework import Kind, UsageError
+from etl_framework import Kind, NoSuchColumn, UsageError
 from etl_quality.column_pass import ColumnPass
 from etl_quality.column_query import ColumnQuery
 from etl_quality.column_rules import Among, ColumnRule, Least, Length, Matches, Most, NotNull, whole
@@ -104,7 +104,7 @@ def find(name: str, columns: Sequence[Column], key: str) -> Column:
     names = [column.name for column in columns]
     guess = get_close_matches(name, names, n=1)
     meant = f"Did you mean {guess[0]!r}? " if guess else ""
-    raise UsageError(
+    raise NoSuchColumn(
         f"{key}: there is no column {name!r}",
         advice=f"{meant}The columns are {', '.join(map(repr, names[:_LISTED]))}.",
         key=key,

@@ -15,6 +15,7 @@ from etl_framework import (
     RELATION,
     Finding,
     Kind,
+    NoSuchColumn,
     RunFailed,
     Severity,
     UsageError,
@@ -171,7 +172,7 @@ def day_column(columns: Sequence[Column], asked: str | None, job: Job, check: st
         names = [column.name for column in columns]
         guess = get_close_matches(name, names, n=1)
         meant = f"Did you mean {guess[0]!r}? " if guess else ""
-        raise UsageError(
+        raise NoSuchColumn(
             f"{key}: there is no column {name!r}", advice=f"{meant}The columns are {', '.join(names[:20])}.", key=key
         )
     found = columns[at]

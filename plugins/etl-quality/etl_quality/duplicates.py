@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from etl_framework import RELATION, Finding, Sample, Severity, UsageError, counted, quote
+from etl_framework import RELATION, Finding, NoSuchColumn, Sample, Severity, UsageError, counted, quote
 from etl_quality.dialects import statement
 from etl_quality.repeated_keys import RepeatedKey, RepeatedKeys, Repetition
 from etl_quality.sections import Number, Settings, Texts, settings
@@ -134,11 +134,11 @@ class DuplicatesInTable:
         yield from _findings(self._settings, repetition_in(rows, self._settings.keys, _KEYS_NAMED))
 
 
-def _no_such_column(name: str, columns: Sequence[Column]) -> UsageError:
+def _no_such_column(name: str, columns: Sequence[Column]) -> NoSuchColumn:
     names = [column.name for column in columns]
     guess = get_close_matches(name, names, n=1)
     meant = f"Did you mean {guess[0]!r}? " if guess else ""
-    return UsageError(
+    return NoSuchColumn(
         f"{KEY}.keys: there is no column {name!r}",
         advice=f"{meant}The columns are {', '.join(names)}.",
         key=f"{KEY}.keys",
