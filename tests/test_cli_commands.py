@@ -340,8 +340,8 @@ def test_what_checks_ask_of_columns_that_are_not_declared_does_not_pass_for_righ
     assert "hint: job unknown declares no columns, so what its checks ask of them was not looked at: " in valid.err
     assert "`etl plan unknown` looks at its files, too" in valid.err
     assert (
-        "etl.toml:22: checks.columns.idd: there is no column 'idd' among those that job partly declares "
-        "(Did you mean 'id'? The columns are 'id'): `etl plan partly` looks at its files, too"
+        ": checks.columns.idd: there is no column 'idd' among those that job partly declares "
+        "(Did you mean 'id'? The columns are id): `etl plan partly` looks at its files, too"
     ) in valid.err
     assert etl("doctor").code == 0
     for name in ("unknown", "partly"):
@@ -371,6 +371,24 @@ def test_a_check_that_cannot_be_understood_is_told_whether_or_not_columns_are_de
         answer = etl("config", "validate")
         assert answer.code == 2
         assert "etl.toml:4: " in answer.err
+
+
+def test_a_global_option_behind_the_command_is_told_where_it_stands(etl: Etl) -> None:
+    for option in ("-q", "--debug", "--state-dir"):
+        answer = etl("runs", "list", option)
+        assert (answer.code, answer.out) == (2, "")
+        assert f"error: {option} stands before the command\n  Write `etl {option} runs list …`." in answer.err
+    assert "No such option" in etl("runs", "list", "--nothing").err
+
+
+def test_runs_are_a_line_each_on_a_terminal(etl: Etl, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert etl("load", "t.csv", *TABLE).code == 0
+    assert etl("load", "bad.csv", *TABLE).code == 3
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    refused, why, done = etl("runs", "list").out.splitlines()
+    assert re.fullmatch(r"\S+  \S+ \S+  refused: \w+", refused)
+    assert why.startswith("  refused at the gate: 1 bad row")
+    assert re.fullmatch(r"\S+  \S+ \S+  done: \w+", done)
 
 
 def test_who_is_to_answer_is_said_on_the_command_line(etl: Etl) -> None:
