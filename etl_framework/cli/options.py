@@ -46,15 +46,15 @@ def junit_option(command: Any) -> Any:
     """
 
     def remember(context: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
+        if path is None:
+            return None
         from etl_framework.junit import insist_on_report
 
-        if path is not None and not path.absolute().parent.is_dir():
+        if not path.absolute().parent.is_dir():
             raise click.BadParameter(f"there is no folder {path.absolute().parent} to write {path.name} to")
-        if path is not None:
-            with suppress(OSError):  # told once it is to be written
-                insist_on_report(path)
-        session = context.ensure_object(Session)
-        session.junit = path or session.junit
+        with suppress(OSError):  # told once it is to be written
+            insist_on_report(path)
+        context.ensure_object(Session).junit = path
         return path
 
     return click.option(
