@@ -37,9 +37,13 @@ def snowflake_emulator(port: int, data: Path | None) -> None:
     try:
         serve("127.0.0.1", port, data, None, announce=lambda url: click.echo(connection_section(url)))
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(f"port {port} is taken", advice="Choose another one, or --port 0 for any.") from error
+        if data is None or error.filename is None:
             raise
-        raise UsageError(f"port {port} is taken", advice="Choose another one, or --port 0 for any.") from error
+        raise UsageError(
+            f"cannot keep anything in {data}: {error.strerror}", advice="Name a folder that can be written with --data."
+        ) from error
 
 
 def connection_section(url: str, name: str = "rehearsal") -> str:
