@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from etl_framework.errors import Interrupted as Interrupted
     from etl_framework.errors import Locked as Locked
     from etl_framework.errors import NoPluginError as NoPluginError
+    from etl_framework.errors import NoSuchColumn as NoSuchColumn
     from etl_framework.errors import PluginError as PluginError
     from etl_framework.errors import PluginLoadError as PluginLoadError
     from etl_framework.errors import QueryFailed as QueryFailed
@@ -249,8 +250,8 @@ _MODULES = {
     "waiting": "first_completed in_background interruptible",
     "errors": (
         "CommittedWrongly ConfigError ConnectError EtlError ExitCode HookFailed InputError Interrupted Locked "
-        "NoPluginError PluginError PluginLoadError QueryFailed ReconciliationError Refused RunFailed SourceChanged "
-        "SourceDamaged UsageError"
+        "NoPluginError NoSuchColumn PluginError PluginLoadError QueryFailed ReconciliationError Refused RunFailed "
+        "SourceChanged SourceDamaged UsageError"
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}

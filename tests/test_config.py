@@ -154,6 +154,9 @@ def test_a_column_may_say_that_it_is_required_and_how_it_is_written(tmp_path: Pa
             ["list of tables: [[jobs.NAME.rules]], in double brackets"],
         ),
         ('columns = { day = "dat" }', "jobs.sales.columns.day", ["'dat'", "timestamptz"]),
+        ('columns = { day = "bigit" }', "jobs.sales.columns.day", ["Did you mean 'bigint'?"]),
+        ("columns = { day = 5 }", "jobs.sales.columns.day", ["must be a type or a table, not 5", "bigint not null"]),
+        ('target = ""', "jobs.sales.target", ["must not be empty"]),
         ('columns = { "my day" = "dat" }', 'jobs.sales.columns."my day"', ["'dat'"]),
         ("columns = { day = { required = true } }", "jobs.sales.columns.day.type", ["missing"]),
         (

@@ -39,7 +39,12 @@ class Database:
         self.address = address
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._stopping = False
-        if address.path.exists():
+        try:
+            there = address.path.exists()
+        except PermissionError:
+            # Python 3.14 would say that it is not there.
+            raise _denied(address) from None
+        if there:
             self.interruptible(self.open)
         elif not address.path.parent.is_dir():
             raise ConnectError(

@@ -43,6 +43,7 @@ from etl_framework import (
     Totals,
     Unit,
     UsageError,
+    bytes_in_words,
     holds_no_days,
     no_such_column,
     no_such_table,
@@ -247,9 +248,9 @@ class DuckDBWarehouse:
             Fact(label="database", value=str(path)),
             Fact(
                 label="size",
-                value=f"{path.stat().st_size:,} bytes" if connection else "not there; the first load makes it",
+                value=bytes_in_words(path.stat().st_size) if connection else "not there; the first load makes it",
             ),
-            Fact(label="free disk space", value=f"{shutil.disk_usage(folder).free:,} bytes"),
+            Fact(label="free disk space", value=bytes_in_words(shutil.disk_usage(folder).free)),
             _writable(path if connection else folder),
         ]
         if connection is not None:

@@ -204,8 +204,8 @@ def test_a_missing_folder_is_told_before_anything_is_read(bench):
         dataclasses.replace(bench, folder=bench.folder / "missing").connect()
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_a_read_only_place_is_told_before_anything_is_read(bench, columns, there):
+@pytest.mark.parametrize(("there", "mode"), [(True, 0o555), (False, 0o555), (True, 0o000)])
+def test_a_place_that_is_closed_to_this_user_is_told_before_anything_is_read(bench, columns, there, mode):
     # Outside of pytest's own folder, which other users cannot enter; root may write everywhere, so another user tries.
     folder = Path(tempfile.mkdtemp())
     try:
@@ -215,7 +215,7 @@ def test_a_read_only_place_is_told_before_anything_is_read(bench, columns, there
             bench.opened[0].close()
             shutil.copy(bench.path, folder)
             (folder / bench.path.name).chmod(0o444)
-        folder.chmod(0o555)
+        folder.chmod(mode)
         code = """
 import etl_duckdb.warehouse
 from etl_framework import ConnectError
