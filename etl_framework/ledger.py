@@ -31,20 +31,20 @@ _SHOWN = 3
 def already_loaded(job: Job, sources: Iterable[Source], entries: Iterable[LedgerEntry]) -> tuple[str, ...]:
     """Why appending would double rows: a sentence for each earlier load of the same sources, for the first of many.
 
-    A job whose files its period chooses has loaded the same when it has loaded the period: files that were delivered
-    anew, corrected say, hold rows that are there already.
+    A job whose files its period chooses has loaded the same when it has loaded the period, or some of its days: files
+    that were delivered anew, corrected say, hold rows that are there already.
 
     :param entries: the loads that are still in the table; see :meth:`~etl_framework.protocols.Warehouse.ledger`.
     """
     if job.mode is not Mode.APPEND or job.again:
         return ()
     mine = {source.digest: source.name for source in sources}
-    by_period = job.configured and job.period is not None and any(map(follows_period, job.patterns))
+    chosen = job.period if job.configured and any(map(follows_period, job.patterns)) else None
     sentences = []
     for entry in entries:
         there = [mine[digest] for digest in entry.sources if digest in mine]
-        if not there and by_period and (entry.job, entry.period) == (job.name, job.period):
-            there = [f"{job.period} of job {job.name}"]
+        if not there and chosen and entry.period and entry.job == job.name and entry.period.overlaps(chosen):
+            there = [f"{entry.period} of job {job.name}"]
         if there:
             shown = ", ".join(there[:_SHOWN]) + (" …" if len(there) > _SHOWN else "")
             when = f"{entry.loaded_at:%Y-%m-%d %H:%M} UTC"

@@ -98,6 +98,8 @@ def test_appending_a_period_again_is_refused_unless_meant_whatever_its_files_hol
     with pytest.raises(Refused, match=r"t already holds 2024-01 of job a: loaded by run") as refusal:
         load(job="a", period="2024-01")
     assert "--again" in refusal.value.advice
+    with pytest.raises(Refused, match=r"t already holds 2024-02 of job a: loaded by run"):
+        load(job="a", period="2024-02-10..2024-02-20")
     load(job="a", period="2024-01", again=True)
     assert load(job="a", period="2024-01", mode="replace").rows_loaded == 1
 
