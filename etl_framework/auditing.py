@@ -38,6 +38,7 @@ class TableVerdict:
     :param checks: names of the rules that were made, in their order.
     :param findings: the gravest first.
     :param seconds: wall time.
+    :param measures: what the checks measured.
     """
 
     table: str
@@ -46,6 +47,7 @@ class TableVerdict:
     checks: tuple[str, ...]
     findings: tuple[Finding, ...]
     seconds: float
+    measures: Measures = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -100,8 +102,7 @@ def audit(job: Job, rows: Rows, plugins: Plugins, folder: Path) -> tuple[Finding
     asked = all(check.could for check in made) and any(finding.cause == NO_ROWS for finding in findings)
     found = gravest_first(told_once(findings, rows=count_of(rows) if asked else 1))
     pass_gate(found)
-    measures = {check.name: check.measures for check in made if check.measures}
-    keep(folder, _KEPT, Audited(findings=found, measures=measures))
+    keep(folder, _KEPT, Audited(findings=found, measures=_measures(made)))
     return found
 
 
@@ -192,19 +193,21 @@ def check_table(job: Job, plugins: Plugins) -> TableVerdict:
             )
         rows = warehouse.rows(job.table, where)
         count = count_of(rows)
-        names: dict[str, None] = {}
-        findings: list[Finding] = [] if count else [_nothing_there(job)]
-        for made in check_rows(job, rows, plugins):
-            names |= dict.fromkeys(made.rules)
-            findings.extend(made.findings)
+        made = tuple(check_rows(job, rows, plugins))
+    findings = [*(() if count else (_nothing_there(job),)), *(finding for check in made for finding in check.findings)]
     return TableVerdict(
         table=str(job.table),
         target=job.target,
         rows=count,
-        checks=tuple(names),
+        checks=tuple(dict.fromkeys(rule for check in made for rule in check.rules)),
         findings=gravest_first(told_once(findings, rows=count)),
         seconds=time.perf_counter() - began,
+        measures=_measures(made),
     )
+
+
+def _measures(made: Iterable[MadeCheck]) -> Measures:
+    return {check.name: check.measures for check in made if check.measures}
 
 
 def _period_of(job: Job) -> PeriodFilter | None:

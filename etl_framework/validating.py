@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Emit
     from etl_framework.totals import Totals
-    from etl_framework.values import Finding, Job, Source
+    from etl_framework.values import Finding, Job, Measures, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ class Validation:
     :param findings: the gravest first.
     :param bytes: size of the sources.
     :param seconds: wall time.
+    :param measures: what the checks measured.
     """
 
     sources: tuple[Source, ...]
@@ -51,6 +52,7 @@ class Validation:
     findings: tuple[Finding, ...]
     bytes: int
     seconds: float
+    measures: Measures = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -104,6 +106,7 @@ def validate_sources(
         findings=verdict.findings if verdict else survey.findings,
         bytes=survey.size,
         seconds=time.perf_counter() - began,
+        measures=verdict.measures if verdict else {},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import zlib
 from contextlib import closing
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,13 +14,16 @@ import pytest
 
 from etl_framework import Executor, Interrupted, PluginSettings, hookimpl
 from etl_framework.executors import ThreadExecutor
+from etl_framework.profiles import Quantile
 from etl_framework.testing import (
     CodecContract,
     ExecutorContract,
     FormatContract,
+    LiteralRows,
     ProfilerContract,
     WarehouseContract,
 )
+from etl_framework.testing.contracts.profiler import assert_alike
 from etl_framework.testing.contracts.warehouse_scratch import ROWS, Scratch
 
 BROKEN = (AssertionError, pytest.fail.Exception)
@@ -223,6 +227,26 @@ def test_a_defective_profiler_is_found() -> None:
 
     with pytest.raises((*BROKEN, ArithmeticError)):
         Contract().test_it_is_of_all_rows_and_columns()
+
+
+def test_quantiles_are_compared_where_both_claim_to_be_exact() -> None:
+    class Contract(ProfilerContract):
+        rows = {"id": [1, 2, 3]}
+
+        def plugin(self) -> object:
+            import etl_quality
+
+            return etl_quality
+
+    whole = Contract().profile(LiteralRows.of(Contract.rows))
+
+    def having(*quantiles: tuple[float, int, int]) -> Any:
+        made = tuple(Quantile(share=share, value=low, low=low, high=high) for share, low, high in quantiles)
+        return replace(whole, columns=(replace(whole.columns[0], quantiles=made),))
+
+    assert_alike(having((0.25, 1, 3), (0.5, 2, 2)), having((0.25, 1, 1), (0.5, 2, 2)))
+    with pytest.raises(AssertionError, match="another quantile"):
+        assert_alike(having((0.25, 1, 3), (0.5, 2, 2)), having((0.25, 1, 1), (0.5, 3, 3)))
 
 
 LEAKY = """

@@ -68,7 +68,8 @@ class ExpectationCheck(RowCheck):
     def finish(self) -> Iterable[Finding]:
         """See :meth:`etl_framework.Validator.finish`."""
         for finding in super().finish():
-            if 1 - finding.count / self._judged < self._mostly:
+            # Divided once, as the library does: 1 - 4/5 is less than 1/5 in floating point.
+            if (self._judged - finding.count) / self._judged < self._mostly:
                 message = f"{finding.count:,} of {self._judged:,} rows are not as expected: {finding.samples[0].reason}"
                 yield replace(finding, message=message)
 
@@ -105,7 +106,8 @@ def _told(expectation: Expectation, result: Any, rows: int) -> tuple[int, pa.Arr
     for raised in result.exception_info.values():
         if isinstance(raised, dict):
             said = f"great_expectations.suite: {_said(expectation)} cannot be judged: {raised['exception_message']}"
-            raise UsageError(said.splitlines()[0], key="great_expectations.suite")
+            advice = "Correct the suite, or declare the columns of the job as it has them."
+            raise UsageError(said.splitlines()[0], advice=advice, key="great_expectations.suite")
     good = np.ones(rows, bool)
     good[np.array(result.result.get("unexpected_index_list") or [], np.int64)] = False
     return result.result["element_count"] - result.result.get("missing_count", 0), pa.array(good)

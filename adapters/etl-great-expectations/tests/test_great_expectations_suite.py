@@ -86,11 +86,18 @@ def test_integers_with_nulls_keep_every_digit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("mostly", "findings"), [(0.6, 0), (0.7, 1)])
 def test_mostly_is_reckoned_of_all_rows_that_have_a_value(tmp_path: Path, mostly: float, findings: int) -> None:
-    # Of each part, half of the values and more are too small.
-    rows = {"n": [1, None, 9, 9, None, 9]}
+    # Four of six values are large enough, but only one of two in the first part and in the second.
     asked = expectation("column_values_to_be_between", column="n", min_value=5, mostly=mostly)
     assert len(found(tmp_path, asked, rows={"n": [1, None, 9, 1, None, 9, 9, 9]})) == findings
-    assert not found(tmp_path, asked, rows=rows) or mostly > 0.75
+
+
+@pytest.mark.parametrize("good", range(1, 11))
+def test_as_many_as_mostly_says_are_enough(tmp_path: Path, good: int) -> None:
+    rows = {"n": [9] * good + [1] * (10 - good)}
+    for mostly, findings in (good / 10, 0), (good / 10 + 0.01, 1):
+        if mostly <= 1:
+            asked = expectation("column_values_to_be_between", column="n", min_value=5, mostly=mostly)
+            assert len(found(tmp_path, asked, rows=rows)) == findings, mostly
 
 
 def test_a_column_that_is_not_there_is_told_even_without_rows(tmp_path: Path) -> None:

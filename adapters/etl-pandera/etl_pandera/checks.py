@@ -69,7 +69,8 @@ def _of_rows(check: Check, column: str | None, frames: _Frames) -> Validator:
             verdict = judged(frame)
             alone = pl.concat([judged(frame[:half]), judged(frame[half:])]) if half else verdict
         except Exception as error:  # whatever the code of a check raises
-            raise UsageError(f"pandera.schema: whether {said} cannot be told: {error}") from error
+            why = f"pandera.schema: whether {said} cannot be told: {error}"
+            raise UsageError(why, advice="Correct the check.", key="pandera.schema") from error
         if len(verdict) != len(frame) or not verdict.equals(alone):
             raise UsageError(
                 f"pandera.schema: whether {said} depends on the rows beside it",

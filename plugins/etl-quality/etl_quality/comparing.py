@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -157,19 +158,21 @@ def _mean(column: str, then: Figures, now: Figures) -> Iterator[Change]:
         change = (after - before) / scale
         yield Change(column, abs(change), _words(before, after, change) + by, _number(after))
     elif after:
-        yield Change(column, float("inf"), f"0 then, {_number(after)} now", _number(after))
+        yield Change(column, math.inf, _words(before, after, math.inf), _number(after))
 
 
 def _relative(then: float | None, now: float | None) -> float | None:
     if then is None or now is None:
         return None
     if not then:
-        return float("inf") if now else 0.0
+        return math.inf if now else 0.0
     return (now - then) / then
 
 
 def _words(then: float | None, now: float | None, change: float) -> str:
-    return f"{_number(then)} then, {_number(now)} now: {change * 100:+,.1f} %"
+    # Of nothing, there is no share.
+    by = f": {change * 100:+,.1f} %" if math.isfinite(change) else ""
+    return f"{_number(then)} then, {_number(now)} now{by}"
 
 
 def _number(value: float | None) -> str:

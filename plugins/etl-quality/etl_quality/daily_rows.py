@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -27,7 +28,7 @@ from etl_quality.steps import Every, Steps
 from etl_quality.unusual_days import Days, Unusual
 
 if TYPE_CHECKING:
-    from etl_framework import Block, Job, Period
+    from etl_framework import Block, Figure, Job, Period
 
 NAME = "daily_rows"
 _LISTED = 3
@@ -124,7 +125,7 @@ def read(value: object, job: Job) -> DayChecks[Question]:
         column=said.column,
         question=lambda days, job: Question(column=days.name, period=job.period, workdays=workdays, said=said),
         in_files=DailyRows,
-        in_table=partial(RowsPerDay, NAME, findings),
+        in_table=partial(DailyRowsInTable, NAME, findings),
     )
 
 
@@ -151,6 +152,28 @@ class DailyRows:
         """See :meth:`etl_framework.Validator.finish`."""
         yield from findings(self._question, self._tally.figures())
 
+    def measures(self) -> Mapping[str, Figure]:
+        """See :meth:`etl_framework.Measuring.measures`."""
+        return measures(self._question, self._tally.figures())
+
+
+class DailyRowsInTable(RowsPerDay[Question]):
+    """Asks for the rows of each day of a table."""
+
+    def measures(self) -> Mapping[str, Figure]:
+        """See :meth:`etl_framework.Measuring.measures`."""
+        return {} if self._found is None else measures(self._question, self._found)
+
+
+def measures(asked: Question, figures: DayFigures) -> Mapping[str, Figure]:
+    """How the rows of days are spread, unusual days or none: of working days, where there are days off."""
+    figures = figures.chosen(figures.within(asked.period))
+    days = _working_days(asked, figures) if len(figures.days) else []
+    if not any(some.rows for some in days):
+        return {}
+    spread = dataclasses.asdict(_spread(days))
+    return {"days": spread.pop("size"), **spread}
+
 
 def findings(asked: Question, figures: DayFigures) -> Iterator[Finding]:
     """What is unusual about the days, in the same words wherever the rows are."""
@@ -159,15 +182,10 @@ def findings(asked: Question, figures: DayFigures) -> Iterator[Finding]:
     if not len(figures.days):
         yield nothing_found(NAME, asked.column, asked.period, everywhere)
         return
-    first, last = ends(asked.period) if asked.period else (int(figures.days[0]), int(figures.days[-1]))
-    due = asked.workdays.are_expected(figures.days)
-    missing = [
-        Days(first=gap.first, last=gap.last, number=gap.missing, rows=0)
-        for gap in asked.workdays.gaps(figures.days, first, last)
-    ]
     apart = asked.said.weekends or asked.said.calendar is not None
     named = ("working day", "working days") if apart else ("day", "days")
-    compared = [(named, [*_found(figures.chosen(due)), *missing])]
+    compared = [(named, _working_days(asked, figures))]
+    due = asked.workdays.are_expected(figures.days)
     if not due.all():
         # On days off nothing is due: those without rows say nothing.
         compared.append((("day off", "days off"), _found(figures.chosen(~due))))
@@ -176,6 +194,19 @@ def findings(asked: Question, figures: DayFigures) -> Iterator[Finding]:
             yield from _compared(asked, kind, sorted(days, key=lambda some: some.first))
         elif days:
             yield _none(asked, kind, _zeros(days))
+
+
+def _working_days(asked: Question, figures: DayFigures) -> list[Days]:
+    """The days that something is due on, those without rows included.
+
+    :param figures: of the period; at least of one day.
+    """
+    first, last = ends(asked.period) if asked.period else (int(figures.days[0]), int(figures.days[-1]))
+    missing = [
+        Days(first=gap.first, last=gap.last, number=gap.missing, rows=0)
+        for gap in asked.workdays.gaps(figures.days, first, last)
+    ]
+    return [*_found(figures.chosen(asked.workdays.are_expected(figures.days))), *missing]
 
 
 def _found(figures: DayFigures) -> list[Days]:
@@ -199,7 +230,7 @@ def _compared(asked: Question, kind: tuple[str, str], days: list[Days]) -> Itera
             advice="Several days tell what is usual: `etl check` looks at all that are in the table.",
         )
         return
-    spread = Distribution.of(np.array([some.rows for some in days if some.rows]), _zeros(days))
+    spread = _spread(days)
     unusual: dict[Unusual, list[Days]] = {}
     bounds = asked.said.bounds(spread)
     for some in days:
@@ -218,6 +249,10 @@ def _none(asked: Question, kind: tuple[str, str], number: int) -> Finding:
         message=f"there are rows on days off only: {counted(number, *kind)} in column {asked.column!r} without any",
         advice="Was the source delivered whole, and is it the right column?",
     )
+
+
+def _spread(days: list[Days]) -> Distribution:
+    return Distribution.of(np.array([some.rows for some in days if some.rows]), _zeros(days))
 
 
 def _zeros(days: list[Days]) -> int:

@@ -59,7 +59,9 @@ class RowsPerDay(Generic[Question]):
         self._findings = findings
         self._days = days
         self._question = question
+        self._found: DayFigures | None = None
 
     def run(self, rows: Rows) -> Iterator[Finding]:
         """See :meth:`etl_framework.TableCheck.run`."""
-        yield from self._findings(self._question, ask_days(rows, self._days))
+        self._found = ask_days(rows, self._days)
+        yield from self._findings(self._question, self._found)

@@ -111,7 +111,10 @@ class SchemaOfFiles:
         if self._table:
             yield from differences(self._settings, self._columns, "the file", self._table, "the table")
         if not self._asked:
-            yield _not_compared("the columns were not compared with those of the table: it is out of reach")
+            yield _not_compared(
+                "the columns were not compared with those of the table: it is out of reach",
+                "`etl targets test` tells why. Where no table is meant, say so: schema = { table = false }.",
+            )
         elif not self._declared and not self._table:
             yield _not_compared("there is nothing to compare columns with: no declared ones, and no table")
 
@@ -220,10 +223,8 @@ def _finding(message: str, advice: str, names: Sequence[str], reason: str) -> Fi
     )
 
 
-def _not_compared(message: str) -> Finding:
-    return Finding(
-        rule=NAME, severity=Severity.INFO, count=0, message=message, advice="Declare columns, or load the table first."
-    )
+def _not_compared(message: str, advice: str = "Declare columns, or load the table first.") -> Finding:
+    return Finding(rule=NAME, severity=Severity.INFO, count=0, message=message, advice=advice)
 
 
 def _of(names: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 from etl_framework import Check, Column, Finding, Job, Plugins, Rows, TableName, Validator, Workspace
 from etl_framework.testing import Cutting, LiteralRows
-from etl_framework.testing.checking import observe
+from etl_framework.testing.checking import in_one_pass, observe
 
 TABLE = TableName(("t",))
 
@@ -113,24 +113,28 @@ def in_parts() -> Callable[..., list[Any]]:
     """`in_parts(make, rows, columns, cuts, blocks, seed)`: what new accumulators find, as rule, count, message, places.
 
     Parts begin at the rows `cuts` and have blocks of so many rows; they are merged in any order, each having travelled.
+    Without `cuts`, the accumulators see all rows and finish themselves: nothing is merged.
     """
 
     def find(
         make: Callable[[], Iterable[Validator]],
         rows: Sequence[Mapping[str, Any]],
         columns: Sequence[Column],
-        cuts: Iterable[int] = (),
+        cuts: Iterable[int] | None = None,
         blocks: int = 100,
         seed: int = 0,
     ) -> list[Any]:
         values = {column.name: [row[column.name] for row in rows] for column in columns}
         literal = LiteralRows.of(values, {column.name: str(column.type) for column in columns})
-        borders = sorted({0, *(cut for cut in cuts if cut < len(rows)), len(rows)})
-        parts = tuple(
-            tuple(min(blocks, end - at) for at in range(begin, end, blocks)) for begin, end in pairwise(borders)
-        ) or ((),)
-        order = tuple(random.Random(seed).sample(range(len(parts)), len(parts)))
-        found = observe(make, literal, Cutting(parts=parts, order=order))
+        if cuts is None:
+            found = in_one_pass(make, literal)
+        else:
+            borders = sorted({0, *(cut for cut in cuts if cut < len(rows)), len(rows)})
+            parts = tuple(
+                tuple(min(blocks, end - at) for at in range(begin, end, blocks)) for begin, end in pairwise(borders)
+            ) or ((),)
+            order = tuple(random.Random(seed).sample(range(len(parts)), len(parts)))
+            found = observe(make, literal, Cutting(parts=parts, order=order))
         return [
             (one.rule, one.count, one.message, tuple((sample.line, sample.value) for sample in one.samples))
             for one in found

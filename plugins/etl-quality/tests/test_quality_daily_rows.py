@@ -17,7 +17,7 @@ from etl_quality.steps import Every, Steps
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_framework import Column, ColumnType, Job, Period, Severity, TableName, UsageError
+from etl_framework import Check, Column, ColumnType, Job, Period, Severity, TableName, UsageError
 from etl_framework.testing import TableCheckContract, ValidatorContract
 
 DATED = {"d": "date", "n": "integer"}
@@ -73,6 +73,27 @@ def test_an_unusual_day_is_of_the_gravest_kind_that_it_is_of(place, rows, said):
     assert (finding.rule, finding.severity, finding.count) == ("daily_rows", Severity.WARNING, 1)
     assert finding.message.startswith(f"1 of 9 days in column 'd' is {said}: {day} ({rows} rows); mean ")
     assert [sample.value for sample in finding.samples] == [day]
+
+
+@pytest.mark.parametrize(
+    ("counts", "kinds"),
+    [
+        # Of a mean of 20: half of it, three times it, a tenth of it.
+        ([10, 10, 10, 10, 60], []),
+        ([10, 10, 10, 10, 61], ["low", "spiking"]),
+        ([2, *[22] * 9], ["low"]),
+        ([2, *[22] * 8, 23], ["severely low"]),
+        # Quartiles of 100 and 102.
+        ([97, 100, 100, 100, 100, 102, 102, 102, 102], []),
+        ([96, 100, 100, 100, 100, 102, 102, 102, 102], ["outlier low"]),
+        ([105, 100, 100, 100, 100, 102, 102, 102, 102], []),
+        ([106, 100, 100, 100, 100, 102, 102, 102, 102], ["outlier high"]),
+    ],
+)
+def test_a_day_on_a_bound_is_not_beyond_it(counts, kinds):
+    loose = {"iqr": 0} if max(counts) < 100 else {"tolerance": 0}
+    told = [finding.message.partition(", ")[0] for finding in judged(daily(*counts), **loose)]
+    assert [words.partition(" are ")[2] or words.partition(" is ")[2] for words in told] == kinds
 
 
 def test_the_figures_are_in_the_message_and_beside_each_day():
@@ -198,6 +219,23 @@ def test_files_and_tables_say_the_same(both_sides):
     counts = daily(20, 21, 22, 1, 20, 19, 90, 21, 0, 20)
     found = both_sides(file_of(counts), DATED, checks={"daily_rows": "warning"}, settings=BY_DATE).agree()
     assert [(finding.count, " spiking, " in finding.message) for finding in found] == [(1, True), (2, False)][::-1]
+
+
+@pytest.mark.parametrize("side", ["duckdb_side", "snowflake_side"])
+def test_how_normal_days_are_spread_is_told_too(side, data, request):
+    there = request.getfixturevalue(side)
+    counts = daily(20, 21, 22, 20, 19, 5, 4)
+    asked = replace(data(file_of(counts), DATED, checks={"daily_rows": {"weekends": True}}), settings=BY_DATE)
+    job = there.job(asked)
+    loaded = there.workspace.load(replace(job, check=Check.WAREHOUSE))
+    validated, checked = there.workspace.validate(job), there.workspace.check(job)
+    working = {"days": 5, "mean": 20.4, "median": 20.0, "first_quartile": 20.0, "third_quartile": 21.0}
+    for told in (validated, loaded, checked):
+        assert told.findings == ()
+        assert told.measures["daily_rows"] == pytest.approx({**working, "deviation": 1.140175})
+    empty = question({"weekends": True}, replace(JOB, period=Period.parse("2023-01")))
+    figures = DayFigures(days=np.array([20_000], np.int64), rows=np.array([3], np.int64), undated=0)
+    assert daily_rows.measures(empty, figures) == {}
 
 
 def test_the_parts_of_a_file_do_not_matter(findings_of_file):

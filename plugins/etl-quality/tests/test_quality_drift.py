@@ -102,9 +102,11 @@ def test_a_mean_near_zero_is_measured_by_the_spread():
     assert "of the standard deviation then" in finding.message
 
 
-def test_a_constant_of_zero_that_becomes_another_is_drift():
+def test_what_was_zero_and_is_no_longer_has_changed_by_no_share_of_it():
     (finding,) = found({"price.mean": 1.0}, {"price.mean": 0.0, "price.deviation": 0.0})
-    assert "0 then, 1 now" in finding.message
+    assert finding.message.endswith(": 0 then, 1 now")
+    (finding,) = found({"code.nulls": 0, "code.distinct": 3}, {"code.nulls": 0, "code.distinct": 0})
+    assert finding.message.endswith(": 0 then, 3 now")
 
 
 def test_the_mean_of_a_key_says_nothing():

@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+import duckdb
 import pytest
+from etl_quality import freshness
 from etl_quality.duplicates import Duplicates, DuplicatesInTable, DuplicatesSettings
 
 from etl_framework import RunReport, Workspace, load
@@ -128,17 +131,20 @@ def test_a_run_that_was_killed_while_it_read_ends_with_the_findings_of_one_that_
 
 
 ALL = """
-columns = { id = "integer", day = "date", price = "decimal(9,2)", currency = "varchar", note = "varchar" }
+columns = { id = "integer", day = "date", currency = "varchar", price = "decimal(9,2)", note = "varchar" }
 date_column = "day"
 [jobs.job.checks]
+schema = { severity = "warning" }
+drift = "warning"
+freshness = { max_age = "1 day", severity = "warning" }
 dates = { severity = "warning" }
 daily_rows = { severity = "warning" }
 duplicates = "warning"
 [jobs.job.checks.columns]
 id = { unique = true, monotonic = "increasing", severity = "warning" }
 price = { min = 0, max = 100, severity = "warning" }
-currency = { not_null = true, allowed = ["EUR", "USD"], severity = "warning" }
-note = { regex = "x+", length = 20, severity = "warning" }
+currency = { not_null = true, allowed = ["EUR", "USD"], references = { file = "codes.csv" }, severity = "warning" }
+note = { regex = "x+", length = 20, references = { query = "SELECT repeat('x', 20)" }, severity = "warning" }
 [[jobs.job.rules]]
 name = "cheap"
 sql = "price < 50 or currency = 'USD'"
@@ -149,11 +155,15 @@ sql = "sum(price) = 0"
 severity = "warning"
 """
 BROKEN = {"dates", "daily_rows", "duplicates", "unique", "monotonic", "min", "max", "not_null", "allowed", "regex"}
-BROKEN |= {"length", "cheap", "worth"}
+BROKEN |= {"length", "cheap", "worth", "schema", "drift", "freshness", "references"}
 
 
 @pytest.mark.parametrize("parts", [1, 4])
-def test_every_check_finds_the_same_after_its_run_was_killed(folder: Path, parts: int) -> None:
+def test_every_check_finds_the_same_after_its_run_was_killed(
+    folder: Path, parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # How old the data are is told to the minute, and the two runs do not end in the same one.
+    monkeypatch.setattr(freshness, "now", lambda: datetime(2024, 3, 1, tzinfo=UTC))
     rows = [[n, f"2024-01-{1 + n // 400:02}", f"{n % 40}.25", "EUR", "x" * 20] for n in range(12_000) if n // 400 != 9]
     for at in (0, 5_000, 10_000):
         rows[at + 1][2:] = ["-1", "", "x" * 21]
@@ -163,6 +173,9 @@ def test_every_check_finds_the_same_after_its_run_was_killed(folder: Path, parts
     del rows[2_000:2_395]
     text = "".join(",".join(map(str, row)) + "\n" for row in rows)
     (folder / "data.csv").write_text(f"id,day,price,currency,note\n{text}")
+    (folder / "codes.csv").write_text("code\nEUR\nUSD\n")
+    for name in "wu":
+        duckdb.connect(folder / f"{name}.duckdb").close()
     (folder / "etl.toml").write_text(ETL.partition("[jobs.job.checks]")[0] + ALL)
     killed = subprocess.run([sys.executable, "-c", VICTIM, str(parts)], capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr

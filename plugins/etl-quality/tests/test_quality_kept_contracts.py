@@ -20,14 +20,12 @@ ROWS: dict[str, list[Any]] = {
 TYPES = {"id": "bigint", "price": "decimal(10,2)", "code": "varchar", "x": "double"}
 COLUMNS = tuple(Column(name=name, type=ColumnType.parse(type_), declared=True) for name, type_ in TYPES.items())
 SAID = {
-    "id": {"not_null": True, "monotonic": "increasing"},
+    "id": {"not_null": True, "unique": True, "monotonic": "increasing"},
     "price": {"min": 0, "max": 50},
     "code": {"length": 3, "regex": "[A-Z]*", "allowed": ["EUR", "USD"]},
     "x": {"max": 1},
 }
-# The accumulator of unique is that of duplicates, whose contract is tested with it.
 OF_TABLES = {name: {key: rule for key, rule in said.items() if key != "monotonic"} for name, said in SAID.items()}
-OF_TABLES["id"]["unique"] = True
 RULES = [
     {"name": "positive", "sql": "price > 0", "column": "id"},
     {"name": "total", "sql": "sum(price) < 50 AND count(*) = 0", "reason": "the total is wrong"},
@@ -55,7 +53,7 @@ class TestValuesOfFiles(ValidatorContract):
     rows = TABLE
     types = TYPES
     expected = {
-        "not_null": 1, "min": 1, "max": 3, "length": 3, "regex": 1, "allowed": 3, "monotonic": 1,
+        "not_null": 1, "min": 1, "max": 3, "length": 3, "regex": 1, "allowed": 3, "unique": 1, "monotonic": 1,
     }  # fmt: skip
 
     def validator(self) -> Iterator[Validator]:

@@ -31,6 +31,7 @@ COLUMNS = {
     "seen": "timestamptz",
     "code": "varchar",
     "x": "double",
+    "note": "varchar",
 }
 
 
@@ -60,7 +61,7 @@ def refusal(said: dict[str, Any], **types: str) -> UsageError:
 
 # Planted defects
 
-GOOD = "{id},1.50,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"
+GOOD = "{id},1.50,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5,abcd"
 RULES = {
     "price": {"not_null": True, "min": 1, "max": 1.5},
     "day": {"min": "2024-01-01", "max": "2024-01-31"},
@@ -69,18 +70,21 @@ RULES = {
     "code": {"allowed": ["EUR", "USD"], "length": 3, "regex": "[A-Z]+"},
     "id": {"monotonic": "strictly increasing"},
     "x": {"min": -1, "max": 1e6},
+    "note": {"length": {"max": 4}, "regex": "[a-z]+"},
 }
 DEFECTS = [
-    ("not_null", "price", None, "{id},,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
-    ("min", "price", "0.99", "{id},0.99,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
-    ("max", "price", "1.51", "{id},1.51,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
-    ("min", "day", "2023-12-31", "{id},1.50,2023-12-31,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
-    ("max", "day", "2024-02-01", "{id},1.50,2024-02-01,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
-    ("max", "moment", "2024-02-01", "{id},1.50,2024-01-15,2024-02-01T00:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
-    ("min", "seen", "2023-12-31", "{id},1.50,2024-01-15,2024-01-31T23:59:59.999999,2023-12-31T22:59:59Z,EUR,0.5"),
-    ("allowed", "code", "GBP", "{id},1.50,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,GBP,0.5"),
-    ("max", "x", "1000000.5", "{id},1.50,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,1000000.5"),
-    ("monotonic", "id", "0", "0,1.50,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5"),
+    ("not_null", "price", None, "{id},,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5,abcd"),
+    ("min", "price", "0.99", "{id},0.99,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5,abcd"),
+    ("max", "price", "1.51", "{id},1.51,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5,abcd"),
+    ("min", "day", "2023-12-31", "{id},1.50,2023-12-31,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5,abcd"),
+    ("max", "day", "2024-02-01", "{id},1.50,2024-02-01,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5,abcd"),
+    ("max", "moment", "2024-02-01", "{id},1.50,2024-01-15,2024-02-01T00:00:00,2024-01-15T10:00:00Z,EUR,0.5,abcd"),
+    ("min", "seen", "2023-12-31", "{id},1.50,2024-01-15,2024-01-31T23:59:59.999999,2023-12-31T22:59:59Z,EUR,0.5,abcd"),
+    ("allowed", "code", "GBP", "{id},1.50,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,GBP,0.5,abcd"),
+    ("max", "x", "1000000.5", "{id},1.50,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,1000000.5,abcd"),
+    ("monotonic", "id", "0", "0,1.50,2024-01-15,2024-01-15T10:00:00,2024-01-15T10:00:00Z,EUR,0.5,abcd"),
+    ("length", "note", "abcde", GOOD.replace("abcd", "abcde")),
+    ("regex", "note", "Abcd", GOOD.replace("abcd", "Abcd")),
 ]
 
 
@@ -116,7 +120,7 @@ def test_good_data_has_no_findings_on_any_side(both_sides):
 
 def test_every_side_says_the_same_of_bad_data(both_sides):
     lines = [defect.format(id=100 + number) for number, (*_, defect) in enumerate(DEFECTS)]
-    text = "\n".join([",".join(COLUMNS), *lines * 3, "-5,,,,,,"])
+    text = "\n".join([",".join(COLUMNS), *lines * 3, "-5,,,,,,,"])
     rules = {name: said for name, said in RULES.items() if name != "id"}
     found = both_sides(text, COLUMNS, checks={"columns": rules})
     assert {(each.rule, each.samples[0].column) for each in found.agree()} == {

@@ -42,11 +42,12 @@ _OLD_LINE = {
     # are none, that takes as long as a login does.
     "platform_detection_timeout_seconds": 0.0,
 }
-# 5.x gives up a PUT after 2.6 s by default.
 _NEW_LINE = {
+    # By default a PUT is given up after 2.6 s.
     "put_get_max_attempts": 12,
     "retry_backoff_cap_ms": 8_000,
-    "enable_server_session_keep_alive_auto_detection": False,
+    # As in 4.x: a session whose COPY still runs is not logged out, which may end it.
+    "enable_server_session_keep_alive_auto_detection": True,
 }
 
 

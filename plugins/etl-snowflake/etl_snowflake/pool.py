@@ -50,7 +50,7 @@ class Pool:
         except ConnectionLost:
             with self._lock:
                 self._lent.remove(session)
-            session.close()
+            session.abandon()
             raise
         except BaseException:
             self._give_back(session)

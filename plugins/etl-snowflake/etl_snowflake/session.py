@@ -16,6 +16,7 @@ from etl_snowflake.secrets import redacted
 from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from pathlib import Path
 
 MISSING = (2003, 2043)
@@ -231,6 +232,23 @@ class Session:
         self._open = False
         with suppress(driver.Error, OSError):
             self._connection.close()
+
+    def abandon(self) -> Future[None]:
+        """Let go of it, as its connection is lost: Snowflake is told if it can be reached, but nobody waits for that.
+
+        :returns: done once it has been told, or could not be.
+        """
+        self._open = False
+        if getattr(self._connection, "_async_sfqids", None):
+            # A logout might end what was submitted. So line 4 would ask first whether it runs, for as long as for any
+            # other answer.
+            self._connection._server_session_keep_alive = True  # noqa: SLF001 - read again when it is closed
+
+        def close() -> None:
+            with suppress(driver.Error, OSError):
+                self._connection.close(retry=False)
+
+        return in_background(close, "etl-abandon")
 
 
 def _named(cursor: Any) -> list[dict[str, Any]]:

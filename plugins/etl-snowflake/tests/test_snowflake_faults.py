@@ -156,7 +156,7 @@ class Broken:
         assert self.error is not None
         raise self.error
 
-    def close(self) -> None:
+    def close(self, *, retry: bool = True) -> None:
         pass
 
 

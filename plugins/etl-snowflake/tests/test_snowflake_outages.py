@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from etl_snowflake.address import Address
+from etl_snowflake.connecting import connect as connect_session
 from etl_snowflake.emulator.control import EmulatorControl
 
 from etl_framework import ConnectError, EtlError, Event, ExitCode, RunFailed, Status, Workspace, load, resume
@@ -107,6 +109,15 @@ def test_an_account_that_is_not_there_is_told(
     where = {"host": "nowhere.invalid"} if place == "no such host" else {"port": port}
     write_connections(test=emulator.connection(**where))
     assert_cannot_connect("snowflake:test?timeout=2")
+
+
+def test_a_session_that_is_lost_is_not_asked_what_became_of_its_queries(target: str, emulator: EmulatorControl) -> None:
+    session = connect_session(Address.parse(target), tag="a run")
+    emulator.faults({"endpoint": "query", "sql": "^SELECT 1", "action": "slow"})
+    session.submit("SELECT 1")
+    session.abandon().result()
+    assert not session.is_open
+    assert emulator.log("monitoring") == []
 
 
 def test_a_slow_link_loads_as_well(target: str, emulator: EmulatorControl, ask: Ask) -> None:
