@@ -10,16 +10,18 @@ from pathlib import Path
 from data import lineitem
 from figures import Figure, Options, listed
 from passing import WORKERS
-from processes import ETL, Measured, measure
+from processes import ETL, Measured, in_turn, measure
 
+_MOST_RUNS = 3
 _KEYS = ("l_orderkey", "l_linenumber")
 
 
 def duplicates(options: Options) -> Iterator[Figure]:
     """`etl duplicates` of a large file without any."""
     path = lineitem(options.large, "csv")
-    _ours(path, options.work), _duckdb(path, options.work)  # warms up
-    pairs = [(_ours(path, options.work), _duckdb(path, options.work)) for _ in range(min(options.runs, 3))]
+    pairs = in_turn(
+        lambda: _ours(path, options.work), lambda: _duckdb(path, options.work), min(options.runs, _MOST_RUNS)
+    )
     ours, theirs = zip(*pairs, strict=True)
     ratios = [mine.seconds / other.seconds for mine, other in pairs]
     mib = [statistics.median(run.peak for run in runs) / 2**20 for runs in (ours, theirs)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import subprocess
@@ -55,8 +56,20 @@ def measure(command: Sequence[str | Path], *, cwd: Path, most_seconds: float | N
     return Measured(seconds=seconds, peak=usage.ru_maxrss * 1024)
 
 
+def in_turn(
+    ours: Callable[[], Measured], theirs: Callable[[], Measured], runs: int, *, long: float = math.inf
+) -> list[tuple[Measured, Measured]]:
+    """Measure two programs in turn, so that a machine that drifts drifts for both.
+
+    :param runs: how many pairs, after one that only warms up.
+    :param long: seconds; where theirs takes longer, the first pair is the only one.
+    """
+    first = ours(), theirs()
+    return [first] if first[1].seconds > long else [(ours(), theirs()) for _ in range(runs)]
+
+
 def paired(ours: Callable[[], float], theirs: Callable[[], float], runs: int) -> tuple[float, float, list[float]]:
-    """Measure two things in turn, so that a machine that drifts drifts for both.
+    """Measure two things in turn, as :func:`in_turn` does, of which only the seconds count.
 
     :returns: median of ours, median of theirs, and the ratio theirs / ours of each pair (above 1: ours is faster).
     """

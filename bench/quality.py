@@ -7,16 +7,19 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data import lineitem
 from figures import Figure, Options, listed
 from passing import COLUMNS, WORKERS
-from processes import ETL, Measured, measure, paired
+from processes import ETL, Measured, in_turn, measure, paired
 
 _PEERS = Path(__file__).with_name("quality_peers.py")
 _MOST_SECONDS = 600
+_LONG = 30
+"""Seconds from which on another tool is run only once."""
+
 _OTHERS = {
     "pandera on polars": ("pandera.polars", "polars"),
     "pandera on pandas": ("pandera.pandas", "pandas"),
@@ -88,21 +91,34 @@ def quality(options: Options) -> Iterator[Figure]:
 
 def _beside_others(options: Options) -> Iterator[Figure]:
     small = lineitem(1, "csv")
-    ours = [_validate(small, SAME, options.work) for _ in range(options.runs)]
-    seconds, peak = statistics.median(run.seconds for run in ours), max(run.peak for run in ours)
     python = os.environ.get("ETL_BENCH_QUALITY", sys.executable)
     for name, (needed, how) in _OTHERS.items():
         if subprocess.run([python, "-c", f"import {needed}"], capture_output=True, check=False).returncode:
             print(f"{name}: not installed here", file=sys.stderr)
             continue
-        try:
-            theirs = measure([python, _PEERS, how, small], cwd=options.work, most_seconds=_MOST_SECONDS)
-        except TimeoutError:
-            theirs, said = Measured(seconds=_MOST_SECONDS, peak=0), f"did not end within {_MOST_SECONDS} s"
-        else:
-            said = f"{theirs.seconds:.1f} s, {theirs.peak / 2**20:,.0f} MiB"
-        detail = f"SF 1: {said} against {seconds:.1f} s, {peak / 2**20:,.0f} MiB"
-        yield Figure(f"{name} / `etl validate`, same checks", theirs.seconds / seconds, 1, True, "×", detail)
+        pairs = in_turn(
+            lambda: _validate(small, SAME, options.work),
+            lambda how=how: _other(python, how, small, options.work),
+            options.runs,
+            long=_LONG,
+        )
+        mine, others = zip(*pairs, strict=True)
+        ratios = [other.seconds / own.seconds for own, other in pairs]
+        detail = f"SF 1: {_said(others)} against {_said(mine)}, runs: {listed(ratios)}"
+        yield Figure(f"{name} / `etl validate`, same checks", statistics.median(ratios), 1, True, "×", detail)
+
+
+def _other(python: str, how: str, path: Path, work: Path) -> Measured:
+    try:
+        return measure([python, _PEERS, how, path], cwd=work, most_seconds=_MOST_SECONDS)
+    except TimeoutError:
+        return Measured(seconds=_MOST_SECONDS, peak=0)
+
+
+def _said(runs: Sequence[Measured]) -> str:
+    peak = max(run.peak for run in runs)
+    seconds = statistics.median(run.seconds for run in runs)
+    return f"{seconds:.1f} s, {peak / 2**20:,.0f} MiB" if peak else f"stopped after {seconds:.0f} s"
 
 
 def _validate(path: Path, checks: str, work: Path) -> Measured:

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -166,32 +166,33 @@ def growing(options: Options) -> Iterator[Figure]:
 
 
 def peers(options: Options) -> Iterator[Figure]:
-    """Other loaders on the same file and work."""
-    path = lineitem(1, "csv")
-    part = lineitem(0.1, "csv")
-    ours = statistics.median(_load(path, options.work).seconds for _ in range(3))
-    compressed = _compress(path, options.work)
-    gzip = measure(["sh", "-c", f"gzip -1 -c {path} > out.gz"], cwd=options.work).seconds
-    (options.work / "out.gz").unlink()
-    detail = f"{compressed:.1f} s against {gzip:.1f} s; ours also parses and checks every row"
-    yield Figure("`gzip -1` alone / validate + compress", gzip / compressed, 1, True, "×", detail)
-    for name, command, file, mine in (
-        ("dlt to DuckDB", _dlt(path), path, ours),
-        ("sling file to zstd file", _sling(part, options.work), part, None),
+    """Other programs on the same file and work; compressors alone, while ours also parses and checks every row."""
+    path, part, work = lineitem(1, "csv"), lineitem(0.1, "csv"), options.work
+    for name, command, file, ours in (
+        ("`gzip -1` alone / validate + compress", ["sh", "-c", f"gzip -1 -c '{path}' > peer.gz"], path, _compress),
+        ("dlt to DuckDB / ours", _dlt(path), path, lambda file, work: _load(file, work).seconds),
+        ("sling file to zstd file / ours", _sling(part, work), part, _compress),
     ):
         if command is None:
             print(f"{name}: not installed here", file=sys.stderr)
             continue
-        for left in ("peer.duckdb", "peer.csv.zst"):
-            (options.work / left).unlink(missing_ok=True)
-        theirs = measure(command, cwd=options.work).seconds
-        own = _compress(file, options.work) if mine is None else mine
-        detail = f"{theirs:.1f} s against {own:.1f} s for {file.stat().st_size / 1e6:.0f} MB"
-        yield Figure(f"{name} / ours", theirs / own, 1, True, "×", detail)
+        own, theirs, ratios = paired(
+            lambda file=file, ours=ours: ours(file, work),
+            lambda command=command: _peer(command, work),
+            min(options.runs, 3),
+        )
+        detail = f"{theirs:.1f} s against {own:.1f} s for {file.stat().st_size / 1e6:.0f} MB, runs: {listed(ratios)}"
+        yield Figure(name, statistics.median(ratios), 1, True, "×", detail)
+
+
+def _peer(command: Sequence[str], work: Path) -> float:
+    for left in ("peer.gz", "peer.duckdb", "peer.csv.zst"):
+        (work / left).unlink(missing_ok=True)
+    return measure(command, cwd=work).seconds
 
 
 def _compress(path: Path, work: Path) -> float:
-    return statistics.median(up_to_the_gate(path, work).seconds for _ in range(3))
+    return up_to_the_gate(path, work).seconds
 
 
 def _load(path: Path, work: Path) -> Measured:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from etl_framework.errors import Interrupted as Interrupted
     from etl_framework.errors import Locked as Locked
     from etl_framework.errors import NoPluginError as NoPluginError
+    from etl_framework.errors import NoSuchColumn as NoSuchColumn
     from etl_framework.errors import PluginError as PluginError
     from etl_framework.errors import PluginLoadError as PluginLoadError
     from etl_framework.errors import QueryFailed as QueryFailed
@@ -124,6 +125,7 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Warehouse as Warehouse
     from etl_framework.rows import RELATION as RELATION
     from etl_framework.rows import Rows as Rows
+    from etl_framework.sealing import read_only as read_only
     from etl_framework.sql import EVERY_ROW as EVERY_ROW
     from etl_framework.sql import Condition as Condition
     from etl_framework.sql import Statement as Statement
@@ -206,6 +208,7 @@ _MODULES = {
     "validating": "Validation",
     "auditing": "TableVerdict",
     "hookspecs": "hookimpl",
+    "sealing": "read_only",
     "executors": "usable_cores",
     "bounds": "extremes few_distinct float_bounds",
     "causes": "NO_ROWS no_date outside_period",
@@ -247,8 +250,8 @@ _MODULES = {
     "waiting": "first_completed in_background interruptible",
     "errors": (
         "CommittedWrongly ConfigError ConnectError EtlError ExitCode HookFailed InputError Interrupted Locked "
-        "NoPluginError PluginError PluginLoadError QueryFailed ReconciliationError Refused RunFailed SourceChanged "
-        "SourceDamaged UsageError"
+        "NoPluginError NoSuchColumn PluginError PluginLoadError QueryFailed ReconciliationError Refused RunFailed "
+        "SourceChanged SourceDamaged UsageError"
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}

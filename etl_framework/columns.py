@@ -59,6 +59,14 @@ NUMBERS = INTEGERS | FLOATS | {Kind.DECIMAL}
 _DIGITS = {Kind.SMALLINT: 5, Kind.INTEGER: 10, Kind.BIGINT: 19}
 
 
+def _meant(text: str) -> str:
+    """Which type a text was meant for, as the beginning of an advice."""
+    from difflib import get_close_matches
+
+    guess = get_close_matches(text.partition("(")[0].strip().lower(), [*Kind, *_ALIASES], n=1)
+    return f"Did you mean {str(guess[0])!r}? " if guess else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnType:
     """A type, as written in SQL: ``decimal(18,4)``, ``varchar(20)``, ``date``.
@@ -82,7 +90,7 @@ class ColumnType:
         name = " ".join(match[1].lower().split()) if match else ""
         kind = _ALIASES.get(name) or (Kind(name) if name in Kind._value2member_map_ else None)
         if match is None or kind is None:
-            raise UsageError(f"unknown column type {text!r}", advice=f"Known types: {', '.join(Kind)}.")
+            raise UsageError(f"unknown column type {text!r}", advice=f"{_meant(text)}Known types: {', '.join(Kind)}.")
         first, second = (int(digits) if digits else None for digits in match.group(2, 3))
         if kind is Kind.DECIMAL:
             first, second = (38 if first is None else first), second or 0

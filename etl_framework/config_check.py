@@ -15,7 +15,7 @@ from etl_framework.checks import insist_on_checks, insist_on_settings
 from etl_framework.config import Config, resolve_job, stand_ins
 from etl_framework.config_files import Origin
 from etl_framework.config_layers import Layers
-from etl_framework.errors import ConnectError, EtlError, HookFailed, InputError, PluginError, UsageError
+from etl_framework.errors import ConnectError, EtlError, HookFailed, InputError, NoSuchColumn, PluginError, UsageError
 from etl_framework.sources import identify
 from etl_framework.values import Check
 
@@ -51,17 +51,37 @@ def problems(config: Config, plugins: Plugins) -> tuple[EtlError, ...]:
     return tuple({str(error): error for error in found}.values())
 
 
-def unproved(config: Config) -> tuple[str, ...]:
-    """The jobs whose checks nobody was asked about: which columns there are shows only when their sources are read.
+def unproved(config: Config, plugins: Plugins) -> dict[str, str]:
+    """The jobs whose checks were not wholly looked at, and why: which columns there are only their sources tell.
 
+    :param plugins: as for :func:`problems`.
     :raises UsageError: a job is wrong.
     """
-    jobs = (resolve_job(config, name, stand_ins(config, name)) for name in config.jobs)
-    return tuple(job.name for job in jobs if _asks_for_checks(job) and not job.columns)
+    reasons = {}
+    for name in config.jobs:
+        job = resolve_job(config, name, stand_ins(config, name))
+        if not _asks_for_checks(job):
+            continue
+        plugins.use(job.use)
+        if not job.columns:
+            reasons[name] = f"job {name} declares no columns, so what its checks ask of them was not looked at"
+        elif missing := _undeclared(job, plugins):
+            placed = _placed(config, Layers.collect(config, name, {}), missing, name, missing.key)
+            reasons[name] = f"{placed.message} among those that job {name} declares ({placed.advice.removesuffix('.')})"
+    return reasons
 
 
 def _asks_for_checks(job: Job) -> bool:
     return job.check is not Check.NONE and any(job.sections.get(name) for name in ("checks", "rules"))
+
+
+def _undeclared(job: Job, plugins: Plugins) -> NoSuchColumn | None:
+    """Why nothing more can be said of the job's checks without a source, if a column is why."""
+    try:
+        _make_checks(job, plugins)
+    except NoSuchColumn as error:
+        return error
+    return None
 
 
 def _problems(config: Config, name: str, plugins: Plugins) -> Iterator[EtlError]:
@@ -101,10 +121,25 @@ def _questions(job: Job, said: Layers, plugins: Plugins) -> dict[str, Callable[[
 
 def _check_nothing(job: Job, plugins: Plugins) -> None:
     insist_on_checks(job, plugins)
-    if not job.columns or job.check is Check.NONE:
-        # What a check needs of columns shows only once they are known.
+    if job.check is Check.NONE:
         return
-    analyses = _analyze_nothing(job, plugins) if job.check is not Check.WAREHOUSE else ()
+    try:
+        _make_checks(job, plugins)
+    except NoSuchColumn:
+        # A column that is not declared may be in the files.
+        return
+    except HookFailed:
+        # A check that is at a loss without columns may do well with them.
+        if job.columns:
+            raise
+
+
+def _make_checks(job: Job, plugins: Plugins) -> None:
+    try:
+        analyses = _analyze_nothing(job, plugins) if job.check is not Check.WAREHOUSE else ()
+    except EtlError:
+        # Told of the format.
+        return
     insist_on_settings(job, analyses, job.columns, plugins)
 
 

@@ -27,6 +27,7 @@ T = TypeVar("T")
 KNOWN_SECTIONS = {"format": "table", "checks": "table", "rules": "list of tables"}
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_DECLARED = 'Write "bigint not null", or { type = "date", format = "%d.%m.%Y" }.'
 _TIMED = {Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
 
 
@@ -44,8 +45,10 @@ def _read(parse: Callable[[Any], T]) -> PlainValidator:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise UsageError(f"must be a text, not {value!r}")
+    if not isinstance(value, str):
+        raise UsageError(f"must be a text, not {value!r}", advice="Write it in quotes.")
+    if not value.strip():
+        raise UsageError("must not be empty", advice="Leave it out, or say what is meant.")
     return value
 
 
@@ -175,6 +178,7 @@ class JobSettings(_Settings):
     mode: Mode | None = None
     period: Annotated[Period, _read(_period)] | None = None
     check: Check | None = None
+    check_timeout: Annotated[int, Field(ge=1)] | None = None
     gate: Gate | None = None
     on_bad_rows: OnBadRows | None = None
     max_bad_rows: Annotated[Allowance, _read(parse_allowance)] | None = None
@@ -280,6 +284,9 @@ def explain_error(error: ErrorDetails, known: list[str]) -> tuple[str, str]:
         return "is missing", ""
     if kind == "enum":
         return f"{value!r} is not allowed", f"Allowed: {str(context['expected']).replace(' or ', ', ')}."
+    if kind == "model_type":
+        is_column = context["class_name"] == ColumnSettings.__name__
+        return f"must be a {'type or a table' if is_column else 'table'}, not {value!r}", _DECLARED * is_column
     said = error["msg"].replace("Input should be", "must be").replace("a valid dictionary", "a table")
     is_table = isinstance(value, dict | list)
     return (said if is_table or kind == "format" else f"{said}, not {value!r}"), ""

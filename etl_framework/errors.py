@@ -4,7 +4,8 @@
 
     EtlError                      the root; nothing else is caught by the command line
     ├── UsageError                fix the command or the configuration              exit 2
-    │   └── ConfigError           … in a file: names file, key and line
+    │   ├── ConfigError           … in a file: names file, key and line
+    │   └── NoSuchColumn          … names a column that the rows do not have
     ├── InputError                fix the input: a source that cannot be read       exit 3
     │   ├── SourceChanged         the source is not what the run began with
     │   └── SourceDamaged         … is damaged or cut short: a whole one makes a new run
@@ -92,6 +93,13 @@ class UsageError(EtlError):
 
 class ConfigError(UsageError):
     """A configuration file says something that cannot be understood."""
+
+
+class NoSuchColumn(UsageError):
+    """A setting names a column that the rows do not have; the message ends in ``there is no column 'x'``.
+
+    Of a job that declares only some columns, or none, its files may have it.
+    """
 
 
 class InputError(EtlError):

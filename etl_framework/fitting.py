@@ -125,7 +125,7 @@ def no_such_table(table: TableName, url: str) -> UsageError:
 
     :param url: of the warehouse.
     """
-    return UsageError(f"there is no table {table} in {url}", advice="Check the name, or load it first.")
+    return UsageError(f"there is no table {table} in {url}", advice="Check the name, or load it first.", key="table")
 
 
 def no_such_column(table: object, name: str) -> UsageError:

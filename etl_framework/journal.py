@@ -64,7 +64,7 @@ class Journal:
     """The journal of one state folder. Safe to use from several threads and processes.
 
     :param path: the SQLite file; created when missing, for its owner only.
-    :raises RunFailed: the file cannot be opened, or was written by a newer version.
+    :raises RunFailed: the file cannot be opened, or was written by another version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -84,7 +84,7 @@ class Journal:
 
     def begin(self, run: str, *, job: str, target: str, table: str, plan: object) -> None:
         """Write down a new run and all that is needed to do it again."""
-        now = _now()
+        now = datetime.now(UTC).isoformat()
         statement = (
             "INSERT INTO runs (run, job, target, target_table, status, started, plan) VALUES (?, ?, ?, ?, ?, ?, ?)"
         )
@@ -120,16 +120,14 @@ class Journal:
 
     def set_status(self, run: str, status: Status, *, error: str = "") -> None:
         """Write down how far a run is."""
-        statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"
-        self._file.write(run, str(status), (statement, (status, valid_text(error), run)), durable=True)
+        self._file.write(run, str(status), _status(run, status, error), durable=True)
 
     def end(self, run: str, status: Status, *, error: str = "") -> None:
         """Write down how a run ended for good, such as one whose place a later run takes; its parts are forgotten."""
-        statement = "UPDATE runs SET status = ?, error = ? WHERE run = ?"
         self._file.write(
             run,
             str(status),
-            (statement, (status, valid_text(error), run)),
+            _status(run, status, error),
             ("DELETE FROM pieces WHERE run = ?", (run,)),
             ("DELETE FROM parts WHERE run = ?", (run,)),
             durable=True,
@@ -266,12 +264,12 @@ class Journal:
         return None if report is None else str(report)
 
 
+def _status(run: str, status: Status, error: str) -> tuple[str, tuple[object, ...]]:
+    return "UPDATE runs SET status = ?, error = ? WHERE run = ?", (status, valid_text(error), run)
+
+
 def _forgetting(run: str, part: int) -> tuple[tuple[str, tuple[object, ...]], ...]:
     return (
         ("DELETE FROM pieces WHERE run = ? AND part = ?", (run, part)),
         ("UPDATE parts SET state = 'planned', outcome = NULL WHERE run = ? AND part = ?", (run, part)),
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()

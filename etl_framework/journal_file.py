@@ -14,6 +14,9 @@ from etl_framework.errors import EtlError, RunFailed
 
 T = TypeVar("T")
 
+_PATIENCE = 30
+"""Seconds to wait for others who use the file."""
+
 _VERSION = 3
 _SCHEMA = """
 CREATE TABLE runs (
@@ -59,7 +62,7 @@ class JournalFile:
     """The tables of runs, parts, pieces and events. Safe to use from several threads and processes.
 
     :param path: created when missing, for its owner only.
-    :raises RunFailed: the file cannot be opened, or was written by a newer version.
+    :raises RunFailed: the file cannot be opened, or was written by another version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -147,11 +150,12 @@ def _open(path: Path) -> sqlite3.Connection:
     """Connect, and create the tables of a new file.
 
     :raises RunFailed: the file is of another format.
+    :raises sqlite3.Error: it cannot be opened.
     """
-    db = sqlite3.connect(path, isolation_level=None, timeout=30)
+    db = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
     with contextlib.ExitStack() as opened:
         opened.callback(db.close)
-        db.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(db)
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("BEGIN IMMEDIATE")
         (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -167,3 +171,21 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("COMMIT")
         opened.pop_all()
     return db
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Switch to write-ahead mode, in which a file stays.
+
+    SQLite waits for its turn at every lock but the one that this takes: it fails at once while somebody else opens the
+    same new file.
+    """
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            db.execute("BEGIN EXCLUSIVE")  # for which it waits
+            db.execute("ROLLBACK")
+        else:
+            return

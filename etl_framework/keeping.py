@@ -34,7 +34,9 @@ def keep(folder: Path, name: str, value: object) -> None:
         for changed in (place, folder):
             _flush(changed)
     except OSError as error:
-        raise RunFailed(f"cannot write to {place}: {error.strerror}", advice="Make room there.") from error
+        raise RunFailed(
+            f"cannot write to {place}: {error.strerror or error}", advice="Make room there, or allow writing."
+        ) from error
 
 
 def kept(folder: Path, name: str) -> Any:
@@ -49,7 +51,7 @@ def kept(folder: Path, name: str) -> Any:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise RunFailed(f"cannot read {path}: {error.strerror}", advice="Allow reading there.") from error
+        raise RunFailed(f"cannot read {path}: {error.strerror or error}", advice="Allow reading there.") from error
     return unpickled(data, folder.name)
 
 

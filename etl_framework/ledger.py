@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from etl_framework.errors import Refused
+from etl_framework.source_patterns import follows_period
 from etl_framework.tables import deleted_bounds, filter_in_words, within_bounds
 from etl_framework.terminal import valid_text
 from etl_framework.values import Mode, PeriodFilter
@@ -30,14 +31,21 @@ _SHOWN = 3
 def already_loaded(job: Job, sources: Iterable[Source], entries: Iterable[LedgerEntry]) -> tuple[str, ...]:
     """Why appending would double rows: a sentence for each earlier load of the same sources, for the first of many.
 
+    A job whose files its period chooses has loaded the same when it has loaded the period, or some of its days: files
+    that were delivered anew, corrected say, hold rows that are there already.
+
     :param entries: the loads that are still in the table; see :meth:`~etl_framework.protocols.Warehouse.ledger`.
     """
     if job.mode is not Mode.APPEND or job.again:
         return ()
     mine = {source.digest: source.name for source in sources}
+    chosen = job.period if job.configured and any(map(follows_period, job.patterns)) else None
     sentences = []
     for entry in entries:
-        if there := [mine[digest] for digest in entry.sources if digest in mine]:
+        there = [mine[digest] for digest in entry.sources if digest in mine]
+        if not there and chosen and entry.period and entry.job == job.name and entry.period.overlaps(chosen):
+            there = [f"{entry.period} of job {job.name}"]
+        if there:
             shown = ", ".join(there[:_SHOWN]) + (" …" if len(there) > _SHOWN else "")
             when = f"{entry.loaded_at:%Y-%m-%d %H:%M} UTC"
             sentences.append(f"{job.table} already holds {shown}: loaded by run {entry.run} on {when}")
@@ -69,16 +77,12 @@ class LedgerRow:
 
     :param mode: of the load, or :data:`DELETION`.
     :param created: whether it made the table, or found it empty.
-    :param first_day: of the job's period, None without one.
-    :param last_day: of the job's period.
     :param entry: what the core is told of it.
     :param totals: as :func:`totals_to_json` wrote them: the load's control totals, or the deletion's bounds.
     """
 
     mode: str
     created: bool
-    first_day: date | None
-    last_day: date | None
     entry: LedgerEntry
     totals: str
 
@@ -103,10 +107,10 @@ def still_there(rows: Iterable[LedgerRow]) -> tuple[LedgerEntry, ...]:
 
 
 def _within(load: LedgerRow, later: LedgerRow) -> bool:
-    first, last, start, end = load.first_day, load.last_day, later.first_day, later.last_day
-    if first is None or last is None or start is None or end is None:
+    earlier, replaced = load.entry.period, later.entry.period
+    if earlier is None or replaced is None:
         return False
-    return start <= first and last <= end
+    return replaced.first <= earlier.first and earlier.last <= replaced.last
 
 
 def load_record(run: Run, table: str, receipt: Receipt, parts: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from etl_framework.protocols import Spilling
+from etl_framework.time_limit import within
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,13 +27,17 @@ class PartChecks:
 
     :param validators: pairs of plugin name and new accumulator.
     :param folder: where the files of this part's checks go that keep more than memory should hold.
+    :param timeout: seconds that one of them may take for one block.
     :ivar seconds: by plugin, how long its validators took.
     """
 
-    def __init__(self, validators: Sequence[tuple[str, Validator]], folder: Path, plugins: Plugins) -> None:
+    def __init__(
+        self, validators: Sequence[tuple[str, Validator]], folder: Path, plugins: Plugins, *, timeout: float
+    ) -> None:
         self.validators = tuple(validators)
         self.seconds: dict[str, float] = {}
         self._plugins = plugins
+        self._timeout = timeout
         self._watched = False
         for number, (plugin, validator) in enumerate(self.validators):
             if isinstance(validator, Spilling):
@@ -48,13 +54,18 @@ class PartChecks:
         The first block of a part is compared with what it was before. Looking at every one would cost as much as some
         checks do; what is loaded is safe all the same, since a block is packed before it is checked.
 
-        :raises HookFailed: a validator raised, or changed the batch.
+        :raises HookFailed: a validator raised, took too long, or changed the batch.
         """
         before = None if self._watched or not self.validators else _digest(block.batch)
         for plugin, validator in self.validators:
             began = time.perf_counter()
             with self._plugins.blaming(plugin, "etl_validate"):
-                validator.update(block)
+                within(
+                    self._timeout,
+                    partial(validator.update, block),
+                    f"the check {validator.name!r} took more than {self._timeout:g} s for one block; where it may, "
+                    "check_timeout says so",
+                )
                 if before is not None and _digest(block.batch) != before:
                     raise ValueError(f"the check {validator.name!r} changed the batch that it was to look at")
             self.seconds[plugin] = self.seconds.get(plugin, 0.0) + time.perf_counter() - began

@@ -30,6 +30,11 @@ class Period:
             raise UsageError(f"period ends ({self.last}) before it begins ({self.first})", advice="Swap the two ends.")
 
     @classmethod
+    def between(cls, first: date | None, last: date | None) -> Period | None:
+        """The period of two days as a ledger holds them; None when one is missing, or they are the wrong way round."""
+        return None if first is None or last is None or last < first else cls(first, last)
+
+    @classmethod
     def parse(cls, text: str) -> Period:
         """Read a month, a day, or a range of either, ends included.
 

@@ -148,7 +148,8 @@ class PartReader:
         checked = self.job.check in (Check.FILE, Check.BOTH)
         validators = self.plugins.validators(self.job, analysis) if checked else []
         tell(validators, self.answers, self.plugins)
-        return PartChecks(validators, self.spilled / f"{part.number:06}", self.plugins)
+        folder = self.spilled / f"{part.number:06}"
+        return PartChecks(validators, folder, self.plugins, timeout=self.job.check_timeout)
 
     def _packer(self, part: Part) -> Packer:
         assert self.packing is not None

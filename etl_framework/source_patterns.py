@@ -90,6 +90,15 @@ def check_pattern(pattern: str) -> None:
         matches(pattern, None)
 
 
+def follows_period(pattern: str) -> bool:
+    """Whether the period of a run chooses files of a pattern: by placeholders.
+
+    :param pattern: absolute.
+    """
+    _, *components = Path(pattern).parts
+    return any(component != "**" and _Component(component).has_placeholder for component in components)
+
+
 def fixed_folder(pattern: str) -> str:
     """The deepest folder of a pattern that holds no wildcard: where the search begins."""
     root, *components = Path(pattern).parts

@@ -42,14 +42,20 @@ class State:
         return self.folder / "journal.sqlite"
 
     def journal(self) -> Journal:
-        """Open the journal."""
+        """Open the journal.
+
+        :raises RunFailed: it cannot be opened, or was written by another version.
+        """
         from etl_framework.journal import Journal
 
         self._prepare(self.folder)
         return Journal(self._journal_path)
 
     def run_folder(self, run: str) -> Path:
-        """The run's own folder, made when missing."""
+        """The run's own folder, made when missing.
+
+        :raises RunFailed: it cannot be made.
+        """
         folder = self.folder / "runs" / run
         self._prepare(folder)
         return folder
@@ -59,6 +65,7 @@ class State:
         """Be the only run of a job and target; the operating system ends the lock with the process.
 
         :raises Locked: another run holds it, and does not end within a second.
+        :raises RunFailed: the state folder cannot be written to.
         """
         from filelock import FileLock, Timeout
 
@@ -73,25 +80,30 @@ class State:
                 advice="Wait for it to end; `etl runs list` shows it.",
             ) from error
         except OSError as error:
-            raise _unusable(self.folder, error) from error
+            raise _unusable("write to", self.folder, error) from error
         try:
             yield
         finally:
             lock.release()
 
     def is_locked(self, job: str, target: str) -> bool:
-        """Whether a run of the job and target is under way. Any number of processes may look at once."""
+        """Whether a run of the job and target is under way. Any number of processes may look at once.
+
+        :raises RunFailed: the state folder cannot be read.
+        """
         try:
             file = os.open(self._lock_path(job, target), os.O_RDONLY)
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise _unusable(self.folder, error) from error
+            raise _unusable("read", self.folder, error) from error
         try:
             # Shared, so that those who look do not take each other for a run.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
+        except OSError as error:
+            raise _unusable("read", self.folder, error) from error
         finally:
             os.close(file)
         return False
@@ -106,12 +118,12 @@ class State:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise _unusable(self.folder, error) from error
+            raise _unusable("write to", self.folder, error) from error
 
 
-def _unusable(folder: Path, error: OSError) -> RunFailed:
+def _unusable(doing: str, folder: Path, error: OSError) -> RunFailed:
     return RunFailed(
-        f"cannot write to the state folder {folder}: {error.strerror}",
+        f"cannot {doing} the state folder {folder}: {error.strerror or error}",
         advice="Point --state-dir (or ETL_STATE_DIR) to a folder that can be written.",
     )
 

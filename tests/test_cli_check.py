@@ -48,3 +48,10 @@ def test_a_job_that_loads_its_namesake_elsewhere_is_hinted_at(capsys: pytest.Cap
 def test_who_wants_nothing_but_answers_gets_no_hint(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     assert run([*words, "check", "TXN", "--target", "other"]) == ExitCode.DONE
     assert "hint" not in capsys.readouterr().err
+
+
+def test_a_file_that_is_taken_for_a_table_is_told_what_checks_files(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "txn.csv"]) == ExitCode.USAGE
+    assert "It is a file: `etl validate txn.csv` checks it." in capsys.readouterr().err
+    assert run(["check", "nowhere"]) == ExitCode.USAGE
+    assert "Check the name, or load it first." in capsys.readouterr().err

@@ -324,23 +324,71 @@ def test_a_wrong_setting_of_a_plugin_is_named_with_its_line(etl: Etl) -> None:
     assert_untouched()
 
 
-def test_checks_that_nobody_was_asked_about_for_want_of_columns_do_not_pass_for_right_ones(etl: Etl) -> None:
+def test_what_checks_ask_of_columns_that_are_not_declared_does_not_pass_for_right(etl: Etl) -> None:
     job = '[jobs.{0}]\nsource = "t.csv"\ntable = "t"\ntarget = "duckdb:w.duckdb"\n{1}\n'
-    misspelt = "[jobs.{0}.checks]\ndutes = true\n".format
+    checked = "[jobs.{0}.checks.columns]\nidd.unique = true\n".format
     declared = 'columns = { id = "bigint" }\n'
     Path("etl.toml").write_text(
-        job.format("unknown", misspelt("unknown"))
-        + job.format("unchecked", 'check = "none"\n' + misspelt("unchecked"))
+        job.format("unknown", checked("unknown"))
+        + job.format("unchecked", 'check = "none"\n' + checked("unchecked"))
         + job.format("plain", "")
+        + job.format("partly", f"{declared}{checked('partly')}")
         + job.format("declared", f"{declared}[jobs.declared.checks.columns.id]\nunique = true")
     )
     valid = etl("config", "validate")
-    assert (valid.code, valid.err.count("hint: ")) == (0, 1)
+    assert (valid.code, valid.err.count("hint: ")) == (0, 2)
+    assert "hint: job unknown declares no columns, so what its checks ask of them was not looked at: " in valid.err
+    assert "`etl plan unknown` looks at its files, too" in valid.err
     assert (
-        "hint: job unknown declares no columns, so its checks were not looked at: `etl plan unknown` does" in valid.err
-    )
-    assert "checks.dutes is no check" in etl("plan", "unknown").err
+        ": checks.columns.idd: there is no column 'idd' among those that job partly declares "
+        "(Did you mean 'id'? The columns are id): `etl plan partly` looks at its files, too"
+    ) in valid.err
+    assert etl("doctor").code == 0
+    for name in ("unknown", "partly"):
+        assert "there is no column 'idd'" in etl("plan", name).err
     assert not etl("-q", "config", "validate").err
+
+
+def test_a_check_of_a_column_that_only_the_files_have_is_right_for_validate_as_it_is_for_a_load(etl: Etl) -> None:
+    header = Path("t.csv").read_text().partition("\n")[0].split(",")
+    Path("etl.toml").write_text(
+        f'[jobs.t]\nsource = "t.csv"\ntable = "t"\ncolumns = {{ {header[0]} = "bigint" }}\n'
+        f"[jobs.t.checks.columns]\n{header[1]}.not_null = false\n"
+    )
+    assert [etl(*words).code for words in (("config", "validate"), ("doctor",), ("plan", "t"), ("load", "t"))] == [
+        0
+    ] * 4
+
+
+def test_a_check_that_cannot_be_understood_is_told_whether_or_not_columns_are_declared(etl: Etl) -> None:
+    for wrong in (
+        "checks.dutes = true",
+        'checks.duplicates = "eror"',
+        'checks.dates = "compleet"',
+        'rules = [{ sql = "1" }]',
+    ):
+        Path("etl.toml").write_text(f'[jobs.t]\nsource = "t.csv"\ntable = "t"\n{wrong}\n')
+        answer = etl("config", "validate")
+        assert answer.code == 2
+        assert "etl.toml:4: " in answer.err
+
+
+def test_a_global_option_behind_the_command_is_told_where_it_stands(etl: Etl) -> None:
+    for option in ("-q", "--debug", "--state-dir"):
+        answer = etl("runs", "list", option)
+        assert (answer.code, answer.out) == (2, "")
+        assert f"error: {option} stands before the command\n  Write `etl {option} runs list …`." in answer.err
+    assert "No such option" in etl("runs", "list", "--nothing").err
+
+
+def test_runs_are_a_line_each_on_a_terminal(etl: Etl, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert etl("load", "t.csv", *TABLE).code == 0
+    assert etl("load", "bad.csv", *TABLE).code == 3
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    refused, why, done = etl("runs", "list").out.splitlines()
+    assert re.fullmatch(r"\S+  \S+ \S+  refused: \w+", refused)
+    assert why.startswith("  refused at the gate: 1 bad row")
+    assert re.fullmatch(r"\S+  \S+ \S+  done: \w+", done)
 
 
 def test_who_is_to_answer_is_said_on_the_command_line(etl: Etl) -> None:

@@ -114,6 +114,7 @@ def test_what_nobody_says_is_the_default_of_the_job(tmp_path: Path) -> None:
         ("period = 2024-02-29", "period", Period(date(2024, 2, 29), date(2024, 2, 29))),
         ('period = "2024-01..2024-02"', "period", Period(date(2024, 1, 1), date(2024, 2, 29))),
         ('check = "both"', "check", Check.BOTH),
+        ("check_timeout = 20", "check_timeout", 20),
         ('gate = "before-upload"', "gate", Gate.BEFORE_UPLOAD),
         ('on_bad_rows = "quarantine"', "on_bad_rows", OnBadRows.QUARANTINE),
         ('compress = "gzip"', "compress", "gzip"),
@@ -153,6 +154,9 @@ def test_a_column_may_say_that_it_is_required_and_how_it_is_written(tmp_path: Pa
             ["list of tables: [[jobs.NAME.rules]], in double brackets"],
         ),
         ('columns = { day = "dat" }', "jobs.sales.columns.day", ["'dat'", "timestamptz"]),
+        ('columns = { day = "bigit" }', "jobs.sales.columns.day", ["Did you mean 'bigint'?"]),
+        ("columns = { day = 5 }", "jobs.sales.columns.day", ["must be a type or a table, not 5", "bigint not null"]),
+        ('target = ""', "jobs.sales.target", ["must not be empty"]),
         ('columns = { "my day" = "dat" }', 'jobs.sales.columns."my day"', ["'dat'"]),
         ("columns = { day = { required = true } }", "jobs.sales.columns.day.type", ["missing"]),
         (

@@ -207,7 +207,7 @@ sql = "day IS NOT NULL"
 
 [[jobs.s.rules]]
 name = "wrong"
-sql = "dey IS NOT NULL"
+sql = "day IS NOT"
 """
 
 

@@ -12,7 +12,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +57,31 @@ def test_a_new_journal_is_for_its_owner_only_whatever_the_umask(path: Path) -> N
         os.umask(before)
     assert modes == {"journal.sqlite": 0o600, "journal.sqlite-wal": 0o600, "journal.sqlite-shm": 0o600}
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_new_journal_that_somebody_else_is_just_making_is_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir()
+    waited: list[str] = []
+    connect = sqlite3.connect
+
+    class Second(sqlite3.Connection):
+        def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+            try:
+                return super().execute(statement, *values)
+            except sqlite3.OperationalError as error:
+                waited.append(str(error))
+                first.execute("COMMIT")
+                raise
+
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as first:
+        first.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=Second))
+        with Journal(path) as journal:
+            begin(journal)
+            assert [record.run for record in journal.runs()] == ["r1"]
+    assert waited == ["database is locked"]
 
 
 def test_a_run_is_written_down_with_all_that_is_needed_to_do_it_again(journal: Journal, path: Path) -> None:

@@ -102,6 +102,11 @@ def test_a_table_that_no_terminal_shows_is_as_wide_as_its_longest_text(capsys: p
     assert len([line for line in lines if line.strip()]) == 4
 
 
+def test_no_line_of_a_table_is_filled_up_with_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    table("parts", ["name", "words"], [("a", "some"), ("b", "")])
+    assert capsys.readouterr().out == "\nparts\nname   words\n────────────\na      some\nb\n\n"
+
+
 def test_a_table_without_rows_shows_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
     table("", ["name", "rows"], [])
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]

@@ -176,6 +176,14 @@ def test_a_lock_that_cannot_be_written_is_a_clear_error(state: State) -> None:
         take(state)
 
 
+def test_a_lock_that_cannot_be_looked_at_is_a_clear_error(state: State) -> None:
+    state.folder.mkdir()
+    (state.folder / "locks").write_text("in the way")
+    with pytest.raises(RunFailed, match=f"cannot read the state folder {state.folder}: ") as caught:
+        state.is_locked("sales", "duckdb:w.duckdb")
+    assert "--state-dir" in caught.value.advice
+
+
 def test_run_ids_are_unique_and_sort_by_time() -> None:
     ids = [new_run_id() for _ in range(100)]
     assert len(set(ids)) == 100

@@ -395,6 +395,44 @@ def test_what_a_check_changes_after_the_first_block_is_not_what_is_loaded(folder
         assert connection.execute(wrong).fetchall() == [(0,)]
 
 
+@pytest.mark.parametrize("executor", ["threads:2", "processes:1"])
+def test_nobody_gets_to_write_into_a_batch(folder: Path, executor: str) -> None:
+    write_plugin(
+        MUTATING.replace("import ctypes", "import numpy").replace(
+            'ctypes.memset(block.batch["price"].buffers()[1].address, 0, 8)',
+            "numpy.frombuffer(block.batch['price'].buffers()[1], numpy.float64)[0] = 0",
+        )
+    )
+    workspace = Workspace.open()
+    with pytest.raises(HookFailed, match=r"plugin 'aaa_team' .* read-only"):
+        workspace.load(workspace.job("sales", (), {"executor": executor}))
+    assert rows_in_table() in (None, 0)
+
+
+@pytest.mark.parametrize("executor", ["threads:2", "processes:1"])
+@pytest.mark.parametrize("error", ["Exception", "ValueError"], ids=["all errors are passed over", "only its own are"])
+def test_a_check_that_does_not_come_back_is_named_and_nothing_is_loaded(
+    folder: Path, executor: str, error: str
+) -> None:
+    endless = f"""def update(self, block):
+        while True:
+            try:
+                sum(range(1000))
+            except {error}:
+                pass"""
+    write_plugin(CHECK.replace("def update(self, block): pass", endless))
+    workspace = Workspace.open()
+    with pytest.raises(
+        HookFailed, match=r"plugin 'aaa_team' .* 'late' took more than 1 s for one block; .*check_timeout"
+    ):
+        workspace.load(workspace.job("sales", (), {"executor": executor, "check_timeout": 1}))
+    assert rows_in_table() in (None, 0)
+    write_plugin(CHECK)
+    report = Workspace.open().resume()
+    assert report is not None
+    assert report.reconciled
+
+
 def test_a_slow_check_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("etl_framework.verdict.SLOW_SECONDS", 0.0)
     write_plugin(CHECK.replace("def update(self, block): pass", "def update(self, block): sum(range(3_000_000))"))

@@ -82,6 +82,27 @@ def test_appending_the_same_source_again_is_refused_unless_meant(run: Load) -> N
     assert len(rows()) == 4
 
 
+def test_appending_a_period_again_is_refused_unless_meant_whatever_its_files_hold_now(run: Load) -> None:
+    Path("etl.toml").write_text(
+        '[defaults]\ntarget = "duckdb:w.duckdb"\ntable = "t"\n'
+        '[jobs.a]\nsource = "a_{month}.csv"\n[jobs.b]\nsource = "b_{month}.csv"\n[jobs.c]\nsource = "c.csv"\n'
+    )
+    for number, name in enumerate(("a_2024-01", "a_2024-02", "b_2024-01", "c"), start=1):
+        write(f"{name}.csv", january(number))
+    for job, period in (("a", "2024-01"), ("a", "2024-02"), ("b", "2024-01"), ("c", "2024-01")):
+        load(job=job, period=period)
+    write("a_2024-01.csv", january(5))
+    write("c.csv", january(6))
+    # Its period does not choose what it loads.
+    load(job="c", period="2024-01")
+    for period in ("2024-01", "2024-01-10..2024-01-20"):
+        with pytest.raises(Refused, match=r"t already holds 2024-01 of job a: loaded by run") as refusal:
+            load(job="a", period=period)
+        assert "--again" in refusal.value.advice
+    load(job="a", period="2024-01", again=True)
+    assert load(job="a", period="2024-01", mode="replace").rows_loaded == 1
+
+
 def test_replace_leaves_only_the_new_rows(run: Load) -> None:
     run(write("a.csv", january(10, 20)))
     report = run(write("b.csv", january(30, start=9)), mode="replace")

@@ -118,6 +118,7 @@ def test_checks_that_need_other_columns_than_generated_ones_are_tried_with_a_job
 
 RAISES = {
     "raise ValueError('boom')": "check 'late' raised ValueError: boom (at team.py:5)",
+    "raise SystemExit(0)": "check 'late' raised SystemExit: 0 (at team.py:5)",
     "self.nothing": "check 'late' raised AttributeError: 'Late' object has no attribute 'nothing' (at team.py:5)",
     "block.batch['id'].frobnicate()": "check 'late' raised AttributeError: ",
 }
@@ -147,6 +148,22 @@ def test_a_check_that_raises_is_broken_and_named_also_without_a_job(
     [broken] = [each for each in document["promises"] if each["ok"] is False]
     assert broken["why"].startswith(RAISES[update])
     assert broken["why"].endswith("if it is made for other rows than generated ones, give --job JOB")
+
+
+def test_what_ends_pytest_itself_is_told_and_no_promise_passes_for_kept(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from etl_framework.testing.contracts import of_plugin
+
+    def leave(_: object) -> None:
+        raise SystemExit(0)
+
+    monkeypatch.setitem(of_plugin._BY_HOOK, "etl_validate", leave)  # type: ignore[index]
+    Path("team.py").write_text(GOOD)
+    assert run(["plugins", "check", "team"]) == ExitCode.PLUGIN
+    said = capsys.readouterr().err
+    assert "the contracts of plugin 'team' could not be tried, since etl_validate failed: SystemExit: 0" in said
+    assert "INTERNALERROR" not in said
 
 
 def test_a_check_that_finds_nonsense_is_broken_also_without_a_job(

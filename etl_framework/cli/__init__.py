@@ -84,8 +84,16 @@ def _misused(session: Session, error: click.ClickException) -> int:
         return ExitCode.USAGE
     command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "etl"
     message = f"{command} needs a command" if missing else error.format_message()
-    session.complain(message, f"`{command} --help` shows what there is.", ExitCode.USAGE)
+    advice = f"`{command} --help` shows what there is."
+    if isinstance(error, click.NoSuchOption) and _is_global(error.option_name):
+        message = f"{error.option_name} stands before the command"
+        advice = f"Write `etl {error.option_name} {command.partition(' ')[2]} …`."
+    session.complain(message, advice, ExitCode.USAGE)
     return ExitCode.USAGE
+
+
+def _is_global(option: str) -> bool:
+    return any(option in (*parameter.opts, *parameter.secondary_opts) for parameter in etl.params)
 
 
 def _broken(session: Session, error: Exception, arguments: Sequence[str]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,7 +11,7 @@ import click
 from etl_framework.cli.group import with_log
 from etl_framework.cli.options import date_column_option, junit_option, period_options
 from etl_framework.cli.session import Session, findings, json_option
-from etl_framework.errors import ExitCode
+from etl_framework.errors import ExitCode, UsageError
 from etl_framework.terminal import counted, printable, seconds_in_words
 
 if TYPE_CHECKING:
@@ -36,7 +38,14 @@ def check(session: Session, table: str, job: str | None, junit: Path | None, **o
 
     workspace = session.workspace()
     asked = workspace.table_job(table, job, options)
-    verdict = workspace.check(asked)
+    try:
+        verdict = workspace.check(asked)
+    except UsageError as error:
+        if error.key != "table" or not os.path.lexists(table):
+            raise
+        raise UsageError(
+            error.message, advice=f"It is a file: `etl validate {shlex.quote(table)}` checks it."
+        ) from error
     write_report(junit, f"table {verdict.table}", verdict.checks, verdict.findings, verdict.seconds)
 
     def show() -> None:

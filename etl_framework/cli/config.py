@@ -54,14 +54,15 @@ def init(session: Session, path: Path, force: bool) -> None:
 def validate_config(session: Session) -> None:
     """Check the configuration and every job of it, and that plugins load and understand their settings.
 
-    No source is read, and no warehouse connected to; `etl doctor` connects. The checks of a job that declares no
-    columns show only with them: `etl plan JOB` looks at those.
+    No source is read, and no warehouse connected to; `etl doctor` connects. What checks ask of columns that a job does
+    not declare shows only with its sources: `etl plan JOB` looks at those.
     """
     from etl_framework.config_check import check_config, unproved
     from etl_framework.plugins import Plugins
 
     workspace = session.workspace()
-    check_config(workspace.config, Plugins.load(workspace.settings))
+    plugins = Plugins.load(workspace.settings)
+    check_config(workspace.config, plugins)
     path = str(workspace.config.path) if workspace.config.path else None
     jobs = list(workspace.config.jobs)
 
@@ -69,8 +70,8 @@ def validate_config(session: Session) -> None:
         click.echo(f"{path or 'There is no etl.toml here'}: {counted(len(jobs), 'job')}, nothing wrong.")
 
     session.answer("config", {"path": path, "jobs": jobs, "targets": list(workspace.config.targets)}, show)
-    for name in unproved(workspace.config):
-        session.hint(f"job {name} declares no columns, so its checks were not looked at: `etl plan {name}` does")
+    for name, why in unproved(workspace.config, plugins).items():
+        session.hint(f"{why}: `etl plan {name}` looks at its files, too")
 
 
 @config.command()

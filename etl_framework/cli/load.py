@@ -138,7 +138,7 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
             click.echo(f"{fact.label}: {printable(fact.value)}")
             click.echo(f"          {printable(fact.advice)}")
         for objection in planned.objections:
-            click.secho(f"would be refused: {objection}", fg="red")
+            click.secho(f"would be refused: {printable(objection)}", fg="red")
 
     session.answer("plan", planned, show)
     return ExitCode.REFUSED if planned.objections else ExitCode.DONE

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,7 +11,7 @@ from etl_framework.cli.ages import age
 from etl_framework.cli.group import with_log
 from etl_framework.cli.session import Session, confirm, facts, json_option, table
 from etl_framework.errors import ExitCode, UsageError
-from etl_framework.terminal import bytes_in_words, counted
+from etl_framework.terminal import bytes_in_words, counted, printable
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -53,6 +54,10 @@ def list_runs(session: Session, last: int) -> None:
         if not listed:
             click.echo(f"No runs in {workspace.state.folder}.")
             return
+        if sys.stdout.isatty():
+            # Six columns would be folded to a few letters each.
+            _show_in_lines(listed)
+            return
         table(
             "",
             ["run", "job", "table", "status", "started", "error"],
@@ -61,7 +66,7 @@ def list_runs(session: Session, last: int) -> None:
                     run["run"],
                     run["job"],
                     run["table"],
-                    f"{run['status']}{' (resumable)' * bool(run['resumable'])}",
+                    _status(run),
                     f"{run['started']:%Y-%m-%d %H:%M:%S}",
                     run["error"],
                 )
@@ -70,6 +75,19 @@ def list_runs(session: Session, last: int) -> None:
         )
 
     session.answer("runs", listed, show)
+
+
+def _show_in_lines(listed: list[dict[str, Any]]) -> None:
+    """A line for each run, and one more for what went wrong."""
+    for run in listed:
+        what = run["job"] if run["job"] == run["table"] else f"{run['job']} into {run['table']}"
+        click.echo(printable(f"{run['run']}  {run['started']:%Y-%m-%d %H:%M:%S}  {_status(run)}: {what}"))
+        if run["error"]:
+            click.echo(f"  {printable(run['error'])}")
+
+
+def _status(run: dict[str, Any]) -> str:
+    return f"{run['status']}{' (resumable)' * bool(run['resumable'])}"
 
 
 @runs.command("show")

@@ -187,8 +187,7 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    heading = Text(printable(title), style="bold") if title else None
-    drawn = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_edge=bool(title))
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for number, column in enumerate(columns):
         # The first column names the row: it is there to be copied.
         drawn.add_column(column, justify="right" if column in right else "left", overflow="fold", no_wrap=number == 0)
@@ -198,7 +197,14 @@ def table(
     if not console.is_terminal:
         # A program may read it: nothing is folded away for a screen that is not there.
         console.width = max(console.measure(drawn, options=console.options.update(width=_UNLIMITED)).maximum, 1)
-    console.print(drawn)
+    with console.capture() as captured:
+        console.print(drawn)
+    if title:
+        click.secho(f"\n{printable(title)}", bold=True)
+    # The last column is filled up with blanks, which whoever copies or compares the lines does not want.
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    if title:
+        click.echo()
 
 
 def facts(rows: Iterable[tuple[str, object]]) -> None:

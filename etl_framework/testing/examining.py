@@ -160,6 +160,11 @@ class _Collector:
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
         self.interrupted = excinfo.value
 
+    def pytest_internalerror(self, excinfo: Any) -> bool:
+        """What ends pytest itself, such as a plugin that ends the program where no promise is being tried."""
+        self.broken.append(excinfo.exconly())
+        return True  # nobody else need tell of it
+
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
             self.broken.append(str(report.longrepr))
@@ -210,7 +215,11 @@ def _run(request: Request, seconds: float) -> tuple[Promise, ...]:
     elif type(collector.interrupted) is KeyboardInterrupt:  # of which some of pytest's own are kinds
         raise collector.interrupted
     elif collector.broken:
-        raise PluginError(f"the contracts could not be put together: {_short(collector.broken[0])}")
+        raise PluginError(
+            f"the contracts of plugin {request.plugin.info.name!r} could not be tried, since {request.busy_with} "
+            f"failed: {_short(collector.broken[0])}",
+            advice="Correct the plugin; of one that keeps to its hooks, please report this as a defect.",
+        )
     return tuple(collector.ended.values())
 
 

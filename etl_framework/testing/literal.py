@@ -90,6 +90,7 @@ class LiteralRows:
 
         :param types: of columns whose type the values do not tell, such as ``{"price": "decimal(18,4)"}``.
         :raises UsageError: a type is unknown.
+        :raises TypeError: no column of a file has values of such an Arrow type.
         """
         table = _arrow_table(rows, types or {})
         columns = tuple(

@@ -38,7 +38,10 @@ def queryable(literal: LiteralRows, asked: list[Statement] | None = None) -> Ite
                 cursor = connection.execute(f"SELECT * FROM ({statement.sql}\n) AS answer", list(statement.values))  # noqa: S608
                 found: list[Any] = cursor.fetchmany(limit + 1)
             except duckdb.Error as error:
-                raise RunFailed(f"the query failed: {error}", advice=str(statement)) from error
+                raise RunFailed(
+                    f"the query failed: {error}: {statement}",
+                    advice="Correct the check's SQL.",
+                ) from error
             names = tuple(column[0] for column in cursor.description or ())
             return QueryResult(columns=names, rows=tuple(found[:limit]), complete=len(found) <= limit)
 

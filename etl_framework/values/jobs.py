@@ -104,6 +104,7 @@ class Job:
     :param date_column: the column that tells a row's day, for ``replace-period``.
     :param keys: the columns that identify a row, for ``merge``.
     :param check: where the quality of the data is checked.
+    :param check_timeout: seconds that one check may take for one block.
     :param gate: when the findings are weighed.
     :param on_bad_rows: what becomes of a run with bad rows.
     :param max_bad_rows: how many of them a quarantine may take.
@@ -133,6 +134,7 @@ class Job:
     date_column: str | None = None
     keys: tuple[str, ...] = ()
     check: Check = Check.FILE
+    check_timeout: int = 300
     gate: Gate = Gate.BEFORE_LOAD
     on_bad_rows: OnBadRows = OnBadRows.ABORT
     max_bad_rows: Allowance = Allowance()

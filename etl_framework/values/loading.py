@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from etl_framework.periods import Period
 from etl_framework.totals import Totals
 from etl_framework.values.findings import Finding
 
@@ -103,9 +104,13 @@ class LedgerEntry:
     :param sources: digests of the run's sources, sorted.
     :param rows: rows loaded.
     :param loaded_at: when, in UTC.
+    :param job: name of the run's job.
+    :param period: first and last day of the run's period, None without one.
     """
 
     run: str
     sources: tuple[str, ...]
     rows: int
     loaded_at: datetime
+    job: str = ""
+    period: Period | None = None

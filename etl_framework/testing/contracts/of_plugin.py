@@ -146,7 +146,7 @@ def _validators(request: Request) -> Made:
     except UsageError as error:
         request.pass_over("validator", error.message)
         return
-    except Exception as error:  # whatever a check raises of rows that it may not be made for
+    except (Exception, SystemExit) as error:  # whatever a check raises of rows that it may not be made for
         if request.job is None:
             take_down(request, "validator", error, trying)
             return

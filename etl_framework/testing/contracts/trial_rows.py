@@ -61,7 +61,7 @@ def rows_for(request: Request, contract: str) -> LiteralRows | None:
     return LiteralRows.of(everything.rows.slice(0, _MOST_ROWS), types)
 
 
-def take_down(request: Request, contract: str, error: Exception, check: str = "") -> None:
+def take_down(request: Request, contract: str, error: BaseException, check: str = "") -> None:
     """Tell a plugin that is broken from one whose columns are not among the generated ones, as far as that shows.
 
     :param check: which one raised; of :class:`HookFailed`, the message tells.

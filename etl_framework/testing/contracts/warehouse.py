@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from etl_framework.columns import TableName
-from etl_framework.errors import Interrupted, Refused
+from etl_framework.errors import EtlError, Interrupted, Refused
 from etl_framework.hookspecs import hookimpl
 from etl_framework.rows import RELATION
 from etl_framework.sql import Statement
@@ -162,6 +162,25 @@ class WarehouseContract(WarehouseAsking):
         assert (resumed.status, resumed.rows_loaded) == (Status.DONE, 3_000)
         assert empty.query("SELECT count(*), count(DISTINCT id) FROM {t}") == ((3_000, 3_000),)
         assert empty.run.workspace().resume() is None
+
+    def test_a_load_that_was_committed_is_not_made_again(self, empty: Scratch) -> None:
+        """Although the program ended before it could write down that it was: the ledger knows the run."""
+
+        def end(event: Event) -> None:
+            if (event.name, event.step) == ("step_finished", "load"):
+                raise KeyboardInterrupt
+
+        outcome = empty.attempt(*ROWS, observers=(end,))
+        assert isinstance(outcome.error, Interrupted)
+        assert empty.ids() == IDS, "the load was not committed when it ended"
+        try:
+            resumed = empty.run.workspace().resume()
+        except EtlError as error:
+            pytest.fail(f"find_load() must know the run that was committed, but resuming it says: {error.message}")
+        assert resumed is not None
+        assert (resumed.status, resumed.rows_loaded, resumed.reconciled) == (Status.DONE, 6, True)
+        assert empty.ids() == IDS
+        assert len(empty.warehouse.ledger(empty.table)) == 1
 
     def test_any_name_is_quoted(self, empty: Scratch) -> None:
         """Of columns and of tables, in every statement."""

@@ -130,7 +130,7 @@ def _examine(source: Path) -> os.stat_result:
         found = source.stat()
         if not stat.S_ISREG(found.st_mode):
             what = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
-            raise InputError(f"{printable(str(source))} is {what}", advice="Name the files themselves.")
+            raise UsageError(f"{printable(str(source))} is {what}", advice="Name the files themselves.")
         with source.open("rb"):
             return found
     except FileNotFoundError as error:

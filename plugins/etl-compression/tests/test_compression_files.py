@@ -199,9 +199,9 @@ def test_a_missing_input_is_named_before_anything_is_written(source: Path, tmp_p
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InputError, match="pipe is not a regular file"):
+    with pytest.raises(UsageError, match="pipe is not a regular file"):
         compress_files([tmp_path / "pipe"])
-    with pytest.raises(InputError, match="is a folder"):
+    with pytest.raises(UsageError, match="is a folder"):
         compress_files([tmp_path])
     with pytest.raises(InputError, match="cannot be read"):
         compress_files(["nul\0byte"])

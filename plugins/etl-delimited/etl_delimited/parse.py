@@ -15,7 +15,7 @@ from pyarrow import csv
 from etl_delimited.checks import outside_calendar, too_large
 from etl_delimited.dates import DatePattern
 from etl_delimited.misread import finite_rows, hexadecimal_fields, hexadecimal_rows, infinite_rows
-from etl_framework import FLOATS, INTEGERS, InputError, Kind, UsageError
+from etl_framework import FLOATS, INTEGERS, InputError, Kind, UsageError, read_only
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -172,7 +172,7 @@ class Parser:
                 raise ParseError(at, large[0], "too many digits")
             if outside := outside_calendar(array, self.layout.columns[at].type.kind):
                 raise ParseError(at, outside[0], "outside the calendar")
-            arrays.append(array)
+            arrays.append(read_only(array))
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def texts(

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from etl_duckdb import ledger
+from etl_duckdb import ledger, sql
 from etl_duckdb.table import Place, fold
 from etl_framework import (
     EVERY_ROW,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from etl_duckdb.database import Database
 
 _SHOWN = 500
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TABLES = """
 SELECT schema_name, table_name, false FROM duckdb_tables() WHERE database_name = ? AND NOT internal AND NOT temporary
 UNION ALL
@@ -117,18 +115,17 @@ def _answer(connection: duckdb.DuckDBPyConnection, statement: Statement, limit: 
     described = [(str(name), str(type_)) for name, type_, *_ in connection.description or ()]
     connection.fetchall()
     zoned = [type_ == "TIMESTAMP WITH TIME ZONE" for _, type_ in described]
-    # DuckDB's own way of giving moments with time zones needs one more library.
-    columns = ", ".join(f"epoch_us(#{at})" if zone else f"#{at}" for at, zone in enumerate(zoned, start=1))
+    columns = ", ".join(sql.in_utc(f"#{at}") if zone else f"#{at}" for at, zone in enumerate(zoned, start=1))
     rows = connection.execute(f"SELECT {columns} FROM (\n{written}\n) LIMIT {limit + 1:d}", statement.values).fetchall()
     return QueryResult(
         columns=tuple(name for name, _ in described),
-        rows=tuple(tuple(map(_in_utc, row, zoned)) for row in rows[:limit]),
+        rows=tuple(tuple(map(_as_given, row, zoned)) for row in rows[:limit]),
         complete=len(rows) <= limit,
     )
 
 
-def _in_utc(value: Any, zoned: bool) -> Any:
-    return _EPOCH + timedelta(microseconds=value) if zoned and value is not None else value
+def _as_given(value: Any, zoned: bool) -> Any:
+    return sql.with_zone(value) if zoned else value
 
 
 def count_by(

@@ -11,7 +11,7 @@ from typing import TypeVar
 import duckdb
 
 from etl_duckdb.address import Address
-from etl_framework import ConnectError, EtlError, Locked, RunFailed, interruptible, usable_cores
+from etl_framework import ConnectError, EtlError, Locked, RunFailed, UsageError, interruptible, usable_cores
 
 T = TypeVar("T")
 
@@ -31,6 +31,7 @@ class Database:
     """One connection to the database file, made when it is first needed.
 
     :param address: where it lies.
+    :raises UsageError: DuckDB does not take the address's options.
     :raises ConnectError: the file is there but cannot be opened, or could never be made where it is to lie.
     :raises Locked: another process has it open.
     """
@@ -39,7 +40,7 @@ class Database:
         self.address = address
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._stopping = False
-        if address.path.exists():
+        if self._is_there():
             self.interruptible(self.open)
         elif not address.path.parent.is_dir():
             raise ConnectError(
@@ -62,13 +63,34 @@ class Database:
 
     def existing(self) -> duckdb.DuckDBPyConnection | None:
         """The connection, or None while there is no database file; never makes one."""
-        return self.open() if self._connection or self.address.path.exists() else None
+        return self.open() if self._connection or self._is_there() else None
+
+    def _is_there(self) -> bool:
+        try:
+            return self.address.path.exists()
+        except PermissionError:
+            # Python 3.14 would say that it is not there.
+            raise _denied(self.address) from None
+        except OSError as error:
+            raise _connect_error(self.address, error) from error
 
     def open(self) -> duckdb.DuckDBPyConnection:
-        """The connection; makes the database file when it is missing."""
+        """The connection; makes the database file when it is missing.
+
+        :raises UsageError: DuckDB does not take the address's options.
+        :raises ConnectError: the file cannot be opened or made.
+        :raises Locked: another process has it open.
+        """
         if self._connection is None:
             self._connection = _connect(self.address)
-            self.configure(next(self.memory_limits(0)), 0)
+            try:
+                self.configure(next(self.memory_limits(0)), 0)
+            except duckdb.Error as error:
+                self.close()
+                raise UsageError(
+                    f"database {self.address.path} cannot be used with these options: {_first_line(error)}",
+                    advice="Correct memory_limit or threads in the target.",
+                ) from error
         return self._connection
 
     def memory_limits(self, width: int, rows: int = 0) -> Iterator[str]:
@@ -160,8 +182,8 @@ class Database:
 
     def _advice(self, error: duckdb.Error) -> str:
         text = str(error).lower()
-        if "no space left" in text or "disk full" in text:
-            return f"The table is as it was. Free disk space in {self.address.path.parent}."
+        if any(words in text for words in ("no space left", "disk full", "could not write file")):
+            return f"The table is as it was. Free disk space in {self.address.path.parent}, or allow writing there."
         if isinstance(error, duckdb.OutOfMemoryException):
             return "The table is as it was. Give DuckDB more memory: add ?memory_limit=1GB to the target."
         if isinstance(error, duckdb.ConstraintException):
@@ -197,8 +219,9 @@ def _connect(address: Address) -> duckdb.DuckDBPyConnection:
 
 
 def _connect_error(address: Address, error: Exception) -> EtlError:
-    text = str(error)
-    if "lock" in text.lower() and isinstance(error, duckdb.IOException):
+    # Without the path, which may hold any word.
+    text = str(error).replace(str(address.path), "")
+    if "lock on file" in text and isinstance(error, duckdb.IOException):
         holder = re.search(r"held in (.+?) \(PID (\d+)\)", text)
         who = f"process {holder[2]} ({holder[1]})" if holder else "another process"
         return Locked(f"database {address.path} is in use by {who}", advice="Wait until it has ended, or close it.")
@@ -206,7 +229,7 @@ def _connect_error(address: Address, error: Exception) -> EtlError:
         return Locked(f"this program has database {address.path} open already", advice="Close that connection first.")
     if "ermission denied" in text or "ead-only file system" in text:
         return _denied(address)
-    if address.path.is_dir():
+    if isinstance(error, duckdb.Error) and address.path.is_dir():
         return ConnectError(f"{address.path} is a folder", advice="Give the path of a file in the target.")
     if "not a valid duckdb" in text.lower():
         return _no_database(address)

@@ -12,6 +12,7 @@ from etl_duckdb.table import Place, find, fold
 from etl_framework import (
     LedgerEntry,
     LedgerRow,
+    Period,
     Receipt,
     Statement,
     any_row,
@@ -88,18 +89,23 @@ def standing(connection: duckdb.DuckDBPyConnection, place: Place, table: Place) 
 def entries(connection: duckdb.DuckDBPyConnection, place: Place, table: Place) -> tuple[LedgerEntry, ...]:
     """The loads of a table that no later load replaced, oldest first."""
     found = connection.execute(
-        "SELECT table_name, mode, created, first_day, last_day, run, sources, rows_loaded, loaded_at, totals "
+        "SELECT table_name, mode, created, job, first_day, last_day, run, sources, rows_loaded, loaded_at, totals "
         f"FROM {place.sql} ORDER BY rowid"
     ).fetchall()
     return still_there(
         LedgerRow(
             mode=mode,
             created=created,
-            first_day=first,
-            last_day=last,
-            entry=LedgerEntry(run=run, sources=tuple(sources), rows=rows, loaded_at=loaded_at.replace(tzinfo=UTC)),
+            entry=LedgerEntry(
+                run=run,
+                sources=tuple(sources),
+                rows=rows,
+                loaded_at=loaded_at.replace(tzinfo=UTC),
+                job=job,
+                period=Period.between(first, last),
+            ),
             totals=totals,
         )
-        for name, mode, created, first, last, run, sources, rows, loaded_at, totals in found
+        for name, mode, created, job, first, last, run, sources, rows, loaded_at, totals in found
         if fold(name) == fold(str(table))
     )

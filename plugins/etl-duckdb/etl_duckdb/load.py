@@ -60,15 +60,16 @@ def one_at_a_time(database: Database, run: Run | None = None) -> Iterator[None]:
     """
     # One file may have several names.
     loading = _LOADING[os.path.realpath(database.address.path)]
-    if not loading.acquire(blocking=False):
+    waits = not loading.acquire(blocking=False)
+    if waits:
         message = "another load of this process into the database goes first"
         if run is not None:
             run.emit(Event(name="load_waits", run=run.id, step="load", message=message))
         while not loading.acquire(timeout=0.1):
             database.go_on()
-        if run is not None:
-            run.emit(Event(name="load_proceeds", run=run.id, step="load", message="the other load has ended"))
     try:
+        if waits and run is not None:
+            run.emit(Event(name="load_proceeds", run=run.id, step="load", message="the other load has ended"))
         yield
     finally:
         loading.release()

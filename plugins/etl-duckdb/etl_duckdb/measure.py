@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
-from etl_duckdb.sql import type_name
+from etl_duckdb.sql import in_utc, type_name, with_zone
 from etl_framework import EVERY_ROW, Column, ColumnTotals, Condition, Kind, Statement, Totals
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ _AT_ONCE = 100
 _SURE_DIGITS = 26
 """Sums of decimals with so many digits fit DuckDB's 38 digits up to 10^12 rows."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXACT = Context(prec=100)
 _NOTHING = {Kind.DECIMAL: Decimal(0), Kind.REAL: 0.0, Kind.DOUBLE: 0.0}
 
@@ -49,28 +47,29 @@ class Measured:
     def figures(self) -> str:
         """SQL for rows with a value, minimum, maximum and total."""
         kind, value, total = self.column.type.kind, self.value, "NULL"
-        low = high = value
+        compared = value
         match kind:
             case Kind.REAL | Kind.DOUBLE:
-                low = high = f"CASE WHEN isfinite({value}) THEN {value} END"
-                total = f"fsum(CAST({low} AS DOUBLE))"
+                compared = f"CASE WHEN isfinite({value}) THEN {value} END"
+                total = f"fsum(CAST({compared} AS DOUBLE))"
             case Kind.VARCHAR:
-                low = high = f'{value} COLLATE "binary"'
+                compared = f'{value} COLLATE "binary"'
                 total = f"sum(strlen({value}))"
             case Kind.DECIMAL if (self.column.type.precision or 38) > _SURE_DIGITS:
                 total = f"CAST(sum(CAST(replace(CAST({value} AS VARCHAR), '.', '') AS BIGNUM)) AS VARCHAR)"
-            case Kind.TIMESTAMPTZ:
-                low = high = f"epoch_us({value})"
             case Kind.SMALLINT | Kind.INTEGER | Kind.BIGINT | Kind.DECIMAL:
                 total = f"sum({value})"
-        return f"count({self.expression}), min({low}), max({high}), {total}"
+        bounds = [f"min({compared})", f"max({compared})"]
+        if kind is Kind.TIMESTAMPTZ:
+            bounds = [in_utc(bound) for bound in bounds]
+        return ", ".join([f"count({self.expression})", *bounds, total])
 
     def totals(self, rows: int, found: Sequence[Any]) -> ColumnTotals:
         """What the figures mean."""
         values, low, high, total = found
         kind = self.column.type.kind
-        if kind is Kind.TIMESTAMPTZ and low is not None:
-            low, high = (_EPOCH + timedelta(microseconds=micros) for micros in (low, high))
+        if kind is Kind.TIMESTAMPTZ:
+            low, high = with_zone(low), with_zone(high)
         if isinstance(total, str):
             total = Decimal(total).scaleb(-(self.column.type.scale or 0), _EXACT)
         if total is None and (self.column.type.is_number or kind is Kind.VARCHAR):

@@ -129,8 +129,25 @@ def _micros(moment: date) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
+def in_utc(expression: str) -> str:
+    """SQL for a moment with a time zone as a timestamp in UTC, whatever the time zone of the session.
+
+    DuckDB's own way of giving such moments to Python needs one more library; see :func:`with_zone`.
+    """
+    # Infinity has no microseconds.
+    infinite = f"CAST(CAST({expression} AS VARCHAR) AS TIMESTAMP)"
+    return f"CASE WHEN isfinite({expression}) THEN make_timestamp(epoch_us({expression})) ELSE {infinite} END"
+
+
+def with_zone(value: datetime | str | None) -> datetime | str | None:
+    """The moment that :func:`in_utc` gave; as text where Python has no such year."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC)
+    return None if value is None else f"{value}+00"
+
+
 def days(expression: str, type_: str) -> str | None:
     """SQL for the day of a date or timestamp in UTC, None where the type has no day."""
     if type_ == "TIMESTAMP WITH TIME ZONE":
-        return f"CAST(make_timestamp(epoch_us({expression})) AS DATE)"
+        return f"CAST({in_utc(expression)} AS DATE)"
     return f"CAST({expression} AS DATE)" if type_ == "DATE" or type_.startswith("TIMESTAMP") else None

@@ -66,7 +66,10 @@ def _move(source: Path, target: Path) -> None:
 
 
 def is_staged(part: StagedPart, run: Run) -> bool:
-    """Whether the part is there, byte for byte."""
+    """Whether the part is there, byte for byte.
+
+    :raises RunFailed: what is there cannot be read.
+    """
     import xxhash
 
     path = folder(run) / part.name
@@ -79,13 +82,27 @@ def is_staged(part: StagedPart, run: Run) -> bool:
                 digest.update(chunk)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise RunFailed(
+            f"staged part {path} cannot be read: {error.strerror or error}", advice="Allow reading there, then resume."
+        ) from error
     return bool(digest.hexdigest() == part.digest)
 
 
 def discard(run: Run) -> None:
-    """Remove the staging folder of the run; nothing there is no error."""
-    if folder(run).exists():
+    """Remove the staging folder of the run; nothing there is no error.
+
+    :raises RunFailed: it cannot be removed.
+    """
+    try:
         shutil.rmtree(folder(run))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise RunFailed(
+            f"staged parts in {folder(run)} cannot be removed: {error.strerror or error}",
+            advice="Allow writing there, or remove the folder yourself.",
+        ) from error
 
 
 class StagedRows:

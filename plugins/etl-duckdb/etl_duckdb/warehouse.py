@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from functools import wraps
-from pathlib import Path
 from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
-
-import duckdb
 
 from etl_duckdb import asking, ledger, sql, staging
 from etl_duckdb.address import Address
 from etl_duckdb.database import Database
 from etl_duckdb.deleting import delete
+from etl_duckdb.facts import facts
 from etl_duckdb.load import load, one_at_a_time
 from etl_duckdb.measure import Measured, measure
 from etl_duckdb.plan import Plan, plan
@@ -209,11 +205,17 @@ class DuckDBWarehouse:
             return self.find_load(run) or load(self._database, self._plan(run), parts)
 
     def has_staged(self, part: StagedPart, run: Run) -> bool:
-        """Whether the staged part is there, byte for byte."""
+        """Whether the staged part is there, byte for byte.
+
+        :raises RunFailed: what is there cannot be read.
+        """
         return staging.is_staged(part, run)
 
     def discard_staged(self, run: Run) -> None:
-        """Remove the run's staging folder."""
+        """Remove the run's staging folder.
+
+        :raises RunFailed: it cannot be removed.
+        """
         staging.discard(run)
 
     @_interruptible
@@ -239,24 +241,7 @@ class DuckDBWarehouse:
     @_interruptible
     def check(self, load_bytes: int | None = None, jobs: Sequence[Job] = ()) -> tuple[Fact, ...]:  # noqa: ARG002
         """Version, address, size, free disk space and what may be done."""
-        path = self._database.address.path
-        connection = self._database.existing()
-        folder = path.parent
-        facts = [
-            Fact(label="DuckDB", value=duckdb.__version__),
-            Fact(label="database", value=str(path)),
-            Fact(
-                label="size",
-                value=f"{path.stat().st_size:,} bytes" if connection else "not there; the first load makes it",
-            ),
-            Fact(label="free disk space", value=f"{shutil.disk_usage(folder).free:,} bytes"),
-            _writable(path if connection else folder),
-        ]
-        if connection is not None:
-            limits = "SELECT current_setting('memory_limit'), current_setting('threads')"
-            ((memory, threads),) = connection.execute(limits).fetchall()
-            facts += [Fact(label="memory limit", value=str(memory)), Fact(label="threads", value=str(threads))]
-        return tuple(facts)
+        return facts(self._database)
 
     def close(self) -> None:
         """End the connection; twice is no error."""
@@ -283,12 +268,6 @@ class DuckDBWarehouse:
         connection = self._database.existing()
         with self._database.errors(f"look for table {run.job.table}"):
             return plan(connection, self._place(run.job.table), self._ledger_place(), run)
-
-
-def _writable(path: Path) -> Fact:
-    if os.access(path, os.W_OK):
-        return Fact(label="may write", value="yes")
-    return Fact(label="may write", value="no", ok=False, advice=f"Allow writing to {path}, or name another file.")
 
 
 def _column_of(table: Table, name: str) -> TableColumn:

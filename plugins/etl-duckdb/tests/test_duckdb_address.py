@@ -88,6 +88,14 @@ def test_a_limit_beyond_the_machine_s_memory_and_a_second_connection_are_no_hind
         database.close()
 
 
+def test_a_limit_that_duckdb_does_not_take_is_a_usage_error(tmp_path):
+    database = Database(Address(path=tmp_path / "w.duckdb", memory_limit="99999999999TB"))
+    with pytest.raises(UsageError, match=r"cannot be used with these options: .*too large") as caught:
+        database.open()
+    assert "memory_limit" in caught.value.advice
+    assert not database.is_open
+
+
 def test_more_memory_is_tried_however_many_rows_there_are(tmp_path):
     database = Database(Address(path=tmp_path / "w.duckdb"))
     assert list(database.memory_limits(150, 15_000_000))[1:] == list(database.memory_limits(150))[1:] != []

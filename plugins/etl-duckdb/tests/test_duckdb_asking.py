@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from etl_framework import RangeFilter, RunFailed, Statement, TableName, UsageError
+from etl_framework import RangeFilter, RunFailed, Statement, TableName, Unit, UsageError
 
 T = TableName(("t",))
 
@@ -30,6 +30,27 @@ def test_moments_with_time_zones_need_no_further_library(bench, monkeypatch):
     warehouse = make(bench, "CREATE TABLE t AS SELECT TIMESTAMPTZ '2024-01-01 00:00:00+02' AS a")
     monkeypatch.setitem(sys.modules, "pytz", None)
     assert warehouse.query(Statement("FROM t")).rows == ((datetime(2023, 12, 31, 22, tzinfo=UTC),),)
+
+
+@pytest.mark.parametrize(
+    ("moment", "given"),
+    [
+        ("infinity", datetime.max.replace(tzinfo=UTC)),
+        ("20000-01-01 00:00:00+00", "20000-01-01 00:00:00+00"),
+        ("0044-03-15 (BC) 12:00:00+00", "0044-03-15 (BC) 12:00:00+00"),
+    ],
+)
+def test_moments_that_python_does_not_know_are_given_all_the_same(bench, moment, given):
+    warehouse = make(bench, f"CREATE TABLE t AS SELECT TIMESTAMPTZ '{moment}' AS a")
+    assert warehouse.query(Statement("FROM t")).rows == ((given,),)
+    [totals] = warehouse.measure(T, warehouse.describe(T)).columns
+    assert (totals.nulls, totals.maximum) == (0, given)
+
+
+def test_a_moment_without_end_has_a_day_as_one_without_a_time_zone_has(bench):
+    warehouse = make(bench, "CREATE TABLE t AS SELECT TIMESTAMPTZ 'infinity' AS a, TIMESTAMP 'infinity' AS b")
+    assert warehouse.count_by(T, "a", Unit.YEAR) == warehouse.count_by(T, "b", Unit.YEAR)
+    assert warehouse.count_by(T, "a", Unit.YEAR)[0].first is not None
 
 
 def test_a_query_cannot_even_advance_a_sequence(bench):

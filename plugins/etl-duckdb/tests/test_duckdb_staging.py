@@ -110,6 +110,20 @@ def test_discarding_takes_what_the_run_staged_and_nothing_else(packed, bench):
     assert (other.folder / "staged").exists()
 
 
+def test_a_staging_folder_that_cannot_be_used_is_an_error_of_the_place(packed):
+    warehouse, run, part = packed
+    staged = etl_duckdb.etl_upload(part, warehouse, run)
+    (run.folder / "staged").rename(run.folder / "elsewhere")
+    assert not warehouse.has_staged(staged, run)
+    (run.folder / "staged").write_text("in the way")
+    with pytest.raises(RunFailed, match=f"{part.name} cannot be read: ") as caught:
+        warehouse.has_staged(staged, run)
+    assert caught.value.advice
+    with pytest.raises(RunFailed, match=f"{run.folder}/staged cannot be removed: ") as caught:
+        warehouse.discard_staged(run)
+    assert caught.value.advice
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("codec", [None, Gzip()])
 def test_a_damaged_part_is_named_and_nothing_is_loaded(bench, columns, batch, damage, codec):

@@ -13,6 +13,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
 import etl_duckdb
 import pyarrow as pa
 import pytest
@@ -180,7 +181,10 @@ def test_a_load_says_nothing_on_its_own(bench):
         (lambda path: path.mkdir(), "is a folder"),
     ],
 )
-def test_what_is_no_database_is_left_as_it_is(bench, make, complaint):
+@pytest.mark.parametrize("name", ["plain", "blocks, permission denied"])
+def test_what_is_no_database_is_left_as_it_is(bench, make, complaint, name):
+    bench.folder = bench.folder / name
+    bench.folder.mkdir()
     make(bench.path)
     before = bench.path.read_bytes() if bench.path.is_file() else None
     with pytest.raises(ConnectError, match=complaint) as caught:
@@ -199,13 +203,18 @@ def test_a_file_of_data_is_no_database_although_duckdb_opens_it(tmp_path, name):
     assert path.read_bytes() == before
 
 
+def test_a_name_that_no_file_can_have_is_told_before_anything_is_read(bench):
+    with pytest.raises(ConnectError, match=r"cannot be opened: .*File name too long"):
+        etl_duckdb.etl_connect(f"duckdb:{bench.folder}/{'w' * 300}")
+
+
 def test_a_missing_folder_is_told_before_anything_is_read(bench):
     with pytest.raises(ConnectError, match="there is no folder"):
         dataclasses.replace(bench, folder=bench.folder / "missing").connect()
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_a_read_only_place_is_told_before_anything_is_read(bench, columns, there):
+@pytest.mark.parametrize(("there", "mode"), [(True, 0o555), (False, 0o555), (True, 0o444), (True, 0o000)])
+def test_a_place_that_is_closed_to_this_user_is_told_before_anything_is_read(bench, columns, there, mode):
     # Outside of pytest's own folder, which other users cannot enter; root may write everywhere, so another user tries.
     folder = Path(tempfile.mkdtemp())
     try:
@@ -215,7 +224,7 @@ def test_a_read_only_place_is_told_before_anything_is_read(bench, columns, there
             bench.opened[0].close()
             shutil.copy(bench.path, folder)
             (folder / bench.path.name).chmod(0o444)
-        folder.chmod(0o555)
+        folder.chmod(mode)
         code = """
 import etl_duckdb.warehouse
 from etl_framework import ConnectError
@@ -265,10 +274,15 @@ except RunFailed as error:
     assert bench.query("from t order by a") == [(1, "old"), (2, "new")]
 
 
-def test_a_full_disk_is_named_as_such(bench):
-    import duckdb
-
+@pytest.mark.parametrize(
+    "error",
+    [
+        duckdb.IOException('Could not write all bytes to file "w": No space left on device'),
+        duckdb.TransactionException('Failed to commit: Could not write file "w.wal": File too large'),
+    ],
+)
+def test_a_full_disk_is_named_as_such(bench, error):
     database = bench.connect()._database
     with pytest.raises(RunFailed) as caught, database.errors("load into table t"):
-        raise duckdb.IOException('Could not write all bytes to file "w": No space left on device')
+        raise error
     assert "Free disk space" in caught.value.advice

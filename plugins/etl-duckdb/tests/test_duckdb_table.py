@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -121,6 +122,7 @@ def test_looking_never_makes_a_database(bench, columns):
     assert warehouse.statements(run)
     facts = {fact.label: fact.value for fact in warehouse.check()}
     assert facts["size"].startswith("not there")
+    assert re.fullmatch(r"[\d.]+ [kMGTPE]?B", facts["free disk space"])
     assert list(bench.folder.iterdir()) == []
 
 

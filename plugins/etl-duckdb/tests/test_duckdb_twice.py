@@ -121,6 +121,35 @@ def test_loads_into_two_databases_of_one_process_do_not_wait_for_each_other(tmp_
     assert [receipt.rows for receipt in outcomes] == [2]
 
 
+def test_an_observer_that_fails_leaves_the_way_free_for_the_next_load(bench, columns):
+    database = bench.connect()._database
+    waits = Event()
+    errors = []
+
+    def tell(event):
+        waits.set()
+        if event.name == "load_proceeds":
+            raise LookupError("nobody listens")
+
+    def second():
+        try:
+            with one_at_a_time(database, dataclasses.replace(bench.run(columns(a="bigint")), emit=tell)):
+                pass
+        except LookupError as error:
+            errors.append(error)
+
+    rival = Thread(target=second)
+    with one_at_a_time(database):
+        rival.start()
+        waits.wait()
+    rival.join()
+    assert len(errors) == 1
+    # It ends at once where it would wait for ever.
+    database._stop()
+    with one_at_a_time(database):
+        pass
+
+
 def test_a_database_is_one_whatever_it_is_called(tmp_path, bench, columns, staged):
     bench.connect()
     (tmp_path / "alias").symlink_to(bench.folder, target_is_directory=True)

@@ -22,7 +22,8 @@ def etl_validate(job: Job, analysis: Analysis) -> Iterator[Validator]:
     """Give the checks that the job asks for, for files."""
     from etl_quality.sections import asked
 
-    for check in asked(job):
+    # What cannot be understood at all comes before what does not suit these columns.
+    for check in tuple(asked(job)):
         yield from check.validators(job, analysis)
 
 
@@ -31,7 +32,7 @@ def etl_check(job: Job, columns: tuple[Column, ...]) -> Iterable[TableCheck]:
     """Give the checks that the job asks for, for rows in a warehouse."""
     from etl_quality.sections import asked
 
-    for check in asked(job):
+    for check in tuple(asked(job)):
         yield from check.table_checks(job, columns)
 
 

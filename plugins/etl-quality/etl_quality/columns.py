@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from etl_framework import Kind, UsageError
@@ -15,7 +14,7 @@ from etl_quality.column_settings import ColumnSettings, LengthSettings, Referenc
 from etl_quality.monotonic import Monotonic, MonotonicInTable
 from etl_quality.references import NAME as REFERENCES
 from etl_quality.references import AskedReferences, References, ReferencesInWarehouse, ReferencesOfTable, in_file
-from etl_quality.sections import settings
+from etl_quality.sections import settings, unknown_column
 from etl_quality.typed import highest, lowest, typed
 from etl_quality.words import Words, named
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 NAME = "columns"
 _KEY = f"checks.{NAME}"
-_LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +99,7 @@ def find(name: str, columns: Sequence[Column], key: str) -> Column:
     for column in columns:
         if column.name.casefold() == name.casefold():
             return column
-    names = [column.name for column in columns]
-    guess = get_close_matches(name, names, n=1)
-    meant = f"Did you mean {guess[0]!r}? " if guess else ""
-    raise UsageError(
-        f"{key}: there is no column {name!r}",
-        advice=f"{meant}The columns are {', '.join(map(repr, names[:_LISTED]))}.",
-        key=key,
-    )
+    raise unknown_column(name, columns, key)
 
 
 def column_rules(said: ColumnSettings, column: Column, name: str) -> list[ColumnRule]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +22,7 @@ from etl_framework import (
     quote,
 )
 from etl_quality.dialects import statement
+from etl_quality.sections import unknown_column
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -168,12 +168,7 @@ def day_column(columns: Sequence[Column], asked: str | None, job: Job, check: st
     folded = (at for at, column in enumerate(columns) if column.name.casefold() == name.casefold())
     at = next(exact, next(folded, None))
     if at is None:
-        names = [column.name for column in columns]
-        guess = get_close_matches(name, names, n=1)
-        meant = f"Did you mean {guess[0]!r}? " if guess else ""
-        raise UsageError(
-            f"{key}: there is no column {name!r}", advice=f"{meant}The columns are {', '.join(names[:20])}.", key=key
-        )
+        raise unknown_column(name, columns, key)
     found = columns[at]
     if found.type.kind not in (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ):
         raise UsageError(

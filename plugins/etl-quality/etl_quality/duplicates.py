@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, time
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -14,7 +13,7 @@ from pydantic import Field
 from etl_framework import RELATION, Finding, Sample, Severity, UsageError, counted, quote
 from etl_quality.dialects import statement
 from etl_quality.repeated_keys import RepeatedKey, RepeatedKeys, Repetition
-from etl_quality.sections import Number, Settings, Texts, settings
+from etl_quality.sections import Number, Settings, Texts, settings, unknown_column
 
 if TYPE_CHECKING:
     from etl_framework import Analysis, Column, Job, Rows, TableCheck, Validator
@@ -77,14 +76,14 @@ class Checks:
     def validators(self, job: Job, analysis: Analysis) -> Iterator[Validator]:  # noqa: ARG002 - columns are enough
         for name in self.settings.keys:
             if name not in {column.name for column in analysis.columns}:
-                raise _no_such_column(name, analysis.columns)
+                raise unknown_column(name, analysis.columns, f"{KEY}.keys")
         yield Duplicates(self.settings)
 
     def table_checks(self, job: Job, columns: tuple[Column, ...]) -> Iterator[TableCheck]:  # noqa: ARG002 - see above
         for name in self.settings.keys:
             # Warehouses spell names in their own ways.
             if name.casefold() not in {column.name.casefold() for column in columns}:
-                raise _no_such_column(name, columns)
+                raise unknown_column(name, columns, f"{KEY}.keys")
         yield DuplicatesInTable(self.settings)
 
 
@@ -134,17 +133,6 @@ class DuplicatesInTable:
         yield from _findings(self._settings, repetition_in(rows, self._settings.keys, _KEYS_NAMED))
 
 
-def _no_such_column(name: str, columns: Sequence[Column]) -> UsageError:
-    names = [column.name for column in columns]
-    guess = get_close_matches(name, names, n=1)
-    meant = f"Did you mean {guess[0]!r}? " if guess else ""
-    return UsageError(
-        f"{KEY}.keys: there is no column {name!r}",
-        advice=f"{meant}The columns are {', '.join(names)}.",
-        key=f"{KEY}.keys",
-    )
-
-
 def repetition_in(rows: Rows, keys: tuple[str, ...], worst: int) -> Repetition:
     """How often keys repeat in a table; the rows of a key have no places.
 
@@ -155,7 +143,7 @@ def repetition_in(rows: Rows, keys: tuple[str, ...], worst: int) -> Repetition:
     columns = []
     for name in keys:
         if (column := rows.column(name)) is None:
-            raise _no_such_column(name, rows.columns)
+            raise unknown_column(name, rows.columns, f"{KEY}.keys")
         columns.append(quote(column.name))
     names = ", ".join(columns)
     repeated = f"FROM {RELATION} GROUP BY {names} HAVING count(*) > 1"

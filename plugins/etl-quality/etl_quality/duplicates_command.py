@@ -49,6 +49,8 @@ def duplicates(
     from etl_quality.duplication import duplication
 
     names = [name.strip() for name in (keys or "").split(",") if name.strip()]
+    if keys is not None and not names:
+        raise click.BadParameter(f"{keys!r} names no column", param_hint="--keys")
     found = duplication(session.workspace(), where, names, job=job, options=options, observers=session.observers())
     if junit is not None:
         _write_junit(junit, found)

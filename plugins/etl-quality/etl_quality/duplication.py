@@ -93,7 +93,8 @@ def duplication(
     """
     given = {name: value for name, value in (options or {}).items() if value is not None}
     is_job = where in workspace.config.jobs and job is None
-    is_file = is_job or os.path.lexists(where)
+    # A table whose name holds a slash is written in quotes: without them a path is meant, be it a wrong one.
+    is_file = is_job or os.path.lexists(where) or (os.sep in where and '"' not in where)
     if is_file:
         chosen = _job_of_files(workspace, where, given, is_job=is_job, job=job)
     else:
@@ -106,6 +107,9 @@ def duplication(
             # No configuration names the key that somebody asked for.
             wrong = error.message.removeprefix(_SETTING).removeprefix(":").strip()
             raise UsageError(f"--keys {','.join(keys)}: {wrong}", advice=error.advice) from error
+        if not is_file and error.key == "table":
+            what = f"{where!r} is neither a file, nor a job, nor a table in {chosen.target}"
+            raise UsageError(what, advice="Check the name, or load the table first.") from error
         raise
     found = next((finding for finding in verdict.findings if isinstance(finding, DuplicatesFinding)), None)
     return Duplication(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from etl_framework import UsageError
+from etl_framework import NoSuchColumn, UsageError
 
 if TYPE_CHECKING:
     from etl_framework import Analysis, Column, Job, TableCheck, Validator
@@ -102,6 +102,19 @@ def settings(model: type[Model], key: str, value: object) -> Model:
         raise UsageError(f"{place}: {said}", advice=f"The keys are {known}.", key=place) from error
 
 
+def unknown_column(name: str, columns: Sequence[Column], key: str) -> NoSuchColumn:
+    """The error for a setting that names none of the columns; it tells which one may have been meant.
+
+    :param key: of the setting.
+    """
+    names = {column.name.casefold(): column.name for column in columns}
+    guess = get_close_matches(name.casefold(), names, n=1)
+    meant = f"Did you mean {names[guess[0]]!r}? " if guess else ""
+    listed = ", ".join(column.name for column in columns[:_LISTED])
+    return NoSuchColumn(f"{key}: there is no column {name!r}", advice=f"{meant}The columns are {listed}.", key=key)
+
+
+_LISTED = 20
 _WORDS = {
     "missing": "is missing",
     "model_type": "must be a table",

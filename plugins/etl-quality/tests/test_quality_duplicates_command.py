@@ -183,7 +183,11 @@ def test_no_rows_are_not_good_enough(folder: Path) -> None:
         (["t.csv", "--keys", "a,a"], "--keys a,a: names a column twice"),
         (["t", "--keys", "a,nota", "--target", "duckdb:w.duckdb"], "--keys a,nota: there is no column 'nota'"),
         (["t", "--keys", "a,nota", "--target", "duckdb:w.duckdb"], "Did you mean 'note'?"),
-        (["nowhere", "--keys", "a", "--target", "duckdb:w.duckdb"], "no table"),
+        (["t", "--keys", "NOTES", "--target", "duckdb:w.duckdb"], "Did you mean 'note'?"),
+        (["nowhere", "--keys", "a"], "'nowhere' is neither a file, nor a job, nor a table in duckdb:"),
+        (["t.cvs", "--keys", "a"], "'t.cvs' is neither a file, nor a job, nor a table in duckdb:"),
+        (["./t.cvs", "--keys", "a"], "Similar names there: t.csv"),
+        (["t.csv", "--keys", ","], "',' names no column"),
     ],
 )
 def test_what_cannot_be_answered_says_why(folder: Path, arguments: list[str], message: str) -> None:

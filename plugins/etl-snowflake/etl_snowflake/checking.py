@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from etl_framework import Fact, Mode
 from etl_snowflake import compute, ledger, reachability
 from etl_snowflake.connections import configured
+from etl_snowflake.external import is_implicit, taken_apart
 from etl_snowflake.privileges import Need, held_by, missing, stored, written
 from etl_snowflake.session import StatementFailed
 from etl_snowflake.sql import literal
@@ -143,10 +144,10 @@ def _sees_stage(session: Session, database: str, schema: str) -> bool:
 
 def _of_named_stage(session: Session, stage: str, places: Sequence[tuple[Place, Mode | None]]) -> list[Need]:
     """What a load needs of a stage of one's own; nothing of the user's and of a table's stage."""
-    name, _, _ = stage.removeprefix("@").partition("/")
-    if name.startswith("~") or "%" in name or not places:
+    named = taken_apart(stage)
+    if is_implicit(stage) or named is None or not places:
         return []
-    pieces = tuple(piece if f'"{piece}"' in name else piece.upper() for piece in stored(name))
+    pieces = tuple(stored(piece if piece.startswith('"') else piece.upper())[0] for piece in named[0])
     first = places[0][0]
     database, schema, own = (first.database, first.schema)[: 3 - len(pieces)] + pieces
     try:

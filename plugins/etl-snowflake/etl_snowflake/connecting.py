@@ -8,7 +8,7 @@ import snowflake.connector
 from snowflake.connector import errors as driver
 
 from etl_framework import ConnectError, UsageError
-from etl_snowflake.connections import name_of, refuse_shared_files
+from etl_snowflake.connections import name_of, refuse_broken_files, refuse_shared_files
 from etl_snowflake.secrets import redact_log_of_driver
 from etl_snowflake.session import Session, first_line, is_new_line
 
@@ -60,6 +60,7 @@ def connect(address: Address, *, tag: str) -> Session:
     """
     redact_log_of_driver()
     refuse_shared_files()
+    refuse_broken_files()
     try:
         connection = snowflake.connector.connect(
             connection_name=name_of(address),

@@ -40,6 +40,21 @@ def refuse_shared_files() -> None:
             )
 
 
+def refuse_broken_files() -> None:
+    """Make sure that the files can be read as TOML: the driver says neither what is wrong nor where.
+
+    :raises UsageError: one cannot.
+    """
+    for path in _files():
+        try:
+            tomllib.loads(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            raise UsageError(f"{path} is not UTF-8", advice="Save the file as UTF-8.") from None
+        except tomllib.TOMLDecodeError as error:
+            # A broken line may hold a secret, and the error's own traceback the whole file.
+            raise UsageError(f"{path} is not TOML: {error}", advice="Correct the file there.") from None
+
+
 def configured(address: Address) -> Mapping[str, str]:
     """What the target's URL, or else its connection, names of database, schema, warehouse and role.
 

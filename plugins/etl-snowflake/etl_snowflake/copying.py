@@ -13,6 +13,7 @@ from etl_framework import RunFailed, counted, quote
 from etl_snowflake.formats import expressions, file_format
 from etl_snowflake.session import StatementFailed
 from etl_snowflake.sql import literal
+from etl_snowflake.table import fold
 
 if TYPE_CHECKING:
     from etl_framework import Run, StagedPart, TextLayout
@@ -22,6 +23,8 @@ MOST_FILES = 1000
 """Names that one COPY takes (https://docs.snowflake.com/en/sql-reference/sql/copy-into-table)."""
 
 _PLACE = re.compile(r"File '(?P<file>[^']*)', line \d+.*?Row (?P<row>\d+)", re.DOTALL)
+_COLUMN = re.compile(r"""column "(?:[^"]|"")*"\[(?:"(?P<name>(?:[^"]|"")*)":)?(?P<number>\d+)\]""")
+"""A column of the table as in ``"T"["PRICE":3]``, or a field as in ``"TRANSIENT_STAGE_TABLE"["$3":3]`` or ``…[3]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,21 @@ def located(error: StatementFailed, parts: Sequence[StagedPart], run: Run) -> Ru
     place = run.locate(part.part, before + int(found["row"]) - 1)
     if place is None:
         return error
+    column = _column_of(error.message, part, run)
     return RunFailed(
-        f"{place.file}, line {place.line}: Snowflake does not take the row: {error.message}",
+        f"{place.file}, line {place.line}{column and f', column {column}'}: Snowflake does not take the row: "
+        f"{error.message}",
         advice=error.advice or "The table is as it was. Correct the row.",
     )
+
+
+def _column_of(message: str, part: StagedPart, run: Run) -> str:
+    """What the source calls the column that an error is about; empty where that is not known."""
+    layout, found = run.layout(part.part), _COLUMN.search(message)
+    if found is None or layout is None:
+        return ""
+    stored = (found["name"] or "").replace('""', '"')
+    if stored and stored != f"${found['number']}":
+        return next((column.name for column in run.columns if stored in (column.name, fold(column.name))), "")
+    at = int(found["number"]) - 1
+    return layout.fields[at] if at in range(len(layout.fields)) else ""

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
 _STAGE = re.compile(rf"@({_NAME}(?:\.\.?{_NAME}){{0,2}})(?:/(.*))?", re.DOTALL)
 _IMPLICIT = re.compile(rf"@(?:{_NAME}\.\.?){{0,2}}[~%]")
-"""The user's and a table's stage, which are internal always."""
 
 _PROTOCOLS = {"s3": "s3", "s3gov": "s3", "s3china": "s3", "s3compat": "s3", "gcs": "gcs", "azure": "abfs"}
 """Protocol of fsspec by the scheme of Snowflake."""
@@ -68,13 +67,30 @@ class Storage:
         return cls(protocol, path, options if host.endswith(_AZURE) else {**options, "account_host": host})
 
 
+def is_implicit(stage: str) -> bool:
+    """Whether it is the user's or a table's stage: there by itself, and internal always.
+
+    :param stage: as in SQL, with a path below it or not.
+    """
+    return _IMPLICIT.match(stage) is not None
+
+
+def taken_apart(stage: str) -> tuple[tuple[str, ...], str] | None:
+    """The pieces of a named stage's name, each as it is written, and the path below it; None when it names none.
+
+    :param stage: as in SQL.
+    """
+    named = _STAGE.fullmatch(stage)
+    return None if named is None else (tuple(re.findall(_NAME, named[1])), (named[2] or "").strip("/"))
+
+
 def url_of(session: Session, stage: str) -> str:
     """Where a stage keeps its files: the URL of an external one, ending with a slash; nothing of an internal one.
 
     :param stage: as in SQL, with a path below it or not.
     :raises UsageError: it is no name of a stage, or there is no such stage.
     """
-    if _IMPLICIT.match(stage):
+    if is_implicit(stage):
         return ""
     named = _STAGE.fullmatch(stage)
     if named is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from etl_framework import (
     LedgerEntry,
     LedgerRow,
+    Period,
     Receipt,
     RunFailed,
     Statement,
@@ -145,22 +146,25 @@ def receipt_of(session: Session, place: Place, run: str) -> Receipt | None:
 def entries(session: Session, place: Place, table: Place) -> tuple[LedgerEntry, ...]:
     """The loads of a table that no later load replaced, oldest first."""
     statement = Statement(
-        'SELECT "MODE", "CREATED", "FIRST_DAY", "LAST_DAY", "RUN", "SOURCES", "ROWS_LOADED", "LOADED_AT", "TOTALS" '
-        f'FROM {place.sql} WHERE "TABLE_NAME" = ? ORDER BY "LOADED_AT", "RUN"',
+        'SELECT "MODE", "CREATED", "JOB", "FIRST_DAY", "LAST_DAY", "RUN", "SOURCES", "ROWS_LOADED", "LOADED_AT", '
+        f'"TOTALS" FROM {place.sql} WHERE "TABLE_NAME" = ? ORDER BY "LOADED_AT", "RUN"',
         (table.name,),
     )
     return still_there(
         LedgerRow(
             mode=mode,
             created=bool(created),
-            first_day=first,
-            last_day=last,
             entry=LedgerEntry(
-                run=run, sources=tuple(json.loads(sources)), rows=int(rows), loaded_at=loaded_at.replace(tzinfo=UTC)
+                run=run,
+                sources=tuple(json.loads(sources)),
+                rows=int(rows),
+                loaded_at=loaded_at.replace(tzinfo=UTC),
+                job=job,
+                period=Period.between(first, last),
             ),
             totals=totals,
         )
-        for mode, created, first, last, run, sources, rows, loaded_at, totals in _rows(session, statement)
+        for mode, created, job, first, last, run, sources, rows, loaded_at, totals in _rows(session, statement)
     )
 
 

@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from etl_framework import Leftover, quote
+from etl_snowflake.external import is_implicit, taken_apart
 from etl_snowflake.session import MISSING, StatementFailed
 from etl_snowflake.sql import literal
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _LANDING = "_ETL_LANDING_"
 _RUN = re.compile(r"\d{8}t\d{6}-[0-9a-f]{6}")
 _TABLE = re.compile(rf"{_LANDING}(\d{{8}}T\d{{6}}_[0-9A-F]{{6}})")
-_LAST_PIECE = re.compile(r'(?:"((?:[^"]|"")*)"|([^".@]+))(/.*)?$')
 
 
 @dataclass(slots=True)
@@ -106,14 +106,14 @@ def _folder_in_list(stage: Stage) -> str:
     """
     if stage.url:
         return stage.url.partition("://")[2].strip("/")
-    if stage.name.startswith("@~") or "%" in stage.name:
+    if is_implicit(stage.name):
         return stage.name.partition("/")[2].strip("/")
-    piece = _LAST_PIECE.search(stage.name)
-    if piece is None:
+    named = taken_apart(stage.name)
+    if named is None:
         return ""
-    name = piece[1].replace('""', '"') if piece[1] is not None else piece[2]
-    below = (piece[3] or "").strip("/")
-    return f"{name.lower()}/{below}" if below else name.lower()
+    (*_, last), below = named
+    name = (last[1:-1].replace('""', '"') if last.startswith('"') else last).lower()
+    return f"{name}/{below}" if below else name
 
 
 def _moment(said: Any) -> datetime | None:

@@ -281,6 +281,9 @@ def _lost(error: Exception, query: str | None) -> ConnectionLost:
 
 
 def _is_lost(error: driver.Error) -> bool:
+    if _IS_NEW_LINE and isinstance(error, driver.InternalError) and getattr(error, "sqlstate", None) is None:
+        # Of line 5 itself, such as of a submission whose answer told no query: Snowflake's own have an SQLSTATE.
+        return True
     return isinstance(error, _LOST) or getattr(error, "errno", None) in _SESSION_GONE
 
 

@@ -154,6 +154,19 @@ def test_a_connection_file_that_others_can_read_or_change_is_refused(target: str
         path.chmod(0o600)
 
 
+def test_a_connection_file_that_is_no_toml_is_told_with_the_line_and_without_what_stands_there(target: str) -> None:
+    path = HOME / "connections.toml"
+    before = path.read_text()
+    path.write_text(f'[test]\npassword "{PASSPHRASE}"\n')
+    try:
+        with pytest.raises(UsageError, match=r"connections\.toml is not TOML: .*line 2") as refused:
+            raise_for(target)
+        assert PASSPHRASE not in str(refused.value)
+        assert refused.value.__suppress_context__
+    finally:
+        path.write_text(before)
+
+
 def raise_for(target: str) -> None:
     Workspace.open().plugins().connect(target).close()
 

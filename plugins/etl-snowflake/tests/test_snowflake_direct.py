@@ -82,7 +82,7 @@ def test_a_row_that_snowflake_does_not_take_is_named_and_the_table_stays(target:
     Path("a.csv").write_text("id,name\n1,one\n")
     load("a.csv", target=target, table="t")
     Path("b.csv").write_text('id,name\n2,two\n3,"th"ree\n')
-    with pytest.raises(RunFailed, match=r"b\.csv, line 3: Snowflake does not take the row"):
+    with pytest.raises(RunFailed, match=r"b\.csv, line 3, column name: Snowflake does not take the row"):
         load("b.csv", target=target, table="t", mode="replace")
     assert ask("SELECT ID FROM T") == [(1,)]
 

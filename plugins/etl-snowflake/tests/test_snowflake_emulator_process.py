@@ -15,6 +15,8 @@ import pytest
 from etl_snowflake.emulator.command import connection_section, snowflake_emulator
 from etl_snowflake.emulator.control import EmulatorControl, running_emulator
 
+from etl_framework.cli import run
+
 connector = pytest.importorskip("snowflake.connector")
 click_testing = pytest.importorskip("click.testing")
 
@@ -190,9 +192,16 @@ def test_an_emulator_ends_when_the_process_that_started_it_is_killed(tmp_path):
         ask_for_ever(emulator)
 
 
-def test_a_taken_port_is_told_with_what_to_do():
+def test_a_folder_that_nothing_can_be_kept_in_is_told(tmp_path, capsys):
+    (tmp_path / "databases").touch()
+    assert run(["snowflake-emulator", "--port", "0", "--data", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert f"error: cannot keep anything in {tmp_path}: " in said
+    assert "--data" in said
+
+
+def test_a_taken_port_is_told_with_what_to_do(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = click_testing.CliRunner().invoke(snowflake_emulator, ["--port", str(port)])
-    assert result.exit_code == 1
-    assert f"port {port} is taken" in result.output
+        assert run(["snowflake-emulator", "--port", str(port)]) == 2
+    assert f"error: port {port} is taken\n  Choose another one, or --port 0 for any.\n" in capsys.readouterr().err

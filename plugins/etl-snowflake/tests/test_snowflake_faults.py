@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from etl_snowflake.emulator.control import EmulatorControl
 from etl_snowflake.pool import Pool
 from etl_snowflake.session import ConnectionLost, Session, is_new_line
 
-from etl_framework import ConnectError, EtlError, Event, ExitCode, Refused, RunFailed, Status, load, resume
+from etl_framework import ConnectError, EtlError, Event, ExitCode, Refused, RunFailed, Status, Workspace, load, resume
 from etl_framework.cli import run
 
 from .conftest import Ask
@@ -76,6 +77,22 @@ def test_a_copy_whose_answer_is_lost_counts_once(
     emulator.faults({"endpoint": "query", "sql": "^COPY INTO", "action": action, "after": True})
     report = finished(target)
     assert report.status is Status.DONE
+    assert_exact(ask)
+
+
+@pytest.mark.parametrize("async_above_mb", [0, 1000], ids=["asked for", "waited for"])
+def test_a_copy_whose_answer_is_lost_with_its_session_is_found_by_its_mark(
+    target: str, emulator: EmulatorControl, ask: Ask, async_above_mb: int
+) -> None:
+    Path("etl.toml").write_text(f"[defaults]\nsnowflake = {{ async_above_mb = {async_above_mb} }}\n")
+    # The driver asks again, by the same request: then its session is gone, and nobody has told the id of the query.
+    emulator.faults(
+        {"endpoint": "query", "sql": "^COPY INTO", "action": "lose_answer"},
+        {"endpoint": "query", "sql": "^COPY INTO", "action": "kill_session", "nth": 2},
+    )
+    assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
+    ran = ask("SELECT COUNT(*) FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) WHERE QUERY_TEXT LIKE 'COPY INTO %'")
+    assert ran == [(1,)]
     assert_exact(ask)
 
 
@@ -197,6 +214,32 @@ def test_a_commit_whose_answer_is_lost_with_its_session_is_found_in_the_ledger(
     assert_exact(ask)
 
 
+@pytest.mark.parametrize("publish", ["landing", "direct"])
+def test_only_the_transaction_that_an_earlier_attempt_left_open_is_aborted(
+    target: str, emulator: EmulatorControl, connect: Callable[..., Any], ask: Ask, publish: str
+) -> None:
+    Path("etl.toml").write_text(f'[defaults]\nsnowflake = {{ publish = "{publish}" }}\n')
+    emulator.faults({"endpoint": "query", "sql": "^COPY INTO", "action": "fail", "errno": 1234})
+    with pytest.raises(RunFailed):
+        # Whoever waits for a lock of a transaction that nobody ends waits for hours.
+        load("sales.csv", target=f"{target}?statement_timeout=20", **SETTINGS)
+    [failed] = Workspace.open().to_resume()
+    # As a client leaves them that is killed in the midst of its transaction: their sessions go on.
+    left, theirs = connect().cursor(), connect().cursor()
+    theirs.execute("CREATE TABLE THEIRS (N NUMBER)")
+    for cursor, name in ((left, failed.run), (theirs, "20240131t235959-3f9a1c")):
+        cursor.execute(f"BEGIN NAME ETL_{name.upper().replace('-', '_')}")
+    theirs.execute("INSERT INTO THEIRS VALUES (1)")
+    left.execute("UPDATE _ETL_LOADS SET JOB = 'x' WHERE RUN = 'guard'")
+    left.execute("INSERT INTO T VALUES (-1, 'half')")
+    report = resume()
+    assert report is not None
+    assert report.status is Status.DONE
+    assert_exact(ask)
+    theirs.execute("COMMIT")
+    assert ask("SELECT N FROM THEIRS") == [(1,)]
+
+
 def finished(target: str) -> Any:
     """Load, and resume as long as that is advised: what an operator does."""
     try:
@@ -211,7 +254,7 @@ def test_a_row_that_snowflake_does_not_take_is_named_by_file_and_line(target: st
     rows = [f"{number},n{number}" for number in range(ROWS)]
     rows[3210] = '3210,"n" 3210'
     Path("sales.csv").write_text("id,name\n" + "\n".join(rows) + "\n")
-    with pytest.raises(RunFailed, match=r"sales\.csv, line 3212: Snowflake does not take the row"):
+    with pytest.raises(RunFailed, match=r"sales\.csv, line 3212, column name: Snowflake does not take the row"):
         load("sales.csv", target=target, **SETTINGS)
 
 

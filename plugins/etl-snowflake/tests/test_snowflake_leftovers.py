@@ -129,6 +129,31 @@ def test_the_schemas_of_jobs_are_looked_at_too(target: str, admin_cursor: Any) -
     warehouse.close()
 
 
+@pytest.mark.parametrize("schema", ["odd; --", "Straße", "SELECT", "x/y", "100%"])
+def test_a_schema_of_any_name_is_loaded_into_and_cleaned(
+    target: str, emulator: EmulatorControl, admin_cursor: Any, schema: str
+) -> None:
+    quoted = '"' + schema.replace('"', '""') + '"'
+    table = f'{quoted}."t; --"'
+    admin_cursor.execute(f"CREATE SCHEMA {quoted}")
+    assert load("sales.csv", target=target, table=table).rows_loaded == 2
+    assert admin_cursor.execute(f"LIST '@{quoted}._ETL_STAGE'").fetchall() == []
+    Path("more.csv").write_text("id,name\n3,c\n")
+    emulator.faults({"endpoint": "query", "sql": "^COPY INTO", "action": "fail", "errno": 1234})
+    with pytest.raises(RunFailed):
+        load("more.csv", target=target, table=table)
+    emulator.faults()
+    [record] = Workspace.open().to_resume()
+    warehouse = SnowflakeWarehouse(target)
+    [left] = warehouse.leftovers((TableName((schema, "t; --")),))
+    assert (left.run, left.files, len(left.tables)) == (record.run, 1, 1)
+    warehouse.remove_leftover(left)
+    assert warehouse.leftovers((TableName((schema, "t; --")),)) == ()
+    warehouse.close()
+    assert admin_cursor.execute(f"LIST '@{quoted}._ETL_STAGE'").fetchall() == []
+    assert admin_cursor.execute(f"SELECT COUNT(*) FROM {table}").fetchall() == [(2,)]
+
+
 def test_a_stage_that_holds_many_files_is_counted_file_by_file(target: str, admin_cursor: Any) -> None:
     admin_cursor.execute("CREATE STAGE _ETL_STAGE")
     for number in range(12):

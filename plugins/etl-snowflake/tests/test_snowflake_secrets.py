@@ -117,6 +117,12 @@ COMMANDS = [
     ["runs", "export"],
     ["doctor"],
     ["resume"],
+    ["targets", "list"],
+    ["targets", "test", "sales"],
+    ["config", "show"],
+    ["stage", "list"],
+    ["stage", "clean", "--older-than", "0d", "--yes"],
+    ["check", "sales"],
 ]
 
 
@@ -142,7 +148,17 @@ def test_no_command_that_fails_shows_a_secret(
     emulator.faults(FAILURES[fault])
     assert etl("load", "sales", target="password") != 0
     emulator.faults({**FAILURES[fault], "count": None})
-    for words in (["runs", "show"], ["runs", "export"], ["resume"], ["plan", "sales"], ["doctor"]):
+    for words in (
+        ["runs", "show"],
+        ["runs", "export"],
+        ["resume"],
+        ["plan", "sales"],
+        ["doctor"],
+        ["targets", "test"],
+        ["stage", "list"],
+        ["stage", "clean", "--older-than", "0d", "--yes", "--resumable"],
+        ["check", "sales"],
+    ):
         etl(*words, target="password")
 
 

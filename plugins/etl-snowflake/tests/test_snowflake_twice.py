@@ -92,3 +92,20 @@ def test_a_period_is_appended_once_unless_it_is_meant(target: str, ask: Ask) -> 
     assert ask("SELECT COUNT(*) FROM T") == [(ROWS,)]
     load("sales_{month}.csv", again=True, **january)
     assert ask("SELECT COUNT(*) FROM T") == [(2 * ROWS,)]
+
+
+def test_a_period_that_is_delivered_anew_is_appended_once_unless_it_is_meant(target: str, ask: Ask) -> None:
+    Path("etl.toml").write_text(
+        f'[defaults]\ntarget = "{target}"\ntable = "t"\n[jobs.sales]\nsource = "sales_{{month}}.csv"\n'
+    )
+    file = Path("sales_2024-01.csv")
+    file.write_text(Path("a.csv").read_text())
+    load(job="sales", period="2024-01")
+    # By its digest, what is corrected is another source.
+    file.write_text(Path("b.csv").read_text() + "-1,2024-01-01\n")
+    with pytest.raises(Refused, match=r"t already holds 2024-01 of job sales: loaded by run") as refused:
+        load(job="sales", period="2024-01")
+    assert "--again" in refused.value.advice
+    assert ask("SELECT COUNT(*) FROM T") == [(ROWS,)]
+    load(job="sales", period="2024-01", again=True)
+    assert ask("SELECT COUNT(*) FROM T") == [(2 * ROWS + 1,)]

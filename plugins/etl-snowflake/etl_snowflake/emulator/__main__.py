@@ -35,15 +35,19 @@ def serve(
     :param data: folder to keep data in; None keeps it in memory.
     :param ready_file: gets the URL once connections are accepted.
     :param announce: is told the URL.
-    :raises OSError: the port is taken.
+    :raises OSError: the port is taken, or the folder cannot be used; then it has a file name.
     """
     # fakesnow fetches results in a way that DuckDB advises against
     warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
     listener = _listener(host, port)
     url = f"http://{host}:{listener.getsockname()[1]}"
+    try:
+        app = create_app(data)
+    except OSError:
+        listener.close()
+        raise
     # uvicorn raises the signal again once it has stopped, which must not skip the clean-up below
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    app = create_app(data)
     config = uvicorn.Config(
         app,
         log_level="warning",

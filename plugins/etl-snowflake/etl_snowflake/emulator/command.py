@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from etl_framework import UsageError
+
 
 @click.command("snowflake-emulator")
 @click.option(
@@ -27,15 +29,21 @@ def snowflake_emulator(port: int, data: Path | None) -> None:
     try:
         from etl_snowflake.emulator.__main__ import serve
     except ImportError as error:
-        raise click.ClickException(
-            f"the emulator cannot start here: {error}. Install it with: pip install 'etl-snowflake[emulator]'"
+        raise UsageError(
+            f"the emulator cannot start here: {error}",
+            advice="Install what it needs: pip install 'etl-snowflake[emulator]'; in a checkout, "
+            "pip install './plugins/etl-snowflake[emulator]'.",
         ) from error
     try:
         serve("127.0.0.1", port, data, None, announce=lambda url: click.echo(connection_section(url)))
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(f"port {port} is taken", advice="Choose another one, or --port 0 for any.") from error
+        if data is None or error.filename is None:
             raise
-        raise click.ClickException(f"port {port} is taken. Choose another one, or --port 0 for any.") from error
+        raise UsageError(
+            f"cannot keep anything in {data}: {error.strerror}", advice="Name a folder that can be written with --data."
+        ) from error
 
 
 def connection_section(url: str, name: str = "rehearsal") -> str:
@@ -45,6 +53,7 @@ def connection_section(url: str, name: str = "rehearsal") -> str:
     """
     host, _, port = url.removeprefix("http://").partition(":")
     return f"""# the emulator listens at {url}; add this to connections.toml and load into snowflake:{name}
+# (the driver wants the file to be yours alone: chmod 600 connections.toml)
 [{name}]
 account = "emulator"
 user = "rehearsal"
