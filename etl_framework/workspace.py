@@ -158,7 +158,7 @@ class Workspace:
 
             raise placed_in_file(self.config, job, error) from error.__cause__
 
-    def _remembering(self, job: Job, recall: Callable[[Job, Journal], Previous | None]) -> Job:
+    def _remembering(self, job: Job, recall: Callable[[Job, Journal], Mapping[str, Previous]]) -> Job:
         """The job with what it is to be compared with."""
         if not self.state.exists:
             return job

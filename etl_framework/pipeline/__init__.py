@@ -14,6 +14,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from etl_framework.errors import UsageError
+from etl_framework.history import as_it_began
 from etl_framework.pipeline.attempt import Attempt
 from etl_framework.pipeline.course import carry_out
 from etl_framework.pipeline.plan import Plan, codec_for, insist_on_same_plugins, names_of
@@ -80,6 +81,7 @@ def resume(
             plan: Plan = journal.plan(run)
             insist_on_same_plugins(run, plan, plugins)
             plugins.use(plan.job.use)
+            plan = dataclasses.replace(plan, job=as_it_began(plan.job))
             if executor:
                 plan = dataclasses.replace(plan, job=dataclasses.replace(plan.job, executor=executor))
             journal.resumed(run)

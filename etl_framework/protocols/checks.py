@@ -73,7 +73,8 @@ class Naming(Protocol):
 class Measuring(Protocol):
     """What a check offers beside :class:`Validator` or :class:`TableCheck` when later runs are to know its figures.
 
-    They are kept with the run's report and are there as ``Job.previous`` when the job runs the next time.
+    They are kept with the run's report. When the job runs the next time, those of the last good run in which the check
+    gave any are there under its name in ``Job.previous``.
     """
 
     def measures(self) -> Mapping[str, Figure]:

@@ -78,16 +78,16 @@ Measures = Mapping[str, Mapping[str, Figure]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Previous:
-    """An earlier run that ended well, for checks that compare.
+    """An earlier run that ended well and in which a check measured something, for that check to compare with.
 
     :param run: its id.
     :param finished: when it ended, UTC.
-    :param measures: what its checks measured; see :class:`~etl_framework.protocols.Measuring`.
+    :param measures: the check's figures; see :class:`~etl_framework.protocols.Measuring`.
     """
 
     run: str
     finished: datetime
-    measures: Measures
+    measures: Mapping[str, Figure]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +120,8 @@ class Job:
     :param sections: the plugins' own configuration, by section name (``format``, ``checks``, …).
     :param configured: whether it stands in ``etl.toml``; bare files have only ``[defaults]``.
     :param folder: from which relative paths in the sections count: that of ``etl.toml``, or the current one.
-    :param previous: the last run of the same job into the same table that ended well and measured anything; a run that
-        is resumed keeps what it began with.
+    :param previous: by the name of a check, the last run of the same job into the same table that ended well and in
+        which it measured anything; a run that is resumed keeps what it began with.
     """
 
     name: str
@@ -150,7 +150,7 @@ class Job:
     sections: Mapping[str, object] = field(default_factory=dict)
     configured: bool = True
     folder: Path = Path()
-    previous: Previous | None = None
+    previous: Mapping[str, Previous] = field(default_factory=dict)
 
     def section(self, name: str) -> Mapping[str, object]:
         """A plugin's own configuration: the table ``[jobs.NAME.<name>]`` as read, empty when absent."""

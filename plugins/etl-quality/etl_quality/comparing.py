@@ -50,7 +50,7 @@ class Change:
 class Drifts:
     """What is compared with what.
 
-    :param previous: the run to compare with, if there is one.
+    :param previous: the run to compare with, if there is one, and what this check measured in it.
     :param limits: by figure, how much it may change; 0 for any amount.
     :param severity: of what changed more.
     :param keys: columns that identify a row: their mean says nothing.
@@ -65,8 +65,7 @@ class Drifts:
 
     def findings(self, now: Mapping[str, Figure]) -> Iterator[Finding]:
         """What changed too much, a finding for each figure; the first run has nothing to compare with."""
-        then = dict(self.previous.measures.get(NAME, {})) if self.previous else {}
-        if self.previous is None or not then.get("rows"):
+        if self.previous is None or not self.previous.measures.get("rows"):
             yield Finding(
                 rule=NAME,
                 severity=Severity.INFO,
@@ -75,6 +74,7 @@ class Drifts:
                 advice=f"{_KEPT} {_SEVERAL_LOADS}" if self.in_table else _KEPT,
             )
             return
+        then = self.previous.measures
         run = f"run {self.previous.run} of {self.previous.finished:%Y-%m-%d}"
         for figure, limit in self.limits.items():
             found = self._changes(figure, then, now) if limit else ()

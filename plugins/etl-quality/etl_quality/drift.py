@@ -60,7 +60,8 @@ class Checks:
     def _drifts(self, job: Job, *, in_table: bool) -> Drifts:
         known = self.settings
         limits = {"rows": known.rows, "nulls": known.nulls, "distinct": known.distinct, "mean": known.mean}
-        return Drifts(previous=job.previous, limits=limits, severity=known.severity, keys=job.keys, in_table=in_table)
+        previous = job.previous.get(NAME)
+        return Drifts(previous=previous, limits=limits, severity=known.severity, keys=job.keys, in_table=in_table)
 
     def _wanted(self, columns: tuple[Column, ...]) -> tuple[Column | None, ...]:
         """The columns to compare, in their places; None for the others.

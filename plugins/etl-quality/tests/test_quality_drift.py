@@ -27,6 +27,7 @@ from etl_framework import (
     TableName,
     UsageError,
     Workspace,
+    history,
     load,
 )
 from etl_framework.journal import Journal
@@ -42,14 +43,14 @@ FIGURES = {
     "code.nulls": 0,
     "code.distinct": 2,
 }
-PREVIOUS = Previous(run="r1", finished=THEN, measures={"drift": FIGURES})
-JOB = Job(name="j", patterns=(), table=TableName(("t",)), target="duckdb:", previous=PREVIOUS)
+PREVIOUS = Previous(run="r1", finished=THEN, measures=FIGURES)
+JOB = Job(name="j", patterns=(), table=TableName(("t",)), target="duckdb:", previous={"drift": PREVIOUS})
 LIMITS = {"rows": 0.5, "nulls": 0.1, "distinct": 0.5, "mean": 0.5}
 
 
 def found(now: dict[str, Any], then: dict[str, Any] | None = None, **options: Any) -> list[Finding]:
     """What is said about figures, which are those of before but for some."""
-    previous = replace(PREVIOUS, measures={"drift": {**FIGURES, **(then or {})}})
+    previous = replace(PREVIOUS, measures={**FIGURES, **(then or {})})
     drifts = Drifts(**{"previous": previous, "limits": LIMITS, "severity": Severity.WARNING, **options})
     return list(drifts.findings({**FIGURES, **(then or {}), **now}))
 
@@ -136,9 +137,7 @@ def test_names_of_columns_are_found_however_a_warehouse_spells_them():
     assert [finding.severity for finding in drifts.findings(upper)] == [Severity.ERROR, Severity.ERROR]
 
 
-@pytest.mark.parametrize(
-    "previous", [None, replace(PREVIOUS, measures={}), replace(PREVIOUS, measures={"drift": {"rows": 0}})]
-)
+@pytest.mark.parametrize("previous", [None, replace(PREVIOUS, measures={}), replace(PREVIOUS, measures={"rows": 0})])
 def test_nothing_to_compare_with_is_said_and_is_no_fault(previous):
     (finding,) = found({}, previous=previous)
     assert (finding.severity, finding.count) == (Severity.INFO, 0)
@@ -285,24 +284,65 @@ def test_a_refused_run_is_not_what_later_ones_are_compared_with(deliver):
     assert said(deliver(90, severity="error")) == []
 
 
+@pytest.mark.parametrize("check", ["file", "warehouse"])
+def test_a_run_in_which_only_other_checks_measured_is_passed_over(in_folder, check):
+    def delivered(rows, checks):
+        (in_folder / "etl.toml").write_text(
+            '[jobs.t]\nsource = "t.csv"\ntable = "t"\ntarget = "duckdb:w.duckdb"\nmode = "append"\n'
+            f'columns = {{ id = "integer", day = "date" }}\ndate_column = "day"\n[jobs.t.checks]\n{checks}\n'
+        )
+        (in_folder / "t.csv").write_text("id,day\n" + "".join(f"{n},2024-01-01\n" for n in range(rows)))
+        return load(job="t", again=True, check=check)
+
+    first = delivered(90, "drift = { mean = 0 }\ndaily_rows = true")
+    between = delivered(50, "daily_rows = true")
+    assert between.measures.keys() == {"daily_rows"}
+    since = f"run {first.run} of {first.finished:%Y-%m-%d}"
+    last = delivered(9, "drift = { mean = 0 }")
+    assert said(last) == [("warning", f"the number of rows changed since {since}: 90 then, 9 now: -90.0 %")]
+    workspace = Workspace.open()
+    with workspace.state.journal() as journal:
+        known = history.previous(workspace.job("t", [], {}), journal)
+    assert {name: before.run for name, before in known.items()} == {"drift": last.run, "daily_rows": between.run}
+    assert known["drift"].measures == last.measures["drift"]
+
+
 def test_loads_of_another_table_are_not_compared(deliver):
     deliver(90)
     assert said(deliver(9, table="other")) == [("info", "there is nothing to compare with")]
 
 
+def interrupt(event):
+    if event.name == "part_packed":
+        raise KeyboardInterrupt
+
+
 def test_a_resumed_run_is_compared_with_what_it_began_with(deliver, in_folder):
     first = deliver(90)
-
-    def interrupt(event):
-        if event.name == "part_packed":
-            raise KeyboardInterrupt
-
     with pytest.raises(Interrupted):
         deliver(9, observers=(interrupt,))
     report = Workspace.open().resume()
     assert report is not None
     (only,) = said(report)
     assert first.run in only[1]
+
+
+def test_a_run_that_an_earlier_version_began_is_compared_with_what_that_knew(deliver):
+    """It knew one run for all checks, or none."""
+    deliver(90)
+    one: Any = replace(PREVIOUS, measures={"drift": {"rows": 30}, "daily_rows": {}})
+    for began, words in ((one, "since run r1 of 2024-01-01: 30 then, 9 now"), (None, "nothing to compare with")):
+        with pytest.raises(Interrupted):
+            deliver(9, observers=(interrupt,))
+        workspace = Workspace.open()
+        with workspace.state.journal() as journal:
+            run = journal.runs()[0].run
+            plan = journal.plan(run)
+            journal.look_again(run, replace(plan, job=replace(plan.job, previous=began)), ())
+        report = workspace.resume()
+        assert report is not None
+        (only,) = said(report)
+        assert words in only[1]
 
 
 def test_what_was_measured_in_a_warehouse_survives_a_crash_after_the_commit(deliver, monkeypatch):

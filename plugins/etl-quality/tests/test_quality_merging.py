@@ -40,9 +40,9 @@ JOB = literal_job(
     columns=COLUMNS[::-1],
     date_column="day",
     period=Period.parse("2024-01"),
-    previous=Previous(
-        run="before", finished=datetime(2024, 1, 1, tzinfo=UTC), measures={"drift": {"rows": 7, **FIGURES}}
-    ),
+    previous={
+        "drift": Previous(run="before", finished=datetime(2024, 1, 1, tzinfo=UTC), measures={"rows": 7, **FIGURES})
+    },
 )
 ROWS = st.lists(
     st.fixed_dictionaries(
