@@ -153,6 +153,7 @@ if TYPE_CHECKING:
     from etl_framework.tables import refuse_unexpected as refuse_unexpected
     from etl_framework.terminal import bytes_in_words as bytes_in_words
     from etl_framework.terminal import counted as counted
+    from etl_framework.terminal import did_you_mean as did_you_mean
     from etl_framework.terminal import printable as printable
     from etl_framework.terminal import seconds_in_words as seconds_in_words
     from etl_framework.terminal import valid_text as valid_text
@@ -218,7 +219,7 @@ _MODULES = {
     "key_checks": "KeyCheck key_check",
     "plugins": "Plugins PluginInfo PluginSettings",
     "jsonable": "dumps report_from_json to_jsonable",
-    "terminal": "bytes_in_words counted printable seconds_in_words valid_text",
+    "terminal": "bytes_in_words counted did_you_mean printable seconds_in_words valid_text",
     "columns": "Column ColumnType Kind TableName quote INTEGERS FLOATS NUMBERS",
     "ledger": "LedgerRow deletion_record load_record refuse_repeat still_there totals_from_json totals_to_json",
     "fitting": (

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from etl_framework.errors import UsageError
+from etl_framework.terminal import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,8 +64,7 @@ def _meant(text: str) -> str:
     """Which type a text was meant for, as the beginning of an advice."""
     from difflib import get_close_matches
 
-    guess = get_close_matches(text.partition("(")[0].strip().lower(), [*Kind, *_ALIASES], n=1)
-    return f"Did you mean {str(guess[0])!r}? " if guess else ""
+    return did_you_mean(get_close_matches(text.partition("(")[0].strip().lower(), [*Kind, *_ALIASES], n=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

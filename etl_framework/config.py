@@ -20,6 +20,7 @@ from etl_framework.config_starter import STARTER
 from etl_framework.errors import UsageError
 from etl_framework.source_patterns import anchored, check_pattern
 from etl_framework.sources import table_stem
+from etl_framework.terminal import did_you_mean
 from etl_framework.values import Job, Mode, OnBadRows
 
 __all__ = [
@@ -294,8 +295,7 @@ def _target(config: Config, chosen: Layers, *, bare: bool) -> str:
     if target in config.targets:
         origin, target = config.targets[target].origin, config.targets[target].url
     elif ":" not in target:
-        guess = similar(target, list(config.targets))
-        meant = f"Did you mean {guess[0]!r}? " if guess else ""
+        meant = did_you_mean(similar(target, list(config.targets)))
         known = f"Targets: {', '.join(config.targets)}." if config.targets else "No targets are declared; write a URL."
         raise origin.error(f"{target!r} is not a target", advice=f"{meant}{known}")
     if holds_secret(target):

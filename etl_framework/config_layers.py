@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from etl_framework.config_files import Config, Layer, Origin
 from etl_framework.config_models import JobSettings, explain_error, known_keys, similar
 from etl_framework.errors import UsageError
+from etl_framework.terminal import did_you_mean
 from etl_framework.values import Allowance, Check, Gate, Mode, OnBadRows
 
 if TYPE_CHECKING:
@@ -154,8 +155,7 @@ def _validated(key: str, value: object, origin: Origin) -> Any:
 
 def unknown_job(config: Config, name: str) -> UsageError:
     """The error for a word that names no job."""
-    guess = similar(name, list(config.jobs))
-    meant = f"Did you mean {guess[0]!r}? " if guess else ""
+    meant = did_you_mean(similar(name, list(config.jobs)))
     known = ", ".join(config.jobs)
     where = config.path or config.folder
     return UsageError(

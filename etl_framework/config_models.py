@@ -16,6 +16,7 @@ from etl_framework.columns import Column, ColumnType, Kind, TableName
 from etl_framework.config_secrets import holds_secret
 from etl_framework.errors import UsageError
 from etl_framework.periods import Period
+from etl_framework.terminal import did_you_mean
 from etl_framework.values import Allowance, Check, Gate, Mode, OnBadRows
 
 if TYPE_CHECKING:
@@ -296,6 +297,5 @@ def _explain_unknown_key(key: str, known: list[str]) -> tuple[str, str]:
     if key in KNOWN_SECTIONS and key in known:
         example = f": [[jobs.NAME.{key}]], in double brackets" if KNOWN_SECTIONS[key] == "list of tables" else ""
         return f"must be a {KNOWN_SECTIONS[key]}{example}", "See the plugins' documentation for what stands in it."
-    guess = similar(key, known)
-    meant = f"Did you mean {guess[0]!r}? " if guess else ""
+    meant = did_you_mean(similar(key, known))
     return "is not a known key", f"{meant}Allowed here: {', '.join(known)}."

@@ -15,7 +15,7 @@ from etl_framework.columns import FLOATS, Column, ColumnType, Kind
 from etl_framework.errors import RunFailed, UsageError
 from etl_framework.likeness import in_many_files
 from etl_framework.protocols import MisplacedCut, TypesWidened
-from etl_framework.terminal import listed
+from etl_framework.terminal import did_you_mean, listed
 from etl_framework.values import Finding, Part, Sample, Severity
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ class Survey:
         for name in names:
             # An empty source has no columns at all.
             if there and name not in there:
-                guess = get_close_matches(name, there, n=1)
-                meant = f"Did you mean {guess[0]!r}? " if guess else ""
+                meant = did_you_mean(get_close_matches(name, there, n=1))
                 raise UsageError(
                     f"the source has no column {name!r}", advice=f"{meant}Its columns are {', '.join(there)}."
                 )

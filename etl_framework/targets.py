@@ -13,6 +13,7 @@ from etl_framework.config_models import similar
 from etl_framework.config_secrets import holds_secret
 from etl_framework.errors import EtlError, ExitCode, UsageError
 from etl_framework.sources import find_sources
+from etl_framework.terminal import did_you_mean
 
 if TYPE_CHECKING:
     from etl_framework.config import Config
@@ -101,8 +102,7 @@ def _chosen(known: tuple[Target, ...], named: str) -> Target:
             return target
     if ":" in named:
         return Target(name="", url=url)
-    guess = similar(named, [target.name for target in known])
-    meant = f"Did you mean {guess[0]!r}? " if guess else ""
+    meant = did_you_mean(similar(named, [target.name for target in known]))
     raise UsageError(f"{named!r} is not a target", advice=f"{meant}`etl targets list` shows them; a URL is one, too.")
 
 

@@ -59,6 +59,14 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
+def did_you_mean(guesses: Sequence[str]) -> str:
+    """The beginning of an advice about a misspelt word; empty where nothing is like it.
+
+    :param guesses: what may be meant, the likeliest first, as :func:`difflib.get_close_matches` gives it.
+    """
+    return f"Did you mean {str(guesses[0])!r}? " if guesses else ""
+
+
 def listed(names: Sequence[str], most: int = MOST_LISTED) -> str:
     """Names for a message: ``a, b and 12 more``."""
     shown = ", ".join(names[:most])

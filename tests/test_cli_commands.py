@@ -318,7 +318,7 @@ def test_a_wrong_setting_of_a_plugin_is_named_with_its_line(etl: Etl) -> None:
     answer = etl("config", "validate")
     assert answer.code == 2
     assert "etl.toml:8: [jobs.sales.format] headr is not a setting of delimited files" in answer.err
-    assert "Did you mean header?" in answer.err
+    assert "Did you mean 'header'?" in answer.err
     assert "headr" in etl("config", "validate", "--json").document["message"]
     assert etl("doctor").code == 2
     assert_untouched()

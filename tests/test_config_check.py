@@ -123,7 +123,7 @@ def test_everything_is_told_at_once_and_wrong_settings_come_before_missing_plugi
         check_config(config, Plugins.load())
     assert f"{tmp_path}/etl.toml:4: " in caught.value.message
     assert f"{tmp_path}/etl.toml:6: " in caught.value.message
-    assert "Did you mean header?" in caught.value.message
+    assert "Did you mean 'header'?" in caught.value.message
 
 
 def test_a_single_problem_keeps_its_kind_and_its_advice(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from etl_framework import UsageError
+from etl_framework import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -136,9 +136,7 @@ def _advice(problem: ErrorDetails) -> str:
         return "Change one of the two."
     key = str(problem["loc"][0])
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, known, n=1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        return f"{hint}Known: {', '.join(known)}."
+        return f"{did_you_mean(difflib.get_close_matches(key, known, n=1))}Known: {', '.join(known)}."
     return f"Allowed: {_ALLOWED[key]}."
 
 

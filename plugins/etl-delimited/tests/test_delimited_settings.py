@@ -29,7 +29,7 @@ def test_a_misspelt_key_is_refused_with_the_likely_one_and_all_that_exist() -> N
     with pytest.raises(UsageError) as caught:
         format_settings(job(delimeter="tab"))
     assert "[jobs.sales.format] delimeter" in caught.value.message
-    assert "Did you mean delimiter?" in caught.value.advice
+    assert "Did you mean 'delimiter'?" in caught.value.advice
     assert "max_record_mib" in caught.value.advice
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from etl_framework import UsageError
+from etl_framework import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,8 +73,7 @@ def _known(code: str, subdivision: str | None, key: str) -> tuple[date, ...]:
 
 
 def _unknown(said: str, asked: str, known: Sequence[str], key: str) -> UsageError:
-    guess = get_close_matches(asked, known, n=1)
-    meant = f"Did you mean {guess[0]!r}? " if guess else ""
+    meant = did_you_mean(get_close_matches(asked, known, n=1))
     parts = f"It has {', '.join(known[:20])}. " if known and len(known) < 100 else ""
     return UsageError(
         f"{key}: {said}",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from etl_framework import NoSuchColumn, UsageError
+from etl_framework import NoSuchColumn, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from etl_framework import Analysis, Column, Job, TableCheck, Validator
@@ -65,8 +65,7 @@ def asked(job: Job) -> Iterator[Checks]:
         yield _module("etl_quality.no_rows").read(True, job)
     for key, value in section.items():
         if key not in MODULES:
-            guess = get_close_matches(key, MODULES, n=1)
-            meant = f"Did you mean {guess[0]!r}? " if guess else ""
+            meant = did_you_mean(get_close_matches(key, MODULES, n=1))
             raise UsageError(
                 f"checks.{key} is no check", advice=f"{meant}The checks are {', '.join(MODULES)}.", key=f"checks.{key}"
             )
@@ -94,8 +93,7 @@ def settings(model: type[Model], key: str, value: object) -> Model:
         said = _WORDS.get(first["type"], said)
         known = ", ".join(model.model_fields)
         if first["type"] == "extra_forbidden":
-            guess = get_close_matches(str(first["loc"][-1]), model.model_fields, n=1)
-            meant = f"Did you mean {guess[0]!r}? " if guess else ""
+            meant = did_you_mean(get_close_matches(str(first["loc"][-1]), model.model_fields, n=1))
             raise UsageError(
                 f"{place} is not a known key", advice=f"{meant}The keys are {known}.", key=place
             ) from error
@@ -109,7 +107,7 @@ def unknown_column(name: str, columns: Sequence[Column], key: str) -> NoSuchColu
     """
     names = {column.name.casefold(): column.name for column in columns}
     guess = get_close_matches(name.casefold(), names, n=1)
-    meant = f"Did you mean {names[guess[0]]!r}? " if guess else ""
+    meant = did_you_mean([names[each] for each in guess])
     listed = ", ".join(column.name for column in columns[:_LISTED])
     return NoSuchColumn(f"{key}: there is no column {name!r}", advice=f"{meant}The columns are {listed}.", key=key)
 
