@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST_FILES = 1000
 """Names that one COPY takes (https://docs.snowflake.com/en/sql-reference/sql/copy-into-table)."""
 
-_PLACE = re.compile(r"File '(?P<file>[^']*)', line \d+.*?Row (?P<row>\d+)", re.DOTALL)
+_PLACE = re.compile(r"File '(?P<file>[^']*)', line \d+(?:(?!File ').)*?Row (?P<row>\d+)", re.DOTALL)
 _COLUMN = re.compile(r"""column "(?:[^"]|"")*"\[(?:"(?P<name>(?:[^"]|"")*)":)?(?P<number>\d+)\]""")
 """A column of the table as in ``"T"["PRICE":3]``, or a field as in ``"TRANSIENT_STAGE_TABLE"["$3":3]`` or ``…[3]``."""
 
@@ -115,7 +115,8 @@ def located(error: StatementFailed, parts: Sequence[StagedPart], run: Run) -> Ru
 
     :param parts: every staged part of the run.
     """
-    found = _PLACE.search(error.message)
+    # The value that is not taken comes first, and may hold anything.
+    *_, found = (None, *_PLACE.finditer(error.said))
     name = found["file"].rpartition("/")[2] if found else None
     part = next((part for part in parts if part.name == name), None)
     if found is None or part is None:
@@ -124,7 +125,7 @@ def located(error: StatementFailed, parts: Sequence[StagedPart], run: Run) -> Ru
     place = run.locate(part.part, before + int(found["row"]) - 1)
     if place is None:
         return error
-    column = _column_of(error.message, part, run)
+    column = _column_of(error.said, part, run)
     return RunFailed(
         f"{place.file}, line {place.line}{column and f', column {column}'}: Snowflake does not take the row: "
         f"{error.message}",
@@ -134,7 +135,8 @@ def located(error: StatementFailed, parts: Sequence[StagedPart], run: Run) -> Ru
 
 def _column_of(message: str, part: StagedPart, run: Run) -> str:
     """What the source calls the column that an error is about; empty where that is not known."""
-    layout, found = run.layout(part.part), _COLUMN.search(message)
+    layout = run.layout(part.part)
+    *_, found = (None, *_COLUMN.finditer(message))
     if found is None or layout is None:
         return ""
     stored = (found["name"] or "").replace('""', '"')

@@ -52,12 +52,14 @@ class StatementFailed(RunFailed):
     :ivar is_lasting: whether the same statement would be refused again: its SQLSTATE is of class 42, "syntax error or
         access rule violation".
     :ivar query: id of the query, when there is one.
+    :ivar said: all that Snowflake said, of which the message is the beginning.
     """
 
     def __init__(
-        self, message: str, *, advice: str, number: int | None, sqlstate: str | None, query: str | None
+        self, message: str, *, advice: str, number: int | None, sqlstate: str | None, query: str | None, said: str = ""
     ) -> None:
         super().__init__(message, advice=advice)
+        self.said = said or message
         self.number = number
         self.is_lasting = (sqlstate or "").startswith("42")
         self.query = query
@@ -79,10 +81,13 @@ def is_new_line() -> bool:
 
 def first_line(error: Exception) -> str:
     """What the driver says, short and without a secret."""
-    text = redacted(str(getattr(error, "raw_msg", None) or getattr(error, "msg", None) or error))
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in _said(error).splitlines() if line.strip()]
     # Snowflake's first line is often nothing but "SQL compilation error:".
     return " ".join(lines[:3]) if lines else type(error).__name__
+
+
+def _said(error: Exception) -> str:
+    return redacted(str(getattr(error, "raw_msg", None) or getattr(error, "msg", None) or error))
 
 
 class Session:
@@ -291,8 +296,14 @@ def _failed(error: driver.Error, query: str | None) -> StatementFailed:
     number = getattr(error, "errno", None)
     about = f" (query {query})" if query else ""
     advice = "" if number is None else _ADVICE.get(number, "")
-    sqlstate = getattr(error, "sqlstate", None)
-    return StatementFailed(f"{first_line(error)}{about}", advice=advice, number=number, sqlstate=sqlstate, query=query)
+    return StatementFailed(
+        f"{first_line(error)}{about}",
+        advice=advice,
+        number=number,
+        sqlstate=getattr(error, "sqlstate", None),
+        query=query,
+        said=_said(error),
+    )
 
 
 _ADVICE = {

@@ -49,3 +49,17 @@ def test_the_place_of_a_row_that_is_not_taken_is_told_as_of_the_source(column: s
     error = StatementFailed(said, advice="", number=100038, sqlstate="22018", query=None)
     told = located(error, PARTS, Loading())
     assert told.message == f"sales.csv, line 1104{named}: Snowflake does not take the row: {said}"
+
+
+@pytest.mark.parametrize("more", ["", " Row 1 starts at line 1"])
+def test_a_value_of_many_lines_neither_hides_the_place_nor_feigns_another(more: str) -> None:
+    said = f"""Numeric value 'a
+b
+c
+File 'run/part-0', line 1, character 1{more}, column "T"["OR""DER":1]
+d' is not recognized
+  File 'run/part-1', line 6, character 1
+  Row 5, column "TRANSIENT_STAGE_TABLE"["$2":2]"""
+    error = StatementFailed("Numeric value 'a b c", advice="", number=100038, sqlstate="22018", query=None, said=said)
+    told = located(error, PARTS, Loading())
+    assert told.message == "sales.csv, line 1104, column Price: Snowflake does not take the row: Numeric value 'a b c"
