@@ -17,10 +17,15 @@ from etl_snowflake.table import fold
 
 if TYPE_CHECKING:
     from etl_framework import Run, StagedPart, TextLayout
+    from etl_snowflake.session import Session
     from etl_snowflake.stage import Stage
+    from etl_snowflake.table import Place
 
 MOST_FILES = 1000
 """Names that one COPY takes (https://docs.snowflake.com/en/sql-reference/sql/copy-into-table)."""
+
+_CLOCKS_APART = 5
+"""Minutes that are looked back further: the load's table is new, so that it holds nothing from before."""
 
 _PLACE = re.compile(r"File '(?P<file>[^']*)', line \d+(?:(?!File ').)*?Row (?P<row>\d+)", re.DOTALL)
 _COLUMN = re.compile(r"""column "(?:[^"]|"")*"\[(?:"(?P<name>(?:[^"]|"")*)":)?(?P<number>\d+)\]""")
@@ -86,6 +91,24 @@ def _by_layout(parts: Sequence[StagedPart], run: Run) -> Mapping[TextLayout, Seq
             raise RunFailed("a source is no text that Snowflake could read", advice="Please report this as a defect.")
         found.setdefault(layout, []).append(part)
     return found
+
+
+def told_by_history(session: Session, table: Place, copy: Copy, seconds: float) -> list[dict[str, Any]]:
+    """What COPY would have answered of its parts, as far as they were loaded into a table.
+
+    :param table: one that this load made.
+    :param seconds: how long ago the statement was sent.
+    """
+    since = int(seconds / 60) + _CLOCKS_APART
+    found = session.rows(
+        f"SELECT FILE_NAME, STATUS, ROW_PARSED, ROW_COUNT, FIRST_ERROR_MESSAGE "
+        f"FROM TABLE({quote(table.database)}.INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME => {literal(table.sql)}, "
+        f"START_TIME => DATEADD(minute, -{since}, CURRENT_TIMESTAMP())))"
+    )
+    names = ("file", "status", "rows_parsed", "rows_loaded", "first_error")
+    rows = [dict(zip(names, row, strict=True)) for row in found]
+    ours = {part.name for part in copy.parts}
+    return [row for row in rows if str(row["file"]).rpartition("/")[2] in ours]
 
 
 def check_answer(copy: Copy, answer: Sequence[Mapping[str, Any]]) -> int:

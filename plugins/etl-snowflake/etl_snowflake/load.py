@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from etl_framework import (
     without_key,
 )
 from etl_snowflake import asking
-from etl_snowflake.copying import check_answer, copies, located
+from etl_snowflake.copying import check_answer, copies, located, told_by_history
 from etl_snowflake.making import prepare
 from etl_snowflake.measure import measure
 from etl_snowflake.publishing import number, publish, receipt, removed
@@ -92,17 +93,23 @@ class Load:
         """Send a COPY, and when its answer does not come ask what became of it: by its query, or by its text.
 
         It is never sent again blindly: the landing table's load metadata would skip what is there already, and what
-        is still under way would be doubled.
+        is still under way would be doubled. Among the last 10,000 queries of a busy user it may not be found any more;
+        what it loaded, the landing table's own history knows.
         """
         marked = copy.marked(uuid4().hex)
-        sent, query = False, None
+        sent: float | None = None
+        query: str | None = None
 
         def once(session: Session) -> int:
             nonlocal sent, query
-            if sent and query is None:
+            if sent is not None and query is None:
                 query = self._query_of(session, marked)
+                if query is None and (
+                    told := told_by_history(session, self._plan.landing, copy, time.monotonic() - sent)
+                ):
+                    return check_answer(copy, told)
             if query is None:
-                sent = True
+                sent = time.monotonic()
                 try:
                     if copy.bytes < self._plan.settings.async_above_mb * 1e6:
                         return check_answer(copy, session.table(marked.sql))
@@ -130,7 +137,7 @@ class Load:
             raise
 
     def _query_of(self, session: Session, copy: MarkedCopy) -> str | None:
-        """The query that a COPY became, None when Snowflake never saw it."""
+        """The query that a COPY became, None when Snowflake tells of none."""
         found = session.rows(
             f"SELECT QUERY_ID FROM TABLE({quote(self._plan.place.database)}.INFORMATION_SCHEMA."  # noqa: S608
             "QUERY_HISTORY_BY_USER(RESULT_LIMIT => 10000)) WHERE STARTSWITH(QUERY_TEXT, ?)",

@@ -96,6 +96,20 @@ def test_a_copy_whose_answer_is_lost_with_its_session_is_found_by_its_mark(
     assert_exact(ask)
 
 
+def test_a_copy_that_the_history_of_queries_has_forgotten_is_told_by_what_it_loaded(
+    target: str, emulator: EmulatorControl, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl_snowflake.load.Load._query_of", lambda *_: None)
+    emulator.faults(
+        {"endpoint": "query", "sql": "^COPY INTO", "action": "lose_answer"},
+        {"endpoint": "query", "sql": "^COPY INTO", "action": "kill_session", "nth": 2},
+    )
+    assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
+    ran = ask("SELECT COUNT(*) FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) WHERE QUERY_TEXT LIKE 'COPY INTO %'")
+    assert ran == [(1,)]
+    assert_exact(ask)
+
+
 def test_a_copy_that_is_lost_twice_is_sent_twice_at_most(target: str, emulator: EmulatorControl, ask: Ask) -> None:
     copy = {"endpoint": "query", "sql": "^COPY INTO", "action": "kill_session"}
     # Snowflake never saw the first one, and ran the second.
