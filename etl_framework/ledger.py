@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 DELETION = "delete"
 """What stands in a ledger in the place of a mode where rows were deleted."""
 
+MEANT_AGAIN = (
+    "Loading again would double the rows. If that is meant, say --again; to replace what is there, say --mode replace "
+    "or replace-period. A file is known by its size, beginning and end: one that was corrected in between counts as "
+    "the same, and replacing is what it needs."
+)
+"""The advice of a load that the table holds already."""
+
 _SHOWN = 3
 
 
@@ -63,12 +70,7 @@ def refuse_repeat(job: Job, sources: Iterable[Source], entries: Iterable[LedgerE
     :raises Refused: it does; the message names sources and runs.
     """
     if sentences := already_loaded(job, sources, entries):
-        raise Refused(
-            "; ".join(sentences),
-            advice="Loading again would double the rows. If that is meant, say --again; "
-            "to replace what is there, say --mode replace or replace-period. A file is known by its size, beginning "
-            "and end: one that was corrected in between counts as the same, and replacing is what it needs.",
-        )
+        raise Refused("; ".join(sentences), advice=MEANT_AGAIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from etl_framework.auditing import refuse_without_sql
 from etl_framework.causes import NO_ROWS
 from etl_framework.checks import insist_on_settings
-from etl_framework.ledger import already_loaded
+from etl_framework.ledger import MEANT_AGAIN, already_loaded
 from etl_framework.packing import Packer
 from etl_framework.protocols import Capacity, MisplacedCut, Run, TypesWidened
 from etl_framework.reading import blocks_of
@@ -56,6 +56,8 @@ class LoadPlan:
     :param checks: names of the rules that would be made, beside those of the structure; none where it is odd already.
     :param findings: what is odd already.
     :param objections: why the load would be refused as things stand.
+    :param capacity: what the warehouse says to so much at once.
+    :param advice: what to do where the sources are in the table already.
     """
 
     job: str
@@ -79,6 +81,7 @@ class LoadPlan:
     findings: tuple[Finding, ...]
     objections: tuple[str, ...]
     capacity: tuple[Fact, ...] = ()
+    advice: str = ""
 
 
 def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPlan:
@@ -97,6 +100,7 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
         errors = [finding.message for finding in survey.findings if finding.severity is Severity.ERROR]
         checks = () if errors else insist_on_settings(job, survey.analyses[:1], survey.columns, plugins)
         run = _run(job, sources, survey, codec, warehouse)
+        repeated = already_loaded(job, sources, warehouse.ledger(job.table))
         speed, ratio = _probe(job, survey, warehouse, codec, plugins)
         return LoadPlan(
             job=job.name,
@@ -118,12 +122,9 @@ def plan_load(job: Job, sources: tuple[Source, ...], plugins: Plugins) -> LoadPl
             statements=warehouse.statements(run),
             checks=checks,
             findings=survey.findings,
-            objections=(
-                *(errors or _no_rows(survey)),
-                *warehouse.differences(run),
-                *already_loaded(job, sources, warehouse.ledger(job.table)),
-            ),
+            objections=(*(errors or _no_rows(survey)), *warehouse.differences(run), *repeated),
             capacity=warehouse.capacity(survey.size) if isinstance(warehouse, Capacity) else (),
+            advice=MEANT_AGAIN if repeated else "",
         )
 
 

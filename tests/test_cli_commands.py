@@ -212,6 +212,7 @@ def test_a_plan_objects_to_a_source_that_is_there_already(etl: Etl, loaded: str)
     assert answer.code == 3
     assert "would be refused: t already holds t.csv" in answer.out
     assert loaded in answer.out
+    assert "If that is meant, say --again" in answer.out
     assert rows() == [(1, "x"), (2, "y")]
     assert etl("plan", "t.csv", *TABLE, "--again").code == 0
     assert [entry["run"] for entry in etl("runs", "list", "--json").document["items"]] == [loaded]

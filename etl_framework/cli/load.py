@@ -139,6 +139,8 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
             click.echo(f"          {printable(fact.advice)}")
         for objection in planned.objections:
             click.secho(f"would be refused: {printable(objection)}", fg="red")
+        if planned.advice:
+            click.echo(f"  {planned.advice}")
 
     session.answer("plan", planned, show)
     return ExitCode.REFUSED if planned.objections else ExitCode.DONE
