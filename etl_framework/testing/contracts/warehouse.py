@@ -14,6 +14,7 @@ import pytest
 from etl_framework.columns import TableName
 from etl_framework.errors import EtlError, Interrupted, Refused
 from etl_framework.hookspecs import hookimpl
+from etl_framework.periods import Period
 from etl_framework.rows import RELATION
 from etl_framework.sql import Statement
 from etl_framework.tables import RangeFilter, RowFilter
@@ -99,12 +100,16 @@ class WarehouseContract(WarehouseAsking):
         assert scratch.ids() == sorted(IDS * 2)
 
     def test_the_ledger_knows_every_load(self, empty: Scratch) -> None:
-        """Oldest first, with its run, its rows and its time."""
+        """Oldest first, with its run, its job, its period, its rows and its time."""
         assert empty.warehouse.ledger(empty.table) == ()
         first = empty.load(*JANUARY_ROWS, file="january.csv").report
-        second = empty.load(*FEBRUARY_ROWS, file="february.csv").report
+        second = empty.load(*FEBRUARY_ROWS, file="february.csv", period="2024-02").report
         entries = empty.warehouse.ledger(empty.table)
         assert [(entry.run, entry.rows) for entry in entries] == [(first.run, 3), (second.run, 2)]
+        assert [(entry.job, entry.period) for entry in entries] == [
+            (first.job, None),
+            (second.job, Period.parse("2024-02")),
+        ]
         assert all(entry.loaded_at.tzinfo is UTC for entry in entries)
         assert [entry.sources for entry in entries] == [
             tuple(source.digest for source in report.sources) for report in (first, second)
