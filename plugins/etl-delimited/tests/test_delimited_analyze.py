@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from etl_delimited.analyze import analyze
 from etl_delimited.format import DelimitedFormat
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from etl_framework import (
@@ -479,6 +479,8 @@ def tables(draw: st.DrawFn) -> list[list[str]]:
 def test_a_table_as_python_writes_it_has_no_preamble(
     analyzed: Analyze, table: list[list[str]], delimiter: str, header: bool
 ) -> None:
+    # Above what looks like a header, spreadsheets fill up titles with delimiters to records with empty cells.
+    assume(header or all(cell.strip() for cell in table[-1]))
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter).writerows(table if header else [table[-1], *table[1:]])
     assert "preamble" not in rules(analyzed(text.getvalue()))
