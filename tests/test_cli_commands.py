@@ -857,8 +857,10 @@ def test_sigterm_stops_a_load_that_resume_carries_on(etl: Etl) -> None:
         "from etl_framework.cli import run\n"
         "from etl_framework.cli.session import Session\n"
         "def observe(event):\n"
-        "    if event.name == 'part_staged':\n"
+        "    if event.name == 'part_staged' and not struck:\n"
+        "        struck.append(event)\n"
         "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "struck = []\n"
         "Session.observers = lambda self: (observe,)\n"
         "sys.exit(run(sys.argv[1:]))\n"
     )

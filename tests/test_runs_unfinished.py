@@ -135,6 +135,27 @@ def test_a_second_ctrl_c_while_a_run_ends_still_names_the_run(folder: Path) -> N
     assert f"etl resume {record.run}" in stopped.value.advice
 
 
+def test_a_second_ctrl_c_while_reporters_are_told_leaves_a_report_as_the_first_does(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("etl.toml").write_text("plugins = ['slow.py']")
+    Path("slow.py").write_text(
+        "from etl_framework import hookimpl\n\n\n"
+        "@hookimpl\ndef etl_report(report):\n"
+        "    if report.status == 'interrupted' and not report.replayed:\n"
+        "        raise KeyboardInterrupt\n"
+    )
+    with pytest.raises(Interrupted) as stopped:
+        load("sales.csv", **SETTINGS, observers=(interrupt_at("part_staged"),))
+    report = stopped.value.report
+    assert report is not None
+    assert (report.status, report.resumable) == (Status.INTERRUPTED, True)
+    shown = document(capsys, "runs", "show", report.run)["report"]
+    assert (shown["status"], shown["rows_staged"]) == ("interrupted", report.rows_staged)
+    assert f"`etl resume {report.run}` goes on" in shown["advice"]
+    assert run(["resume"]) == 0
+
+
 def test_several_runs_that_can_be_resumed_are_listed_with_what_to_do(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -291,8 +291,10 @@ def test_the_second_command_of_ctrl_c_is_a_real_signal(folder: Path) -> None:
         "from etl_framework.cli import run\n"
         "from etl_framework.cli.session import Session\n"
         "def observe(event):\n"
-        "    if event.name == 'part_staged':\n"
+        "    if event.name == 'part_staged' and not struck:\n"
+        "        struck.append(event)\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "struck = []\n"
         "Session.observers = lambda self: (observe,)\n"
         "sys.exit(run(sys.argv[1:]))\n"
     )

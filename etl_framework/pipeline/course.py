@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from etl_framework.errors import EtlError, Interrupted, RunFailed
 from etl_framework.logs import get_logger
 from etl_framework.pipeline.analyzing import analyze, insist_on_sources
-from etl_framework.pipeline.ending import advised, end_badly, end_well, interrupted
+from etl_framework.pipeline.ending import end_at_once, end_badly, end_well, interrupted
 from etl_framework.pipeline.loading import confirm, load, refuse_if_loaded
 from etl_framework.pipeline.parts import stage_parts, weigh
 from etl_framework.pipeline.plan import codec_for
@@ -34,7 +34,7 @@ def carry_out(attempt: Attempt) -> RunReport:
         # While the run was ending already: what the journal says of it holds.
         if not attempt.journal.record(attempt.id).resumable:
             raise
-        raise advised(attempt, interrupted(attempt)) from None
+        raise end_at_once(attempt, interrupted(attempt)) from None
 
 
 def _carry_out(attempt: Attempt) -> RunReport:

@@ -19,7 +19,7 @@ from etl_framework.errors import (
 from etl_framework.keeping import discard_kept
 from etl_framework.logs import get_logger
 from etl_framework.pipeline.plan import codec_for
-from etl_framework.pipeline.reporting import SoFar, if_readable, report
+from etl_framework.pipeline.reporting import SoFar, if_readable, put_together, report, write_down
 from etl_framework.program import addressed
 from etl_framework.rejects import discard_part_rejects
 from etl_framework.values import Status
@@ -66,6 +66,20 @@ def end_badly(attempt: Attempt, error: EtlError) -> EtlError:
         raise
     advised(attempt, error)
     error.report = report(attempt, status, so_far, error=error)
+    return error
+
+
+def end_at_once(attempt: Attempt, error: Interrupted) -> Interrupted:
+    """End an attempt of which the end was stopped as well, such as by a second Ctrl-C: no reporter is told.
+
+    :returns: the error, with the report and with what to do next.
+    """
+    status = attempt.journal.record(attempt.id).status
+    if status is Status.RUNNING:
+        status = Status.INTERRUPTED
+        attempt.journal.set_status(attempt.id, status, error=error.message)
+    advised(attempt, error)
+    error.report = write_down(attempt, put_together(attempt, status, SoFar.of(attempt), error))
     return error
 
 

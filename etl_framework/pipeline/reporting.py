@@ -74,10 +74,9 @@ def if_readable(ask: Callable[[], T]) -> T | None:
 
 def report(attempt: Attempt, status: Status, so_far: SoFar, *, error: EtlError | None = None) -> RunReport:
     """Tell every reporter how the run ended, and write it down with what went wrong in telling them."""
-    told = _put_together(attempt, status, so_far, error)
+    told = put_together(attempt, status, so_far, error)
     problems = attempt.plugins.report(told)
-    told = dataclasses.replace(told, problems=(*attempt.problems, *problems, *attempt.plugins.problems))
-    attempt.journal.set_report(attempt.id, dumps("run_report", told))
+    told = write_down(attempt, told, *problems)
     attempt.observers.happened("run_finished", message=str(status))
     log.info("run_finished", run=attempt.id, status=status, rows=told.rows_loaded)
     for problem in told.problems:
@@ -85,7 +84,14 @@ def report(attempt: Attempt, status: Status, so_far: SoFar, *, error: EtlError |
     return told
 
 
-def _put_together(attempt: Attempt, status: Status, so_far: SoFar, error: EtlError | None) -> RunReport:
+def write_down(attempt: Attempt, told: RunReport, *problems: str) -> RunReport:
+    """Keep the report in the journal, with what went wrong beside the run."""
+    told = dataclasses.replace(told, problems=(*attempt.problems, *problems, *attempt.plugins.problems))
+    attempt.journal.set_report(attempt.id, dumps("run_report", told))
+    return told
+
+
+def put_together(attempt: Attempt, status: Status, so_far: SoFar, error: EtlError | None) -> RunReport:
     """Everything that is known of a run as one value; what it did not come to is zero or empty."""
     job, survey, verdict = attempt.job, attempt.plan.survey, attempt.verdict
     receipt = so_far.receipt
