@@ -24,7 +24,7 @@ from etl_framework import (
     quote,
 )
 from etl_snowflake import ledger
-from etl_snowflake.session import StatementFailed
+from etl_snowflake.failing import StatementFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

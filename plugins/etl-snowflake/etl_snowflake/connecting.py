@@ -9,8 +9,10 @@ from snowflake.connector import errors as driver
 
 from etl_framework import ConnectError, UsageError
 from etl_snowflake.connections import name_of, refuse_broken_files, refuse_shared_files
+from etl_snowflake.failing import first_line
+from etl_snowflake.line import IS_NEW_LINE
 from etl_snowflake.secrets import redact_log_of_driver
-from etl_snowflake.session import Session, first_line, is_new_line
+from etl_snowflake.session import Session
 
 if TYPE_CHECKING:
     from etl_snowflake.address import Address
@@ -93,7 +95,7 @@ def _limits(seconds: int) -> dict[str, float | bool]:
     Line 5 has no limit for the tries of a statement but their number.
     """
     login = {"login_timeout": min(seconds, _LOGIN_SECONDS)}
-    if is_new_line():
+    if IS_NEW_LINE:
         return {**_NEW_LINE, **login, "retry_timeout": seconds, "request_timeout": seconds}
     return {**_OLD_LINE, **login, "socket_timeout": min(seconds, _LONGEST_SILENCE), "network_timeout": seconds}
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from etl_framework import RunFailed, counted, quote
+from etl_snowflake.failing import StatementFailed
 from etl_snowflake.formats import expressions, file_format
-from etl_snowflake.session import StatementFailed
 from etl_snowflake.sql import literal
 from etl_snowflake.table import fold
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from etl_framework import EVERY_ROW, Check, Mode, Receipt, Refused, Totals, count_rows, reconcile, refuse_strays
 from etl_snowflake import asking
 from etl_snowflake.copying import check_answer, copies, located
+from etl_snowflake.failing import StatementFailed
 from etl_snowflake.making import prepare
 from etl_snowflake.measure import measure
 from etl_snowflake.publishing import holds_rows, publish, receipt, removed
-from etl_snowflake.session import StatementFailed
 from etl_snowflake.stage import verify
 
 if TYPE_CHECKING:

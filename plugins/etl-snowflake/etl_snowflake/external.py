@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from etl_framework import EtlError, RunFailed, UsageError
+from etl_snowflake.failing import MISSING, StatementFailed
 from etl_snowflake.secrets import redacted
-from etl_snowflake.session import MISSING, StatementFailed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from etl_framework import (
     still_there,
     totals_from_json,
 )
-from etl_snowflake.session import MISSING, ConnectionLost, StatementFailed
+from etl_snowflake.failing import MISSING, ConnectionLost, StatementFailed
 from etl_snowflake.table import Place
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from etl_framework import Leftover, quote
 from etl_snowflake.external import is_implicit, taken_apart
-from etl_snowflake.session import MISSING, StatementFailed
+from etl_snowflake.failing import MISSING, StatementFailed
 from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:

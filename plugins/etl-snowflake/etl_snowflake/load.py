@@ -27,10 +27,10 @@ from etl_framework import (
 )
 from etl_snowflake import asking
 from etl_snowflake.copying import check_answer, copies, located, told_by_history
+from etl_snowflake.failing import ConnectionLost, StatementFailed
 from etl_snowflake.making import prepare
 from etl_snowflake.measure import measure
 from etl_snowflake.publishing import number, publish, receipt, removed
-from etl_snowflake.session import ConnectionLost, StatementFailed
 from etl_snowflake.stage import verify
 
 if TYPE_CHECKING:

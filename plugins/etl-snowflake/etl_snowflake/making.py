@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from etl_snowflake.session import StatementFailed
+from etl_snowflake.failing import StatementFailed
 
 if TYPE_CHECKING:
     from etl_framework import Statement

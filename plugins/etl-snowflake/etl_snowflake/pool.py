@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import stamina
 
 from etl_framework import ConnectError, Interrupted, RunFailed, first_completed, in_background, interruptible
-from etl_snowflake.session import ConnectionLost
+from etl_snowflake.failing import ConnectionLost
 
 if TYPE_CHECKING:
     from etl_snowflake.session import Session

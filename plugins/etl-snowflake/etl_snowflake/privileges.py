@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etl_framework import quote
-from etl_snowflake.session import StatementFailed
+from etl_snowflake.failing import StatementFailed
 
 if TYPE_CHECKING:
     from etl_snowflake.session import Session

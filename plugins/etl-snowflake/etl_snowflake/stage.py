@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +11,8 @@ import stamina
 
 from etl_framework import PackedPart, RunFailed, StagedPart, quote
 from etl_snowflake import external
+from etl_snowflake.failing import MISSING, ConnectionLost, StatementFailed
 from etl_snowflake.making import make
-from etl_snowflake.session import MISSING, ConnectionLost, StatementFailed
 from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
@@ -26,8 +24,6 @@ NAME = "_ETL_STAGE"
 _ATTEMPTS = 6
 _BLOCK = 16
 """Client-side encryption fills the last block of a file, and adds one to a file that fills it already."""
-
-_GLOB = frozenset("*?[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +126,7 @@ def _upload_once(session: Session, stage: Stage, part: PackedPart, run: Run, *, 
     if found is not None and stage.is_whole(found, part.size):
         return
     if found is not None and not stage.url:
-        # Half of a file keeps its name, and PUT would skip it.
+        # Half of a file keeps its name, and PUT would skip it where the file is large.
         session.rows(f"REMOVE {stage.file(run.id, part.name)}")
     bring(session, stage, run.id, part.path, part.name, part.size)
     size = listed(session, stage, run.id, part.name).get(part.name)
@@ -141,14 +137,14 @@ def _upload_once(session: Session, stage: Stage, part: PackedPart, run: Run, *, 
 def bring(session: Session, stage: Stage, run: str, path: Path, name: str, size: int) -> None:
     """Bring a file into the run's folder: by PUT, or to the URL of an external stage.
 
-    :param name: of the file in the stage, and on the local disk where PUT brings it.
+    :param path: of the file, whose name PUT gives it in the stage, too.
+    :param name: of the file in the stage.
     :raises RunFailed: it could not be brought.
     """
     if stage.url:
         external.bring(stage.folder_url(run) + _confined(name), path, size)
         return
-    with _plainly_named(path) as plain:
-        answer = session.put(plain, stage.folder(run))
+    answer = session.put(path, stage.folder(run))
     if (status := str(answer["status"]).upper()) not in ("UPLOADED", "SKIPPED"):
         raise _NotWhole(f"PUT says {status} {answer.get('message') or ''}".rstrip())
 
@@ -185,15 +181,3 @@ def discard(session: Session, stage: Stage, run: str) -> None:
     # Snowflake may be allowed to do no more than to read there.
     if stage.url and listed(session, stage, run):
         external.remove(stage.folder_url(run))
-
-
-@contextmanager
-def _plainly_named(path: Path) -> Iterator[Path]:
-    """The file under a name that PUT takes for no pattern: a folder on the way to it may hold any character."""
-    if not _GLOB & set(str(path)) and str(path).isprintable() and "'" not in str(path) and "\\" not in str(path):
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="etl-put-") as folder:
-        link = Path(folder) / path.name
-        link.symlink_to(path)
-        yield link

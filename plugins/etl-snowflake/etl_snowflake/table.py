@@ -19,7 +19,7 @@ from etl_framework import (
     quote,
     same_names,
 )
-from etl_snowflake.session import MISSING, StatementFailed
+from etl_snowflake.failing import MISSING, StatementFailed
 
 if TYPE_CHECKING:
     from etl_framework import Totals

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import snowflake.connector as connector
 from etl_snowflake.emulator.control import EmulatorControl
+from etl_snowflake.failing import ConnectionLost
+from etl_snowflake.line import IS_NEW_LINE
 from etl_snowflake.pool import Pool
-from etl_snowflake.session import ConnectionLost, Session, is_new_line
+from etl_snowflake.session import Session
 
 from etl_framework import ConnectError, EtlError, Event, ExitCode, Refused, RunFailed, Status, Workspace, load, resume
 from etl_framework.cli import run
@@ -191,7 +193,7 @@ class Broken:
         pass
 
 
-@pytest.mark.skipif(is_new_line(), reason="line 5 of the driver raises one error for all of them")
+@pytest.mark.skipif(IS_NEW_LINE, reason="line 5 of the driver raises one error for all of them")
 @pytest.mark.parametrize("name", ["ServiceUnavailableError", "BadGatewayError", "GatewayTimeoutError"])
 def test_what_a_gateway_answers_tells_nothing_of_the_statement(name: str) -> None:
     error = getattr(connector.errors, name)(msg="gateway")

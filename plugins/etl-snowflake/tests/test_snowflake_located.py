@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from etl_snowflake.copying import located
-from etl_snowflake.session import StatementFailed
+from etl_snowflake.failing import StatementFailed
 
 from etl_framework import Column, ColumnType, Sample, StagedPart, TextLayout
 
