@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import snowflake.connector
 from snowflake.connector import errors as driver
 
-from etl_framework import ConnectError, UsageError
-from etl_snowflake.connections import name_of, refuse_broken_files, refuse_shared_files
+from etl_framework import ConnectError, UsageError, interruptible
+from etl_snowflake.connections import asks_its_user, name_of, refuse_broken_files, refuse_shared_files
 from etl_snowflake.failing import first_line
 from etl_snowflake.line import IS_NEW_LINE
 from etl_snowflake.secrets import redact_log_of_driver
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from etl_snowflake.address import Address
 
 _LOGIN_SECONDS = 20
+_BROWSER_SECONDS = 120
+"""Within which a person has to log in; in line 4, nobody has to."""
+_PATIENCE = 0.1
+"""Seconds until a login that Ctrl-C stopped is left alone. Line 5 looks for no signals, nor line 4 for a browser."""
 _LONGEST_SILENCE = 60
 """Seconds: Snowflake says after 45 that a statement is still running."""
 _NO_CONNECTION = ("connection_name", "connections.toml", "default connection", "not found in config files")
@@ -63,18 +69,37 @@ def connect(address: Address, *, tag: str) -> Session:
     redact_log_of_driver()
     refuse_shared_files()
     refuse_broken_files()
-    try:
-        connection = snowflake.connector.connect(
+    by_browser = asks_its_user(address)
+    if by_browser:
+        _have_line_4_speak_apart()
+
+    def log_in() -> Any:
+        return snowflake.connector.connect(
             connection_name=name_of(address),
             **_SETTINGS,
-            **_limits(address.timeout),
+            **_limits(address.timeout, by_browser=by_browser),
             **_overrides(address),
             session_parameters=_parameters(address, tag),
         )
+
+    try:
+        connection = interruptible(log_in, stop=lambda: None, patience=_PATIENCE)
     except (driver.Error, ValueError, KeyError, TypeError, OSError) as error:
         # A passphrase that is missing is a TypeError of the library that reads keys.
         raise _not_connected(address, error) from None
     return Session(connection, tag, timeout=address.timeout)
+
+
+def _have_line_4_speak_apart() -> None:
+    """Have what line 4 tells who logs in by a browser on standard error: standard output is for results."""
+    if IS_NEW_LINE:
+        return
+    for name in ("oauth_code", "webbrowser"):
+        vars(import_module(f"snowflake.connector.auth.{name}"))["print"] = _on_standard_error
+
+
+def _on_standard_error(*words: object, **options: Any) -> None:
+    print(*words, **{**options, "file": sys.stderr})
 
 
 def _overrides(address: Address) -> dict[str, str]:
@@ -89,12 +114,12 @@ def _parameters(address: Address, tag: str) -> dict[str, str | int]:
     return {**_PARAMETERS, **limits, "QUERY_TAG": tag}
 
 
-def _limits(seconds: int) -> dict[str, float | bool]:
+def _limits(seconds: int, *, by_browser: bool) -> dict[str, float | bool]:
     """How long is waited: for the login, for one request, then for all tries together.
 
     Line 5 has no limit for the tries of a statement but their number.
     """
-    login = {"login_timeout": min(seconds, _LOGIN_SECONDS)}
+    login = {"login_timeout": _BROWSER_SECONDS if by_browser else min(seconds, _LOGIN_SECONDS)}
     if IS_NEW_LINE:
         return {**_NEW_LINE, **login, "retry_timeout": seconds, "request_timeout": seconds}
     return {**_OLD_LINE, **login, "socket_timeout": min(seconds, _LONGEST_SILENCE), "network_timeout": seconds}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from etl_snowflake.address import Address
 
 _NAMES = ("database", "schema", "warehouse", "role")
+_BY_BROWSER = ("EXTERNALBROWSER", "OAUTH_AUTHORIZATION_CODE")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _SKIP = "SF_SKIP_TOKEN_FILE_PERMISSIONS_VERIFICATION"
 """The driver's own switch, for files that are mounted with permissions that nobody can change."""
@@ -63,6 +64,11 @@ def configured(address: Address) -> Mapping[str, str]:
     settings = _settings(name_of(address))
     named = {name: getattr(address, name) or settings.get(name) for name in _NAMES}
     return {name: value for name, value in named.items() if isinstance(value, str)}
+
+
+def asks_its_user(address: Address) -> bool:
+    """Whether its user logs in by a browser, whom the driver tells so."""
+    return str(_settings(name_of(address)).get("authenticator", "")).upper() in _BY_BROWSER
 
 
 def _files() -> tuple[Path, ...]:

@@ -60,6 +60,18 @@ def test_an_upload_that_goes_wrong_is_done_again(target: str, emulator: Emulator
     assert_exact(ask)
 
 
+@pytest.mark.skipif(not IS_NEW_LINE, reason="line 4 of the driver lets nobody say how often it tries")
+def test_the_driver_tries_an_upload_more_often_than_it_would_by_itself(
+    target: str, emulator: EmulatorControl, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl_snowflake.stage._ATTEMPTS", 1)
+    # By itself it tries six times.
+    emulator.faults({"endpoint": "put", "action": "status", "status": 503, "count": 6})
+    assert load("sales.csv", target=target, **{**SETTINGS, "part_size": "1MiB"}).status is Status.DONE
+    assert [entry["status"] for entry in emulator.log("put")] == [503] * 6 + [200]
+    assert_exact(ask)
+
+
 def test_what_is_told_of_a_repeated_upload_stays_out_of_the_results(
     target: str, emulator: EmulatorControl, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,6 +28,7 @@ def serve(
     data: Path | None,
     ready_file: Path | None,
     announce: Callable[[str], object] = _say,
+    certificate: Path | None = None,
 ) -> None:
     """Listen, say where, and serve.
 
@@ -35,12 +36,13 @@ def serve(
     :param data: folder to keep data in; None keeps it in memory.
     :param ready_file: gets the URL once connections are accepted.
     :param announce: is told the URL.
+    :param certificate: file with the certificate and its private key, as PEM, to speak TLS with; None speaks none.
     :raises OSError: the port is taken, or the folder cannot be used; then it has a file name.
     """
     # fakesnow fetches results in a way that DuckDB advises against
     warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
     listener = _listener(host, port)
-    url = f"http://{host}:{listener.getsockname()[1]}"
+    url = f"{'https' if certificate else 'http'}://{host}:{listener.getsockname()[1]}"
     try:
         app = create_app(data)
     except OSError:
@@ -55,6 +57,7 @@ def serve(
         # A request that is stalled by a fault would keep the process for ever.
         timeout_graceful_shutdown=1,
         lifespan="off",
+        ssl_certfile=certificate,
     )
     server = uvicorn.Server(config)
     try:
@@ -104,12 +107,13 @@ def main() -> None:
         "--end-with-parent", action="store_true", help="end when the starting process does (default: stay)"
     )
     parser.add_argument("--remove", type=Path, help="folder to remove at the end (default: none)")
+    parser.add_argument("--certificate", type=Path, help="PEM file to speak TLS with (default: none is spoken)")
     options = parser.parse_args()
     if options.end_with_parent:
         end_with_parent()
     if options.remove is not None:
         atexit.register(shutil.rmtree, options.remove, ignore_errors=True)
-    serve(options.host, options.port, options.data, options.ready_file)
+    serve(options.host, options.port, options.data, options.ready_file, certificate=options.certificate)
 
 
 if __name__ == "__main__":

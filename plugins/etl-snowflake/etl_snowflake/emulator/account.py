@@ -29,7 +29,8 @@ class Settings:
     :param accounts: account names that exist; empty accepts every name.
     :param unknown_account_status: HTTP status for an account that does not exist: 404, or 403 as older hosts answer.
     :param passwords: user name in upper case to password; a user that is not listed may use any.
-    :param tokens: OAuth and programmatic access tokens, each ``valid`` or ``expired``; empty accepts every token.
+    :param tokens: of OAuth, programmatic access and workload identities, each ``valid`` or ``expired``; empty accepts
+        every token.
     :param in_progress_after: seconds until an unfinished statement is answered with "in progress".
     :param session_seconds: validity of a session token, told to the driver.
     :param client_side_encryption: whether internal stages are encrypted by the driver unless the stage says otherwise.

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from etl_snowflake.emulator import external
@@ -34,6 +34,8 @@ def create_app(folder: Path | None = None) -> FaultyTransport:
     """
     routes = [
         Route("/session/v1/login-request", _guarded(login), methods=["POST"]),
+        Route("/session/authenticator-request", _guarded(begin_in_browser), methods=["POST"]),
+        Route("/_sso", _guarded(sign_in), methods=["GET"]),
         Route("/session/token-request", _guarded(renew), methods=["POST"]),
         Route("/session/heartbeat", _guarded(heartbeat), methods=["POST"]),
         Route("/session", _guarded(close), methods=["POST", "DELETE"]),
@@ -111,6 +113,21 @@ async def login(request: Request) -> Response:
         return _success(await run_in_threadpool(account.sessions.login, data, dict(request.query_params)))
     except LoginRefusedError as error:
         return _refused(error)
+
+
+async def begin_in_browser(request: Request) -> Response:
+    """Tell a driver where to send the browser."""
+    data = (await _json(request)).get("data") or {}
+    return _success(_account(request).users.browser.begin(data, str(request.base_url)))
+
+
+async def sign_in(request: Request) -> Response:
+    """Send a browser back to the driver that opened it, signed in."""
+    asked = request.query_params
+    try:
+        return RedirectResponse(_account(request).users.browser.sign_in(asked.get("visit", ""), asked.get("port", "")))
+    except ValueError as error:
+        return PlainTextResponse(str(error), status_code=400)
 
 
 async def renew(request: Request) -> Response:

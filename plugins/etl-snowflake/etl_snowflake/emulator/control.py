@@ -3,12 +3,14 @@
 import http.client
 import json
 import os
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,10 +20,12 @@ class EmulatorControl:
     """The steering of a running emulator. It imports neither fakesnow nor a driver.
 
     :param url: where the emulator listens.
+    :param authority: file with the certificate of the authority that vouches for the emulator's, where it speaks TLS.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, authority: Path | None = None) -> None:
         self.url = url.rstrip("/")
+        self._authority = authority
 
     def connection(self, **more: Any) -> dict[str, Any]:
         """Arguments for `snowflake.connector.connect`, as far as `more` does not override them."""
@@ -32,7 +36,7 @@ class EmulatorControl:
             "password": "emulated",
             "host": parts.hostname,
             "port": parts.port,
-            "protocol": "http",
+            "protocol": parts.scheme,
             "database": "DB",
             "schema": "PUBLIC",
             "warehouse": "COMPUTE_WH",
@@ -82,9 +86,7 @@ class EmulatorControl:
         return self._call("GET", path, None)
 
     def _call(self, method: str, path: str, body: bytes | None) -> Any:
-        parts = urlsplit(self.url)
-        connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
-        with closing(connection):
+        with closing(self._connection()) as connection:
             connection.request(method, f"/_emulator/{path}", body, {"Content-Type": "application/json"})
             response = connection.getresponse()
             answer = json.loads(response.read())
@@ -92,9 +94,31 @@ class EmulatorControl:
             raise ValueError(f"the emulator refuses {path}: {answer['message']}")
         return answer["data"]
 
+    def _connection(self) -> http.client.HTTPConnection:
+        parts = urlsplit(self.url)
+        host, port = str(parts.hostname), parts.port
+        if self._authority is None:
+            return http.client.HTTPConnection(host, port, timeout=60)
+        trusting = ssl.create_default_context(cafile=self._authority)
+        return http.client.HTTPSConnection(host, port, timeout=60, context=trusting)
+
+
+@dataclass(frozen=True)
+class Tls:
+    """What an emulator speaks TLS with.
+
+    :param certificate: PEM file with its certificate and private key.
+    :param authority: PEM file with the certificate of the authority that vouches for it.
+    """
+
+    certificate: Path
+    authority: Path
+
 
 @contextmanager
-def running_emulator(data: Path | None = None, *, start_seconds: float = 60.0) -> Iterator[EmulatorControl]:
+def running_emulator(
+    data: Path | None = None, *, start_seconds: float = 60.0, tls: Tls | None = None
+) -> Iterator[EmulatorControl]:
     """An emulator in a process of its own, ended when the block ends.
 
     The interpreter is `$ETL_EMULATOR_PYTHON`, by default this one; it needs the extra `etl-snowflake[emulator]`. All
@@ -103,6 +127,7 @@ def running_emulator(data: Path | None = None, *, start_seconds: float = 60.0) -
 
     :param data: folder to keep its data in.
     :param start_seconds: how long it may take until it listens.
+    :param tls: what it speaks TLS with; None speaks none.
     :raises RuntimeError: it ended or did not listen in time; the message holds what it wrote.
     """
     with tempfile.TemporaryDirectory(prefix="snowflake_emulator_") as folder:
@@ -113,6 +138,8 @@ def running_emulator(data: Path | None = None, *, start_seconds: float = 60.0) -
         environment = {**os.environ, "TMPDIR": folder}
         if data is not None:
             command += ["--data", str(data)]
+        if tls is not None:
+            command += ["--certificate", str(tls.certificate)]
         with output.open("w+b") as stream:
             process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment)  # noqa: S603
             try:
@@ -123,7 +150,7 @@ def running_emulator(data: Path | None = None, *, start_seconds: float = 60.0) -
                         written = os.pread(stream.fileno(), 1 << 16, 0).decode("utf-8", "replace")
                         raise RuntimeError(f"the emulator did not start: {written}")
                     time.sleep(0.02)
-                yield EmulatorControl(ready.read_text("utf-8"))
+                yield EmulatorControl(ready.read_text("utf-8"), tls.authority if tls else None)
             finally:
                 process.terminate()
                 process.wait(30)

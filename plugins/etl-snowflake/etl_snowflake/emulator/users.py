@@ -1,4 +1,4 @@
-"""Users and how they prove who they are: passwords, key pairs, tokens.
+"""Users and how they prove who they are: passwords, key pairs, tokens, a browser, the cloud that they run in.
 
 A user that was never made may log in with any password, so that a rehearsal needs no set-up; never with a key.
 """
@@ -11,6 +11,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from etl_snowflake.emulator.browser import BrowserLogins
 from etl_snowflake.emulator.errors import LoginRefusedError, SnowflakeError, not_emulated
 from etl_snowflake.emulator.results import Result, status
 from etl_snowflake.emulator.statements import Statement
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _KEYS = ("RSA_PUBLIC_KEY", "RSA_PUBLIC_KEY_2")
 _INVALID_JWT = "390144"
+_PROVIDERS = ("AWS", "AZURE", "GCP", "OIDC")
 
 
 class Users:
@@ -29,11 +31,13 @@ class Users:
     def __init__(self, account: "Account") -> None:
         self._account = account
         self.keys: dict[str, dict[str, str]] = {}
+        self.browser = BrowserLogins()
 
     def authenticate(self, data: dict[str, Any]) -> None:
         """Insist on what the login request says of the user.
 
-        :param data: of the login request: ``LOGIN_NAME``, ``AUTHENTICATOR``, ``PASSWORD``, ``TOKEN``.
+        :param data: of the login request: ``LOGIN_NAME``, ``AUTHENTICATOR``, ``PASSWORD``, ``TOKEN``,
+            ``PROOF_KEY``, ``PROVIDER``.
         :raises LoginRefusedError: a wrong password, key or token.
         """
         user, token = str(data.get("LOGIN_NAME") or "").upper(), str(data.get("TOKEN") or "")
@@ -45,6 +49,13 @@ class Users:
             case "PROGRAMMATIC_ACCESS_TOKEN":
                 name = "Programmatic access token"
                 self._insist_on_token(token, "394400", f"{name} is invalid.", "394400", name)
+            case "EXTERNALBROWSER":
+                self.browser.insist(user, token, str(data.get("PROOF_KEY") or ""))
+            case "WORKLOAD_IDENTITY":
+                if data.get("PROVIDER") not in _PROVIDERS:
+                    raise LoginRefusedError("390144", f"{data.get('PROVIDER')!r} attests no workload identity.")
+                name = "Workload identity token"
+                self._insist_on_token(token, "390144", f"{name} is invalid.", "390144", name)
         expected = self._account.settings.passwords.get(user)
         if expected is not None and expected not in (data.get("PASSWORD"), data.get("TOKEN")):
             raise LoginRefusedError("390100", "Incorrect username or password was specified.")
