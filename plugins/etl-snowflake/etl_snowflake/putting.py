@@ -1,82 +1,38 @@
-"""What PUT uploads: a file's content from memory, or the file itself where it is large."""
+"""PUT of one file, under a name that it takes for no pattern, and only as long as somebody waits for it."""
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from etl_snowflake.line import IS_NEW_LINE
 from etl_snowflake.sql import literal
 
-LARGEST_IN_MEMORY = 64 << 20
-"""Bytes. Up to here the driver sends a file in one request, and would read all of it at once anyway."""
+# Of a file that it is not to replace, line 4 makes a second digest.
+_OPTIONS = f"AUTO_COMPRESS=FALSE SOURCE_COMPRESSION=NONE OVERWRITE={'FALSE' if IS_NEW_LINE else 'TRUE'}"
 
-_KEEPING = "OVERWRITE=FALSE"
-# Line 4 makes a second digest of what it is not to replace; once its stream is closed, it finds nothing to replace it
-# with. Where it sends a stream in several requests, it would read it on several threads at once.
-_OF_MEMORY = _KEEPING if IS_NEW_LINE else "OVERWRITE=TRUE PARALLEL=1"
-
-_GLOB = frozenset("*?[]")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One file that is compressed already.
-
-    :param name: as PUT takes it, holding nothing that it takes for a pattern.
-    :param options: of the statement.
-    :param content: what is uploaded under that name; None for the file of that name.
-    """
-
-    name: str
-    options: str
-    content: io.BytesIO | None = None
-
-    def statement(self, location: str) -> str:
-        """The PUT.
-
-        :param location: folder in a stage, as a quoted literal.
-        """
-        return (
-            f"PUT {literal(f'file://{self.name}')} {location} AUTO_COMPRESS=FALSE SOURCE_COMPRESSION=NONE "
-            f"{self.options}"
-        )
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """What the driver's ``execute`` is given beside the statement."""
-        return {} if self.content is None else {"file_stream": self.content}
+_HARD = frozenset("*?[]'\\")
 
 
 @contextmanager
-def source_of(path: Path) -> Iterator[Source]:
-    """What PUT is to take of a file.
+def put_statement(path: Path, location: str) -> Iterator[str]:
+    """The statement that uploads a file, which is compressed already, under its own name.
 
-    An upload that is given up lives on in its thread. It must not replace later what has been copied: encrypted anew,
-    the same rows would be other bytes, and be loaded again.
+    An upload that is given up lives on in its thread. Once this has been left it finds no file, so that it does not
+    replace later what has been copied: encrypted anew, the same rows would be other bytes, and be loaded again.
 
-    :raises OSError: the file cannot be read.
+    :param path: of the file; whatever leads there, its own name holds nothing that PUT takes for a pattern.
+    :param location: folder in a stage, as a quoted literal.
     """
-    if path.stat().st_size <= LARGEST_IN_MEMORY:
-        with io.BytesIO(path.read_bytes()) as content:
-            yield Source(path.name, _OF_MEMORY, content)
-        return
-    with _plainly_named(path) as plain:
-        yield Source(str(plain), _KEEPING)
-
-
-@contextmanager
-def _plainly_named(path: Path) -> Iterator[Path]:
-    """The file under a name that PUT takes for no pattern: a folder on the way to it may hold any character."""
-    if not _GLOB & set(str(path)) and str(path).isprintable() and "'" not in str(path) and "\\" not in str(path):
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="etl-put-") as folder:
+    # Where the system keeps temporary files there is seldom such a name.
+    base = next(filter(_is_plain, (tempfile.gettempdir(), str(path.parent))), None)
+    with tempfile.TemporaryDirectory(prefix="etl-put-", dir=base) as folder:
         link = Path(folder) / path.name
-        link.symlink_to(path)
-        yield link
+        link.symlink_to(path.absolute())
+        yield f"PUT {literal(f'file://{link}')} {location} {_OPTIONS}"
+
+
+def _is_plain(folder: str) -> bool:
+    return folder.isprintable() and not _HARD & set(folder)

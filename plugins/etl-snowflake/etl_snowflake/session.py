@@ -12,7 +12,7 @@ from snowflake.connector import errors as driver
 
 from etl_framework import RunFailed, Statement, in_background
 from etl_snowflake.failing import ConnectionLost, errors
-from etl_snowflake.putting import source_of
+from etl_snowflake.putting import put_statement
 from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
@@ -146,20 +146,20 @@ class Session:
             self.rows(f"SELECT SYSTEM$CANCEL_QUERY({literal(query)})")
 
     def put(self, path: Path, location: str) -> dict[str, Any]:
-        """Upload a file that is compressed already, from memory unless it is large.
+        """Upload a file that is compressed already.
 
-        :param path: of the file, whose name becomes that in the stage.
+        :param path: of the file, whose name becomes that in the stage, and holds nothing that PUT takes for a pattern.
         :param location: folder in a stage, as a quoted literal.
         :returns: Snowflake's answer: ``source``, ``target``, ``source_size``, ``target_size``, ``status``, …
         :raises StatementFailed: Snowflake or its storage refused it.
         :raises ConnectionLost: no answer came in time.
         """
         size = path.stat().st_size
-        with source_of(path) as source:
+        with put_statement(path, location) as statement:
 
             def upload() -> dict[str, Any]:
                 with self._connection.cursor() as cursor, errors(cursor):
-                    cursor.execute(source.statement(location), **source.arguments)
+                    cursor.execute(statement)
                     [answer] = _named(cursor)
                     return answer
 

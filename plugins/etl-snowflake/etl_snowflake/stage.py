@@ -126,7 +126,7 @@ def _upload_once(session: Session, stage: Stage, part: PackedPart, run: Run, *, 
     if found is not None and stage.is_whole(found, part.size):
         return
     if found is not None and not stage.url:
-        # Half of a file keeps its name, and PUT would skip it where the file is large.
+        # Half of a file keeps its name, and line 5 would skip it.
         session.rows(f"REMOVE {stage.file(run.id, part.name)}")
     bring(session, stage, run.id, part.path, part.name, part.size)
     size = listed(session, stage, run.id, part.name).get(part.name)
