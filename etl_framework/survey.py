@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypeVar
 
 from etl_framework.causes import NO_ROWS
@@ -16,6 +17,7 @@ from etl_framework.errors import RunFailed, UsageError
 from etl_framework.likeness import in_many_files
 from etl_framework.protocols import MisplacedCut, TypesWidened
 from etl_framework.terminal import did_you_mean, listed
+from etl_framework.uploads import UPLOADS_AT_A_TIME
 from etl_framework.values import Finding, Part, Sample, Severity
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MANY = 2 * UPLOADS_AT_A_TIME
 _SMALLEST_PART = 16 << 20
 _PARTS_PER_WORKER = 4
 _FILES_TOLD = 8
@@ -145,11 +148,40 @@ def plan_parts(survey: Survey, job: Job, workers: int) -> Survey:
     part_bytes = min(job.part_bytes, max(_SMALLEST_PART, survey.size // (workers * _PARTS_PER_WORKER) + 1))
     parts: list[Part] = []
     for index, analysis in enumerate(survey.analyses):
+        source = analysis.source
         cut = analysis.format.split_exactly if index in survey.exact else analysis.format.split
+        if parts or source.size <= _MANY * part_bytes:
+            ranges = cut(source, part_bytes)
+        else:
+            step = max(1, part_bytes // UPLOADS_AT_A_TIME)
+            ranges = _growing(cut(source, step), step)
         # The numbers are settled before the first part is added: the list grows while it is extended.
-        numbered = enumerate(cut(analysis.source, part_bytes), start=len(parts))
+        numbered = enumerate(ranges, start=len(parts))
         parts.extend(Part(source=index, number=number, start=start, end=end) for number, (start, end) in numbered)
     return dataclasses.replace(survey, parts=tuple(parts))
+
+
+def _growing(ranges: Iterable[tuple[int, int]], step: int) -> list[tuple[int, int]]:
+    """Join ranges to parts: one alone, then two, three, and as many as there are uploads at a time for all others.
+
+    Uploads that begin together and are as long as each other end together, and so do all that follow them: between one
+    end and the next beginning, nothing uses the link. Those of growing parts end in turn.
+
+    :param step: nominal size of a range, bytes.
+    """
+    most = UPLOADS_AT_A_TIME
+    sizes = chain((step * count for count in range(1, most)), repeat(step * most))
+    joined: list[tuple[int, int]] = []
+    size, whole = 0, True
+    for start, end in ranges:
+        if whole:
+            joined.append((start, end))
+            size = next(sizes)
+        else:
+            joined[-1] = joined[-1][0], end
+        # A range may be a little smaller or larger than its nominal size.
+        whole = end - joined[-1][0] + step // 2 >= size
+    return joined
 
 
 def settle(
