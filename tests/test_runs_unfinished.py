@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from etl_framework import Event, Interrupted, Status, Workspace, load
+from etl_framework import Event, Interrupted, RunFailed, Status, Workspace, load
 from etl_framework.cli import run
 from etl_framework.state import State
 
@@ -154,6 +154,46 @@ def test_a_second_ctrl_c_while_reporters_are_told_leaves_a_report_as_the_first_d
     assert (shown["status"], shown["rows_staged"]) == ("interrupted", report.rows_staged)
     assert f"`etl resume {report.run}` goes on" in shown["advice"]
     assert run(["resume"]) == 0
+
+
+def test_a_ctrl_c_while_reporters_are_told_of_a_failure_does_not_hide_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("etl.toml").write_text("plugins = ['slow.py']")
+    Path("slow.py").write_text(
+        "from etl_framework import hookimpl\n\n\n@hookimpl\ndef etl_report():\n    raise KeyboardInterrupt\n"
+    )
+
+    def fail(*_: object) -> None:
+        raise RunFailed("the link is down", advice="Mend the link.")
+
+    monkeypatch.setattr("etl_framework.pipeline.course.load", fail)
+    with pytest.raises(RunFailed) as failed:
+        load("sales.csv", **SETTINGS)
+    report = failed.value.report
+    assert report is not None
+    assert (report.status, report.error) == (Status.FAILED, "the link is down")
+    [record] = Workspace.open().to_resume()
+    shown = Workspace.open().report(record.run)
+    assert shown is not None
+    assert (shown.status, shown.error) == (Status.FAILED, "the link is down")
+    assert shown.advice.startswith("Mend the link.")
+
+
+def test_a_report_that_is_written_is_not_written_anew_for_a_second_ctrl_c(folder: Path) -> None:
+    Path("etl.toml").write_text("plugins = ['broken.py']")
+    Path("broken.py").write_text(
+        "from etl_framework import hookimpl\n\n\n@hookimpl\ndef etl_report():\n    raise ValueError('no paper')\n"
+    )
+
+    def twice(event: Event) -> None:
+        if event.name in ("part_staged", "run_finished"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as stopped:
+        load("sales.csv", **SETTINGS, observers=(twice,))
+    assert stopped.value.report is not None
+    assert any("no paper" in problem for problem in stopped.value.report.problems)
 
 
 def test_several_runs_that_can_be_resumed_are_listed_with_what_to_do(

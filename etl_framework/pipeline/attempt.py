@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from etl_framework.protocols import Codec, Emit, Warehouse
     from etl_framework.state import State
     from etl_framework.survey import Survey
-    from etl_framework.values import Job, Receipt, Sample
+    from etl_framework.values import Job, Receipt, RunReport, Sample
     from etl_framework.verdict import Verdict
 
 log = get_logger()
@@ -41,6 +41,7 @@ class Attempt:
     :ivar steps: name and seconds of those that ended, in earlier attempts, too.
     :ivar verdict: what all parts together say; None before all were read.
     :ivar receipt: of the load; None before this attempt wrote it down.
+    :ivar report: that was written down last by this attempt.
     :ivar rejects: paths of the files of bad rows.
     :ivar problems: what went wrong without failing the run, a sentence each.
     """
@@ -69,6 +70,7 @@ class Attempt:
         self.steps: list[tuple[str, float]] = [tuple(step) for step in json.loads(journal.steps(run))]
         self.verdict: Verdict | None = None
         self.receipt: Receipt | None = None
+        self.report: RunReport | None = None
         self.rejects: tuple[str, ...] = ()
         self.problems: list[str] = []
 

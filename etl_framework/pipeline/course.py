@@ -31,10 +31,10 @@ def carry_out(attempt: Attempt) -> RunReport:
     try:
         return _carry_out(attempt)
     except KeyboardInterrupt:
-        # While the run was ending already: what the journal says of it holds.
+        # While the run was ending already.
         if not attempt.journal.record(attempt.id).resumable:
             raise
-        raise end_at_once(attempt, interrupted(attempt)) from None
+        raise end_at_once(attempt) from None
 
 
 def _carry_out(attempt: Attempt) -> RunReport:

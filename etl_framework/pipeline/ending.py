@@ -62,25 +62,37 @@ def end_badly(attempt: Attempt, error: EtlError) -> EtlError:
         # What was committed wrongly is not mended by going on.
         (attempt.journal.end if wrong else attempt.journal.set_status)(attempt.id, status, error=error.message)
     except RunFailed as unwritten:
-        advised(attempt, unwritten)
+        _advise(attempt, unwritten)
         raise
-    advised(attempt, error)
-    error.report = report(attempt, status, so_far, error=error)
+    _advise(attempt, error)
+    try:
+        error.report = report(attempt, status, so_far, error=error)
+    except KeyboardInterrupt:
+        # Whoever has not been told by now is not told any more: why the run ended stays what it is.
+        error.report = _unannounced(attempt, status, so_far, error)
     return error
 
 
-def end_at_once(attempt: Attempt, error: Interrupted) -> Interrupted:
+def end_at_once(attempt: Attempt) -> Interrupted:
     """End an attempt of which the end was stopped as well, such as by a second Ctrl-C: no reporter is told.
 
     :returns: the error, with the report and with what to do next.
     """
-    status = attempt.journal.record(attempt.id).status
-    if status is Status.RUNNING:
-        status = Status.INTERRUPTED
-        attempt.journal.set_status(attempt.id, status, error=error.message)
-    advised(attempt, error)
-    error.report = write_down(attempt, put_together(attempt, status, SoFar.of(attempt), error))
+    error = interrupted(attempt)
+    if attempt.journal.record(attempt.id).status is Status.RUNNING:
+        attempt.journal.set_status(attempt.id, Status.INTERRUPTED, error=error.message)
+    _advise(attempt, error)
+    # A run that had failed already is not said to have been interrupted.
+    if attempt.journal.record(attempt.id).status is Status.INTERRUPTED:
+        error.report = _unannounced(attempt, Status.INTERRUPTED, SoFar.of(attempt), error)
     return error
+
+
+def _unannounced(attempt: Attempt, status: Status, so_far: SoFar, error: EtlError) -> RunReport:
+    """The report of an attempt that nobody is told of any more, unless it was written down already."""
+    if attempt.report is not None and attempt.report.status is status:
+        return attempt.report
+    return write_down(attempt, put_together(attempt, status, so_far, error))
 
 
 def interrupted(attempt: Attempt) -> Interrupted:
@@ -88,10 +100,9 @@ def interrupted(attempt: Attempt) -> Interrupted:
     return Interrupted(f"run {attempt.id} was interrupted; nothing is half done")
 
 
-def advised(attempt: Attempt, error: EtlError) -> EtlError:
-    """The error, with what to do about it, and then about the run, in commands that work as they stand."""
+def _advise(attempt: Attempt, error: EtlError) -> None:
+    """Say what to do about an error, and then about the run, in commands that work as they stand."""
     error.advice = addressed(_advice(attempt, error), attempt.program)
-    return error
 
 
 def _advice(attempt: Attempt, error: EtlError) -> str:

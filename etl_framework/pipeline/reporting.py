@@ -88,6 +88,7 @@ def write_down(attempt: Attempt, told: RunReport, *problems: str) -> RunReport:
     """Keep the report in the journal, with what went wrong beside the run."""
     told = dataclasses.replace(told, problems=(*attempt.problems, *problems, *attempt.plugins.problems))
     attempt.journal.set_report(attempt.id, dumps("run_report", told))
+    attempt.report = told
     return told
 
 
