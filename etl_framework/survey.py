@@ -144,17 +144,19 @@ def adopt(columns: Iterable[Column], table: Iterable[Column]) -> tuple[Column, .
 
 
 def plan_parts(survey: Survey, job: Job, workers: int) -> Survey:
-    """Cut every source into parts, small enough to keep the workers busy to the end."""
+    """Cut every source into parts, small enough to keep the workers busy to the end; see :func:`_growing`."""
     part_bytes = min(job.part_bytes, max(_SMALLEST_PART, survey.size // (workers * _PARTS_PER_WORKER) + 1))
     parts: list[Part] = []
+    grown = False
     for index, analysis in enumerate(survey.analyses):
         source = analysis.source
         cut = analysis.format.split_exactly if index in survey.exact else analysis.format.split
-        if parts or source.size <= _MANY * part_bytes:
+        if grown or source.size <= _MANY * part_bytes:
             ranges = cut(source, part_bytes)
         else:
             step = max(1, part_bytes // UPLOADS_AT_A_TIME)
-            ranges = _growing(cut(source, step), step)
+            # Once is enough: uploads that end in turn go on to do so.
+            ranges, grown = _growing(cut(source, step), step), True
         # The numbers are settled before the first part is added: the list grows while it is extended.
         numbered = enumerate(ranges, start=len(parts))
         parts.extend(Part(source=index, number=number, start=start, end=end) for number, (start, end) in numbered)
@@ -172,15 +174,14 @@ def _growing(ranges: Iterable[tuple[int, int]], step: int) -> list[tuple[int, in
     most = UPLOADS_AT_A_TIME
     sizes = chain((step * count for count in range(1, most)), repeat(step * most))
     joined: list[tuple[int, int]] = []
-    size, whole = 0, True
+    size = 0
     for start, end in ranges:
-        if whole:
+        # A range may be larger than its nominal size, if by no more than a record where the format cuts well.
+        if joined and end - joined[-1][0] <= size + step // 8:
+            joined[-1] = joined[-1][0], end
+        else:
             joined.append((start, end))
             size = next(sizes)
-        else:
-            joined[-1] = joined[-1][0], end
-        # A range may be a little smaller or larger than its nominal size.
-        whole = end - joined[-1][0] + step // 2 >= size
     return joined
 
 

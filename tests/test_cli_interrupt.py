@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread, Timer
@@ -149,6 +150,18 @@ def test_a_signal_that_the_caller_ignores_stays_ignored() -> None:
         with terminable():
             os.kill(os.getpid(), signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("obeyed", [True, False])
+def test_ctrl_c_is_ignored_where_it_would_end_the_process_once_it_has_been_obeyed(obeyed: bool) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        with suppress(KeyboardInterrupt), terminable():
+            if obeyed:
+                os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is (signal.SIG_IGN if obeyed else signal.SIG_DFL)
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -196,6 +196,20 @@ def test_a_report_that_is_written_is_not_written_anew_for_a_second_ctrl_c(folder
     assert any("no paper" in problem for problem in stopped.value.report.problems)
 
 
+def test_what_an_upload_that_was_stopped_has_of_its_own_is_cleared_away(folder: Path) -> None:
+    def interrupt(event: Event) -> None:
+        if event.name == "part_staged":
+            [packed] = Path(".etl").rglob("packed")
+            (packed / "put").mkdir()
+            (packed / "put" / "link").symlink_to(packed)
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        load("sales.csv", **SETTINGS, observers=(interrupt,))
+    assert not list(Path(".etl").rglob("put"))
+    assert run(["resume"]) == 0
+
+
 def test_several_runs_that_can_be_resumed_are_listed_with_what_to_do(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

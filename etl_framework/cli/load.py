@@ -111,7 +111,7 @@ def plan(session: Session, job_or_files: tuple[str, ...], **options: object) -> 
                 ("table", planned.table + ("" if planned.table_exists else " (will be created)")),
                 ("mode", planned.mode + (f", period {planned.period}" if planned.period else "")),
                 ("sources", f"{counted(len(planned.sources), 'file')}, {bytes_in_words(planned.bytes)}, about {rows}"),
-                ("parts", f"{len(planned.parts):,} on {planned.executor} ({planned.workers} at a time)"),
+                ("parts", f"{len(planned.parts):,} on {planned.executor.rstrip(':')} ({planned.workers} at a time)"),
                 ("staged", f"about {bytes_in_words(planned.staged_bytes)} ({_compressed(planned.codec)})"),
                 ("checks", ", ".join(("structure", *planned.checks))),
                 ("up to the gate", f"about {seconds_in_words(planned.seconds)}" if planned.seconds else "unknown"),

@@ -25,7 +25,8 @@ def terminable() -> Iterator[None]:
     """Let Ctrl-C raise ``KeyboardInterrupt`` and SIGTERM :class:`Terminated`, but never within an import.
 
     Both are raised in the main thread; in another one, where no signal arrives, nothing is changed. A signal that the
-    caller ignores, or has a handler of its own for, stays the caller's.
+    caller ignores, or has a handler of its own for, stays the caller's. Once one was raised for, Ctrl-C is ignored
+    afterwards where it would end the process.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -52,7 +53,9 @@ def terminable() -> Iterator[None]:
         sys.unraisablehook = unraisable
         stopping.forget()
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # Ctrl-C has been obeyed: one more neither cuts short what is said of it nor changes the exit code.
+            is_over = stopping.obeyed and number == signal.SIGINT and handler is signal.SIG_DFL
+            signal.signal(number, signal.SIG_IGN if is_over else handler)
 
 
 class _Stopping:
@@ -63,6 +66,7 @@ class _Stopping:
     """
 
     def __init__(self) -> None:
+        self.obeyed = False
         self._waiting: list[int] = []
         self._before: tuple[object, tuple[float, float]] | None = None
 
@@ -103,6 +107,7 @@ class _Stopping:
 
     def _stop(self, number: int) -> NoReturn:
         self.forget()
+        self.obeyed = True
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 

@@ -153,7 +153,12 @@ def _discard_unknown(attempt: Attempt) -> None:
         return
     known = {piece.name for piece, _ in pieces}
     for path in (attempt.folder / "packed").glob("*"):
-        if path.name not in known:
+        if path.name in known:
+            continue
+        if path.is_dir():
+            # An upload's own, which was under way.
+            rmtree(path, ignore_errors=True)
+        else:
             path.unlink(missing_ok=True)
 
 

@@ -101,7 +101,9 @@ def _print_facts(page: Page, report: RunReport) -> None:
     if report.rows_quarantined:
         facts.append(("set aside", counted(report.rows_quarantined, "bad row")))
     if report.bytes_staged:
-        facts.append(("staged", f"{counted(report.parts, 'part')}, {bytes_in_words(report.bytes_staged)}"))
+        # Of a run that stopped on its way, nobody has counted how many of its parts got there.
+        parts = f"{counted(report.parts, 'part')}, " if report.status is Status.DONE else ""
+        facts.append(("staged", f"{parts}{bytes_in_words(report.bytes_staged)}"))
     page.print()
     page.pairs([(page.text((label, "dim")), page.text(value)) for label, value in facts])
 

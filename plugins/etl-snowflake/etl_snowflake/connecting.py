@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import snowflake.connector
 from snowflake.connector import errors as driver
 
 from etl_framework import ConnectError, UsageError, interruptible
-from etl_snowflake.connections import asks_its_user, name_of, refuse_broken_files, refuse_shared_files
+from etl_snowflake.connections import asks_its_user, name_of, place_of, refuse_broken_files, refuse_shared_files
 from etl_snowflake.failing import first_line
 from etl_snowflake.line import IS_NEW_LINE
 from etl_snowflake.secrets import redact_log_of_driver
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _LOGIN_SECONDS = 20
 _BROWSER_SECONDS = 120
-"""Within which a person has to log in; in line 4, nobody has to."""
+"""Within which a person has to log in by a browser; line 4 waits for ever."""
 _PATIENCE = 0.1
 """Seconds until a login that Ctrl-C stopped is left alone. Line 5 looks for no signals, nor line 4 for a browser."""
 _LONGEST_SILENCE = 60
@@ -69,21 +70,29 @@ def connect(address: Address, *, tag: str) -> Session:
     redact_log_of_driver()
     refuse_shared_files()
     refuse_broken_files()
+    _have_line_4_speak_apart()
     by_browser = asks_its_user(address)
-    if by_browser:
-        _have_line_4_speak_apart()
+    alone = threading.Event()
 
     def log_in() -> Any:
-        return snowflake.connector.connect(
+        connection = snowflake.connector.connect(
             connection_name=name_of(address),
             **_SETTINGS,
             **_limits(address.timeout, by_browser=by_browser),
             **_overrides(address),
             session_parameters=_parameters(address, tag),
         )
+        if alone.is_set():
+            connection.close()
+        return connection
 
     try:
-        connection = interruptible(log_in, stop=lambda: None, patience=_PATIENCE)
+        connection = interruptible(log_in, stop=alone.set, patience=_PATIENCE)
+    except EOFError:
+        raise ConnectError(
+            "no browser could be opened here, and nobody asked where it would have come back to",
+            advice="Use a key pair or a token where there is no screen.",
+        ) from None
     except (driver.Error, ValueError, KeyError, TypeError, OSError) as error:
         # A passphrase that is missing is a TypeError of the library that reads keys.
         raise _not_connected(address, error) from None
@@ -91,15 +100,20 @@ def connect(address: Address, *, tag: str) -> Session:
 
 
 def _have_line_4_speak_apart() -> None:
-    """Have what line 4 tells who logs in by a browser on standard error: standard output is for results."""
+    """Have what line 4 tells and asks who logs in by a browser on standard error: standard output is for results."""
     if IS_NEW_LINE:
         return
     for name in ("oauth_code", "webbrowser"):
-        vars(import_module(f"snowflake.connector.auth.{name}"))["print"] = _on_standard_error
+        vars(import_module(f"snowflake.connector.auth.{name}")).update(print=_tell, input=_ask)
 
 
-def _on_standard_error(*words: object, **options: Any) -> None:
+def _tell(*words: object, **options: Any) -> None:
     print(*words, **{**options, "file": sys.stderr})
+
+
+def _ask(question: object = "") -> str:
+    _tell(question, end="", flush=True)
+    return input()
 
 
 def _overrides(address: Address) -> dict[str, str]:
@@ -127,6 +141,8 @@ def _limits(seconds: int, *, by_browser: bool) -> dict[str, float | bool]:
 
 def _not_connected(address: Address, error: Exception) -> UsageError | ConnectError:
     name = "the default connection" if address.connection is None else f"connection {address.connection!r}"
+    if place := place_of(address):
+        name = f"{name} ({place})"
     text = first_line(error)
     lowered = text.lower()
     if any(sign in lowered for sign in _NO_CONNECTION):

@@ -37,7 +37,7 @@ def refuse_shared_files() -> None:
             mode = stat.S_IMODE(path.stat().st_mode)
             raise UsageError(
                 f"{path} can be read or changed by others (its permissions are {mode:03o}), and may hold secrets",
-                advice=f"Make it yours alone: chmod 600 {path}",
+                advice=f"Make it yours alone: `chmod 600 {path}`.",
             )
 
 
@@ -66,6 +66,14 @@ def configured(address: Address) -> Mapping[str, str]:
     return {name: value for name, value in named.items() if isinstance(value, str)}
 
 
+def place_of(address: Address) -> str:
+    """Where the connection leads: its host, with the port if there is one, or else its account; or nothing is known."""
+    settings = _settings(name_of(address))
+    host, port = settings.get("host"), settings.get("port")
+    place = f"{host}:{port}" if host and port else host or settings.get("account")
+    return place if isinstance(place, str) else ""
+
+
 def asks_its_user(address: Address) -> bool:
     """Whether its user logs in by a browser, whom the driver tells so."""
     return str(_settings(name_of(address)).get("authenticator", "")).upper() in _BY_BROWSER
@@ -87,14 +95,26 @@ def name_of(address: Address) -> str:
 
 
 def _settings(connection: str) -> Mapping[str, Any]:
-    sections = _read(Path(CONNECTIONS_FILE)) or _read(Path(CONFIG_FILE)).get("connections", {})
+    sections = (
+        _parsed(os.environ.get("SNOWFLAKE_CONNECTIONS", ""))
+        or _read(Path(CONNECTIONS_FILE))
+        or _read(Path(CONFIG_FILE)).get("connections", {})
+    )
     found = sections.get(connection, {})
     return found if isinstance(found, Mapping) else {}
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What a file says; nothing where the driver alone knows better, such as of connections in the environment."""
+    """What a file says; nothing where it cannot be read."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return _parsed(path.read_text("utf-8"))
     except (OSError, ValueError):
+        return {}
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """What TOML says; nothing where it is none, of which the driver tells."""
+    try:
+        return tomllib.loads(text)
+    except ValueError:
         return {}

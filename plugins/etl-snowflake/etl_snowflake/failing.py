@@ -84,6 +84,13 @@ def _said(error: Exception) -> str:
 
 @contextmanager
 def errors(cursor: Any, query: str | None = None) -> Iterator[None]:
+    """Raise the driver's errors as ours.
+
+    :param cursor: that runs a statement, which may know its query.
+    :param query: the id of a query that was known before.
+    :raises StatementFailed: Snowflake refused it.
+    :raises ConnectionLost: nobody knows what became of it.
+    """
     try:
         yield
     except OSError as error:

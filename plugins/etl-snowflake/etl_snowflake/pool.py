@@ -88,10 +88,11 @@ class Pool:
         self._stopping = True
         with self._lock:
             busy = tuple(self._lent)
+            idle = self._idle.pop() if busy and self._idle else None
         if not busy:
             return
-        # Each by a session of its own: those that are lent wait for an answer.
-        with suppress(RunFailed, ConnectError), closing(self._open(self.tag)) as session:
+        # By a session of its own: those that are lent wait for an answer. Another login may ask for a browser.
+        with suppress(RunFailed, ConnectError), closing(idle or self._open(self.tag)) as session:
             for other in busy:
                 session.cancel_all(other)
 

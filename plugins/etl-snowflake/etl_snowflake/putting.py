@@ -20,19 +20,20 @@ _HARD = frozenset("*?[]'\\")
 def put_statement(path: Path, location: str) -> Iterator[str]:
     """The statement that uploads a file, which is compressed already, under its own name.
 
-    An upload that is given up lives on in its thread. Once this has been left it finds no file, so that it does not
-    replace later what has been copied: encrypted anew, the same rows would be other bytes, and be loaded again.
+    An upload that is given up lives on in its thread. Once this has been left it finds no file, unless it has read it
+    already, so that it does not replace later what may have been copied: encrypted anew, the same rows are other bytes,
+    which Snowflake does not know for loaded.
 
     :param path: of the file; whatever leads there, its own name holds nothing that PUT takes for a pattern.
     :param location: folder in a stage, as a quoted literal.
     """
-    # Where the system keeps temporary files there is seldom such a name.
-    base = next(filter(_is_plain, (tempfile.gettempdir(), str(path.parent))), None)
+    # Beside the file if possible: what a killed process leaves there is cleared away with the run.
+    base = path.parent if _is_plain(path.parent) else None
     with tempfile.TemporaryDirectory(prefix="etl-put-", dir=base) as folder:
         link = Path(folder) / path.name
         link.symlink_to(path.absolute())
         yield f"PUT {literal(f'file://{link}')} {location} {_OPTIONS}"
 
 
-def _is_plain(folder: str) -> bool:
-    return folder.isprintable() and not _HARD & set(folder)
+def _is_plain(folder: Path) -> bool:
+    return str(folder).isprintable() and not _HARD & set(str(folder))

@@ -146,7 +146,7 @@ class Session:
             self.rows(f"SELECT SYSTEM$CANCEL_QUERY({literal(query)})")
 
     def put(self, path: Path, location: str) -> dict[str, Any]:
-        """Upload a file that is compressed already.
+        """Upload a file that is compressed already. One of the same name that is there stays in line 5 of the driver.
 
         :param path: of the file, whose name becomes that in the stage, and holds nothing that PUT takes for a pattern.
         :param location: folder in a stage, as a quoted literal.

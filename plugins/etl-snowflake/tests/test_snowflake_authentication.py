@@ -149,7 +149,7 @@ def test_a_connection_file_that_others_can_read_or_change_is_refused(target: str
     try:
         with pytest.raises(UsageError, match=f"can be read or changed by others .*{mode:03o}") as refused:
             raise_for(target)
-        assert refused.value.advice.endswith(f"chmod 600 {path}")
+        assert refused.value.advice.endswith(f"`chmod 600 {path}`.")
     finally:
         path.chmod(0o600)
 

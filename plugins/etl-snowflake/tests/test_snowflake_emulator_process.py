@@ -205,3 +205,11 @@ def test_a_taken_port_is_told_with_what_to_do(capsys):
         port = taken.getsockname()[1]
         assert run(["snowflake-emulator", "--port", str(port)]) == 2
     assert f"error: port {port} is taken\n  Choose another one, or --port 0 for any.\n" in capsys.readouterr().err
+
+
+def test_a_folder_that_another_emulator_uses_is_told(tmp_path, capsys):
+    with running_emulator(tmp_path) as other:
+        connector.connect(**other.connection()).close()
+        assert run(["snowflake-emulator", "--port", "0", "--data", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert f"cannot use what is in {tmp_path}: another emulator may be running with it" in said

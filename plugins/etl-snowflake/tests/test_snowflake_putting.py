@@ -54,7 +54,7 @@ def test_only_line_4_which_would_make_a_second_digest_replaces_a_file(
     assert answers == ["UPLOADED", "SKIPPED" if IS_NEW_LINE else "UPLOADED"]
 
 
-def test_an_upload_that_was_given_up_replaces_nothing_later(
+def test_an_upload_that_was_given_up_before_it_read_its_file_replaces_nothing_later(
     connect: Callable[..., Any], emulator: EmulatorControl, tmp_path: Path
 ) -> None:
     path = part_in(tmp_path)

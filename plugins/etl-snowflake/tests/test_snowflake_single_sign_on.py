@@ -16,9 +16,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
+from etl_snowflake.address import Address
 from etl_snowflake.connecting import _BROWSER_SECONDS
+from etl_snowflake.connections import asks_its_user
 from etl_snowflake.emulator.control import EmulatorControl, Tls, running_emulator
 from etl_snowflake.line import IS_NEW_LINE
 
@@ -169,7 +173,34 @@ def test_each_session_of_a_load_logs_in_by_the_browser(
     done = etl("load", "sales.csv", "--target", "snowflake:test", "--part-size", "16KiB", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rows_loaded"] == 20_000
-    assert 1 < len(browser.visits) == len(secure.log("login"))
+    assert len(browser.visits) == len(secure.log("login"))
+
+
+@pytest.mark.usefixtures("trusting")
+def test_a_browser_login_that_only_the_environment_tells_of_is_known_for_one(
+    secure: EmulatorControl, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = without_password(secure, authenticator="externalbrowser")
+    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+    monkeypatch.setenv("SNOWFLAKE_CONNECTIONS", "\n".join(["[told]", *lines]))
+    assert asks_its_user(Address.parse("snowflake:told"))
+    done = etl("targets", "test", "snowflake:told", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["targets"]
+
+
+@pytest.mark.usefixtures("trusting")
+@pytest.mark.skipif(IS_NEW_LINE, reason="line 5 waits for somebody who opens the address by hand")
+def test_where_no_browser_can_be_opened_and_nobody_can_be_asked_there_is_no_connection(
+    secure: EmulatorControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROWSER", "/bin/false")
+    write_connections_file(test=without_password(secure, authenticator="externalbrowser"))
+    done = etl("targets", "test", "snowflake:test", "--json")
+    assert done.returncode == 5, done.stdout + done.stderr
+    [found] = json.loads(done.stdout)["targets"]
+    assert "no browser could be opened" in found["error"]
+    assert "Enter the URL" in done.stderr
 
 
 @pytest.mark.usefixtures("trusting")
@@ -205,6 +236,24 @@ def test_a_workload_logs_in_by_what_its_cloud_says_of_it(
     done = etl("targets", "test", "snowflake:test")
     assert done.returncode == code, done.stdout + done.stderr
     assert identity not in done.stdout + done.stderr
+
+
+def test_a_workload_of_an_unknown_cloud_is_refused(emulator: EmulatorControl) -> None:
+    data = {"LOGIN_NAME": "loader", "AUTHENTICATOR": "WORKLOAD_IDENTITY", "PROVIDER": "MOON", "TOKEN": "x"}
+    answer = posted(f"{emulator.url}/session/v1/login-request", {"data": data})
+    assert (answer["success"], answer["code"]) == (False, "390144")
+
+
+@pytest.mark.parametrize("query", ["visit=nobody&port=1", "visit=nobody", ""])
+def test_the_emulator_signs_nobody_in_whom_no_driver_sent(emulator: EmulatorControl, query: str) -> None:
+    with pytest.raises(HTTPError, match="400"):
+        urlopen(f"{emulator.url}/_sso?{query}")
+
+
+def posted(url: str, body: dict[str, Any]) -> Any:
+    request = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urlopen(request) as answer:
+        return json.load(answer)
 
 
 # A proxy, an authority

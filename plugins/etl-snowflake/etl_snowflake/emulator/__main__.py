@@ -38,6 +38,7 @@ def serve(
     :param announce: is told the URL.
     :param certificate: file with the certificate and its private key, as PEM, to speak TLS with; None speaks none.
     :raises OSError: the port is taken, or the folder cannot be used; then it has a file name.
+    :raises duckdb.IOException: another emulator uses the folder.
     """
     # fakesnow fetches results in a way that DuckDB advises against
     warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
@@ -45,7 +46,7 @@ def serve(
     url = f"{'https' if certificate else 'http'}://{host}:{listener.getsockname()[1]}"
     try:
         app = create_app(data)
-    except OSError:
+    except Exception:
         listener.close()
         raise
     # uvicorn raises the signal again once it has stopped, which must not skip the clean-up below

@@ -34,12 +34,11 @@ class BrowserLogins:
         :returns: the driver's own address, with a token.
         :raises ValueError: nobody sent it here.
         """
+        if visit not in self._begun or not port.isdecimal():
+            raise ValueError("no login has begun here")
         token = secrets.token_urlsafe(24)
-        try:
-            self._signed_in[token] = self._begun.pop(visit)
-        except KeyError:
-            raise ValueError("no login has begun here") from None
-        return f"http://localhost:{int(port)}/?{urlencode({'token': token})}"
+        self._signed_in[token] = self._begun.pop(visit)
+        return f"http://localhost:{port}/?{urlencode({'token': token})}"
 
     def insist(self, user: str, token: str, proof: str) -> None:
         """Insist on the token of a login that this user began, once.

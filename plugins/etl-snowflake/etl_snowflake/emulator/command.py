@@ -27,6 +27,8 @@ def snowflake_emulator(port: int, data: Path | None) -> None:
     It prints the section of connections.toml that leads to it, and runs until it is interrupted.
     """
     try:
+        from duckdb import IOException
+
         from etl_snowflake.emulator.__main__ import serve
     except ImportError as error:
         raise UsageError(
@@ -36,6 +38,11 @@ def snowflake_emulator(port: int, data: Path | None) -> None:
         ) from error
     try:
         serve("127.0.0.1", port, data, None, announce=lambda url: click.echo(connection_section(url)))
+    except IOException as error:
+        raise UsageError(
+            f"cannot use what is in {data}: another emulator may be running with it",
+            advice="End that one, or name another folder with --data.",
+        ) from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UsageError(f"port {port} is taken", advice="Choose another one, or --port 0 for any.") from error

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -148,7 +148,9 @@ def _insert(duck: duckdb.DuckDBPyConnection, job: CopyJob, table: pa.Table) -> N
     try:
         duck.execute(f"INSERT INTO {target} ({columns}) SELECT * FROM _copy_rows")  # noqa: S608 - names are quoted
     finally:
-        duck.unregister("_copy_rows")
+        # In a transaction that was aborted it stays, until the next rows take its name.
+        with suppress(duckdb.Error):
+            duck.unregister("_copy_rows")
 
 
 def _remember(account: "Account", job: CopyJob, outcomes: list[Outcome]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 import threading
 import time
 import traceback
@@ -162,4 +163,4 @@ class Faults:
         """Keep an error of the emulator itself for the log."""
         trace = "".join(traceback.format_exception(error))
         self.log.append({"time": time.time(), "endpoint": "defect", "error": trace})
-        print(trace, flush=True)
+        print(trace, file=sys.stderr, flush=True)

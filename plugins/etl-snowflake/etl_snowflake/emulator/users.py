@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from etl_snowflake.emulator.queries import Query
 
 _KEYS = ("RSA_PUBLIC_KEY", "RSA_PUBLIC_KEY_2")
-_INVALID_JWT = "390144"
+_INVALID = "390144"
 _PROVIDERS = ("AWS", "AZURE", "GCP", "OIDC")
 
 
@@ -53,9 +53,9 @@ class Users:
                 self.browser.insist(user, token, str(data.get("PROOF_KEY") or ""))
             case "WORKLOAD_IDENTITY":
                 if data.get("PROVIDER") not in _PROVIDERS:
-                    raise LoginRefusedError("390144", f"{data.get('PROVIDER')!r} attests no workload identity.")
+                    raise LoginRefusedError(_INVALID, f"{data.get('PROVIDER')!r} attests no workload identity.")
                 name = "Workload identity token"
-                self._insist_on_token(token, "390144", f"{name} is invalid.", "390144", name)
+                self._insist_on_token(token, _INVALID, f"{name} is invalid.", _INVALID, name)
         expected = self._account.settings.passwords.get(user)
         if expected is not None and expected not in (data.get("PASSWORD"), data.get("TOKEN")):
             raise LoginRefusedError("390100", "Incorrect username or password was specified.")
@@ -82,7 +82,7 @@ class Users:
             account, _, named = str(claims["sub"]).partition(".")
             if named == user and claims["iss"] == f"{account}.{user}.{fingerprint}":
                 return
-        raise LoginRefusedError(_INVALID_JWT, "JWT token is invalid.")
+        raise LoginRefusedError(_INVALID, "JWT token is invalid.")
 
     def change(self, statement: Statement) -> Result:
         """CREATE USER and ALTER USER, as far as they set public keys."""
