@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from snowflake.connector.constants import CONFIG_FILE, CONNECTIONS_FILE
 
 from etl_framework import UsageError
+from etl_snowflake.line import IS_NEW_LINE
 
 if TYPE_CHECKING:
     from etl_snowflake.address import Address
@@ -95,11 +96,9 @@ def name_of(address: Address) -> str:
 
 
 def _settings(connection: str) -> Mapping[str, Any]:
-    sections = (
-        _parsed(os.environ.get("SNOWFLAKE_CONNECTIONS", ""))
-        or _read(Path(CONNECTIONS_FILE))
-        or _read(Path(CONFIG_FILE)).get("connections", {})
-    )
+    # Line 4 alone looks there.
+    told = "" if IS_NEW_LINE else os.environ.get("SNOWFLAKE_CONNECTIONS", "")
+    sections = _parsed(told) or _read(Path(CONNECTIONS_FILE)) or _read(Path(CONFIG_FILE)).get("connections", {})
     found = sections.get(connection, {})
     return found if isinstance(found, Mapping) else {}
 
