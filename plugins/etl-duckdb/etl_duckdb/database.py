@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TypeVar
 
 import duckdb
@@ -193,8 +195,26 @@ class Database:
         return "The table is as it was."
 
 
+def _make(path: Path) -> None:
+    """Make the database, whole from its first instant on.
+
+    DuckDB writes its headers one after the other: a process that is killed in between leaves what is no database.
+    Whatever keeps this from being done is told by whoever opens the database then.
+    """
+    with (
+        suppress(OSError, duckdb.Error),
+        tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder,
+    ):
+        made = Path(folder) / path.name
+        duckdb.connect(str(made)).close()
+        # Unlike renaming, this replaces nothing that somebody else has made meanwhile.
+        path.hardlink_to(made)
+
+
 def _connect(address: Address) -> duckdb.DuckDBPyConnection:
     try:
+        if not address.path.exists():
+            _make(address.path)
         connection = duckdb.connect(str(address.path))
     except (duckdb.Error, OSError) as error:
         raise _connect_error(address, error) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ import duckdb
 import etl_duckdb
 import pyarrow as pa
 import pytest
+from etl_duckdb.address import Address
+from etl_duckdb.database import Database
 
 from etl_framework import ConnectError, Locked, RunFailed
 
@@ -286,3 +289,56 @@ def test_a_full_disk_is_named_as_such(bench, error):
     with pytest.raises(RunFailed) as caught, database.errors("load into table t"):
         raise error
     assert "Free disk space" in caught.value.advice
+
+
+KILLED_WHILE_MAKING = """
+import os, signal
+from pathlib import Path
+
+from etl_duckdb.address import Address
+from etl_duckdb.database import Database
+
+Path.hardlink_to = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+Database(Address.parse("duckdb:w.duckdb")).open()
+"""
+
+
+def test_a_process_that_is_killed_while_it_makes_the_database_leaves_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_MAKING], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "w.duckdb").exists()
+    database = Database(Address.parse("duckdb:w.duckdb"))
+    database.open()
+    database.close()
+    duckdb.connect("w.duckdb").close()
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_database_is_made_and_nothing_beside_it(tmp_path, monkeypatch, linked):
+    monkeypatch.chdir(tmp_path)
+    if not linked:
+
+        def refuse(*_):
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    database = Database(Address.parse("duckdb:w.duckdb"))
+    database.open()
+    database.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["w.duckdb"]
+
+
+def test_a_database_that_somebody_else_makes_at_the_same_time_is_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hardlink_to = Path.hardlink_to
+
+    def late(path, made):
+        with duckdb.connect(str(path)) as other:
+            other.execute("CREATE TABLE theirs (n INT)")
+        hardlink_to(path, made)
+
+    monkeypatch.setattr(Path, "hardlink_to", late)
+    database = Database(Address.parse("duckdb:w.duckdb"))
+    assert database.open().execute("SELECT count(*) FROM theirs").fetchall() == [(0,)]
+    database.close()
