@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import sys
 import zipfile
-from collections import Counter
+from collections import Counter, namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ if not os.environ.get("ETL_LIVE"):
     os.environ["SNOWFLAKE_HOME"] = _HOME.name
 
 NOBODY = 65534
+_Usage = namedtuple("_Usage", "total used free")
 _TEXTS_OF_FLIGHTS = {"carrier", "tailnum", "origin", "dest"}
 
 
@@ -84,6 +86,12 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
             os.seteuid(user)
 
     return unprivileged
+
+
+@pytest.fixture
+def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk with room, however full this machine's is: ``etl doctor`` looks."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: _Usage(total=1 << 40, used=0, free=1 << 40))
 
 
 @pytest.fixture(scope="session")

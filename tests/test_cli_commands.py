@@ -11,6 +11,7 @@ import os
 import pty
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -30,6 +31,8 @@ from etl_framework.cli.group import etl as program
 
 if TYPE_CHECKING:
     from etl_framework.testing import FakePlugins
+
+pytestmark = pytest.mark.usefixtures("roomy")
 
 GOOD = "id,name,day\n1,x,2024-01-01\n2,y,2024-01-02\n"
 BAD = "id,name,day\n" + "1,x,2024-01-01\n" * 20 + "2,y\n"
@@ -505,6 +508,16 @@ def test_an_unreachable_target_is_found(etl: Etl) -> None:
     assert "target broken" in line
     document = etl("doctor", "--json").document
     assert [check["subject"] for check in document["checks"] if not check["ok"]] == ["target broken"]
+
+
+def test_little_room_for_parts_is_found(etl: Etl, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = shutil.disk_usage(".")._replace(free=1 << 29)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: room)
+    document = etl("doctor", "--json")
+    assert document.code == 1
+    [check] = [check for check in document.document["checks"] if not check["ok"]]
+    assert (check["subject"], check["detail"].endswith(".etl: 537 MB free")) == ("state folder", True)
+    assert "Make room" in check["advice"]
 
 
 @pytest.mark.parametrize("toml", ['[jobs.j]\nsource = "t.csv"\n', "[jobs", '[jobs.j]\nmoode = "x"\n'])

@@ -13,6 +13,8 @@ import pytest
 from etl_framework import Workspace
 from etl_framework.cli import run
 
+pytestmark = pytest.mark.usefixtures("roomy")
+
 CONFIG = """
 [targets.here]
 url = "duckdb:w.duckdb"

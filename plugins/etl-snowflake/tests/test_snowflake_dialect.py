@@ -183,6 +183,7 @@ def was_sent(text: str, sent: set[str]) -> bool:
     return any(re.fullmatch(pattern, sql, re.DOTALL) for sql in sent)
 
 
+@pytest.mark.usefixtures("roomy")
 def test_every_statement_that_is_sent_is_one_of_snowflakes(
     target: str,
     emulator: EmulatorControl,

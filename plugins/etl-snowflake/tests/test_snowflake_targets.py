@@ -18,6 +18,8 @@ from etl_framework.targets import TargetCheck
 
 from .conftest import write_connections_file
 
+pytestmark = pytest.mark.usefixtures("roomy")
+
 GRANT = re.compile(r"^GRANT .*;$", re.MULTILINE)
 
 
