@@ -91,7 +91,7 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
 @pytest.fixture
 def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk with room, however full this machine's is: ``etl doctor`` looks."""
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: _Usage(total=1 << 40, used=0, free=1 << 40))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: _Usage(total=1 << 40, used=0, free=1 << 40))
 
 
 @pytest.fixture(scope="session")

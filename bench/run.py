@@ -78,8 +78,9 @@ def one_pass(options: Options) -> Iterator[Figure]:
         ratios, speeds = [], []
         for number in range(options.runs + 1):
             passed = up_to_the_gate(path, options.work)
-            parsing = parse_alone(path, delimiter, passed.columns, passed.ranges, WORKERS)
-            serial = parsing + compress_alone(path, passed.ranges, WORKERS)
+            block_bytes = passed.run.job.block_bytes
+            parsing = parse_alone(path, delimiter, passed.columns, passed.ranges, block_bytes, WORKERS)
+            serial = parsing + compress_alone(path, passed.ranges, block_bytes, WORKERS)
             if number:  # the first round only warms up
                 ratios.append(serial / passed.seconds)
                 speeds.append(path.stat().st_size / passed.seconds / 1e6)

@@ -29,7 +29,7 @@ _DEFAULTS: Mapping[str, object] = {
     "on_bad_rows": OnBadRows.ABORT,
     "max_bad_rows": Allowance(),
     "part_size": 128 << 20,
-    "block_size": 8 << 20,
+    "block_size": 16 << 20,
     "executor": "threads:",
     "recursive": False,
     "required_plugins": (),

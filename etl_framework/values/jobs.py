@@ -141,7 +141,7 @@ class Job:
     compress: str | None = None
     compress_level: int | None = None
     part_bytes: int = 128 << 20
-    block_bytes: int = 8 << 20
+    block_bytes: int = 16 << 20
     executor: str = "threads:"
     recursive: bool = False
     again: bool = False

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _STRIDE = 1 << 19
 _MOST_BETWEEN = 64
 _ZERO, _X, _LOWER_CASE = ord("0"), ord("x"), 0x20
+EXES = b"xX"
+"""One of them stands in every integer in hexadecimal digits."""
 
 
 def _table(letters: Iterable[int]) -> Flags:
@@ -41,31 +43,16 @@ def _table(letters: Iterable[int]) -> Flags:
 _LINE_END = _table(b"\r\n")
 
 
-class HexadecimalLook:
-    """Whether a piece of text may hold an integer in hexadecimal digits: a first, quick look.
-
-    :param dialect: in UTF-8.
-    """
-
-    def __init__(self, dialect: Dialect) -> None:
-        # A closing quote and an escape character may stand between the two letters, and are no part of the value.
-        second = [_X, *(ord(sign) for sign in (dialect.quote, dialect.escape) if sign is not None)]
-        self._pairs = [_ZERO | letter << 8 for letter in second]
-        self._capital = _ZERO | ord("X") << 8
-        self._flags = np.empty(0, np.bool_)
-
-    def __call__(self, text: bytearray, begin: int, end: int) -> bool:
-        """Look at a piece; 0.1 ms for half a MiB that holds none."""
-        if 2 * len(self._flags) < end - begin:
-            self._flags = np.empty((end - begin) // 2, np.bool_)
-        sought = [*self._pairs, self._capital] if text.find(b"X", begin, end) >= 0 else self._pairs
-        for first in (begin, begin + 1):
-            # Two letters are one number: so each comparison covers twice as many.
-            pairs = np.frombuffer(text, "<u2", count=max(end - first, 0) // 2, offset=first)
-            found = self._flags[: len(pairs)]
-            if any(np.equal(pairs, pair, out=found).any() for pair in sought):
-                return True
-        return False
+def count_letter(texts: pa.Array, letter: int) -> int:
+    """How often a letter of ASCII occurs in all of the texts; 0.1 ms for a MiB."""
+    _, offsets, data = texts.buffers()
+    if data is None:
+        return 0
+    begin, end = np.frombuffer(offsets, np.int32)[[texts.offset, texts.offset + len(texts)]].tolist()
+    letters = np.frombuffer(data, np.uint8)[begin:end]
+    found = np.empty(min(_STRIDE, len(letters)), np.bool_)
+    pieces = (letters[at : at + _STRIDE] for at in range(0, len(letters), _STRIDE))
+    return sum(int(np.count_nonzero(np.equal(piece, letter, out=found[: len(piece)]))) for piece in pieces)
 
 
 def hexadecimal_fields(records: Buffer, dialect: Dialect, rows: int, width: int) -> frozenset[int]:

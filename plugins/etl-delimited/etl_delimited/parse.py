@@ -14,11 +14,11 @@ from pyarrow import csv
 
 from etl_delimited.checks import outside_calendar, too_large
 from etl_delimited.dates import DatePattern
-from etl_delimited.misread import finite_rows, hexadecimal_fields, hexadecimal_rows, infinite_rows
+from etl_delimited.misread import count_letter, finite_rows, hexadecimal_fields, hexadecimal_rows, infinite_rows
 from etl_framework import FLOATS, INTEGERS, InputError, Kind, UsageError, read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from etl_delimited.dialect import Dialect
     from etl_framework import Column
@@ -126,11 +126,12 @@ class Parser:
         """
         return self.batch(self.fields(records))
 
-    def fields(self, records: Buffer, *, is_ascii: bool = False, hexadecimal: bool = True) -> pa.Table:
+    def fields(self, records: Buffer, *, is_ascii: bool = False, exes: Mapping[int, int] | None = None) -> pa.Table:
         """The fields of the records, by their indexes as text; columns with a date pattern still as text.
 
         :param is_ascii: the records are known to be, so that no text needs to be validated, and fields that the run
             does not load can be left out.
+        :param exes: how often each letter of :data:`~etl_delimited.misread.EXES` occurs in them, if that is known.
         :raises ParseError: some record does not fit.
         """
         if not len(records):
@@ -139,7 +140,7 @@ class Parser:
         table = self._with_nulls(text, self._delimiter if stand_in is None else stand_in, is_ascii)
         if stand_in is not None and bytes(text).count(stand_in) > table.num_rows * (self.layout.width - 1):
             table = self._restored(table, stand_in)
-        if hexadecimal:
+        if self._integers and (exes is None or self._has_exes_outside_of_texts(table, exes)):
             self._check_integers(table, records)
         self._check_floats(table, records)
         return table
@@ -302,13 +303,16 @@ class Parser:
         except pa.ArrowInvalid as error:
             raise self._located(str(error)) from error
 
+    def _has_exes_outside_of_texts(self, fields: pa.Table, exes: Mapping[int, int]) -> bool:
+        """Whether not all of the letters lie in fields that are still text: most likely, an integer has the others."""
+        texts = [whole(column) for column in fields.columns if pa.types.is_string(column.type)]
+        return any(count > sum(count_letter(text, letter) for text in texts) for letter, count in exes.items() if count)
+
     def _check_integers(self, fields: pa.Table, records: Buffer) -> None:
         """Whether every integer is the one that its text says.
 
         :raises ParseError: one is not.
         """
-        if not self._integers:
-            return
         suspected = hexadecimal_fields(records, self.utf8, fields.num_rows, self.layout.width)
         among = [at for at in self._integers if self.layout.fields[at] in suspected]
         texts = self.texts(records, fields=[self.layout.fields[at] for at in among])

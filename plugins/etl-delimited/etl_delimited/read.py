@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from etl_delimited import scan
 from etl_delimited.checks import violations
-from etl_delimited.misread import HexadecimalLook
+from etl_delimited.misread import EXES
 from etl_delimited.padded import PaddedLook, padded_rows
 from etl_delimited.parse import Layout, ParseError, Parser, whole
 from etl_delimited.records import RecordBuffer, TextStream, source_bytes, source_size
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from etl_delimited.checks import Problem
     from etl_delimited.dialect import Dialect
-    from etl_delimited.records import Look
     from etl_delimited.structure import Offsets
     from etl_framework import Block, Column
 
@@ -168,7 +167,10 @@ class _PartReader:
         if not whole_source:
             _check_start(source, part, dialect)
         self.preface = self._skip_preface(limited)
-        self.hexadecimal, self.padded = HexadecimalLook(self.parser.utf8), PaddedLook(self.parser.utf8)
+        self.padded = PaddedLook(self.parser.utf8)
+        # A column whose type was inferred may become one of integers.
+        inferred = not all(column.declared for column in layout.columns)
+        integers = inferred or any(column.type.kind in INTEGERS for column in layout.columns)
         self.window = RecordBuffer(
             limited if dialect.encoding == "utf-8" else TextStream(limited, dialect.encoding),
             dialect,
@@ -177,7 +179,8 @@ class _PartReader:
             offset=part.start + len(self.preface),
             line=scan.count_lines(self.preface, dialect),
             last=whole_source or part.end == source.size,
-            looks=self._looks(),
+            looks=(self.padded,) if inferred else (),
+            counted=EXES if integers else b"",
         )
 
     def blocks(self) -> Iterator[Block]:
@@ -202,15 +205,6 @@ class _PartReader:
             block = self._empty_block()
             block.lines, block.consumed = lines, self.part.size if self.dialect.compression else consumed
             yield block
-
-    def _looks(self) -> Iterator[Look]:
-        """What to look for in the text; a column whose type was inferred may become one of integers."""
-        columns = self.parser.layout.columns
-        inferred = not all(column.declared for column in columns)
-        if inferred or any(column.type.kind in INTEGERS for column in columns):
-            yield self.hexadecimal
-        if inferred:
-            yield self.padded
 
     def _skip_preface(self, stream: Readable) -> bytes:
         """What comes before the first record: byte order mark, skipped lines, header."""
@@ -246,8 +240,7 @@ class _PartReader:
         window, parser = self.window, self.parser
         while True:
             try:
-                hexadecimal = self.hexadecimal in window.seen
-                fields = parser.fields(window.records, is_ascii=window.is_ascii, hexadecimal=hexadecimal)
+                fields = parser.fields(window.records, is_ascii=window.is_ascii, exes=window.counts)
                 suspicious = parser.ends_in_line_end(fields)
                 batch = parser.batch(fields)
             except ParseError:

@@ -99,12 +99,14 @@ class RecordBuffer:
     :param last: whether the source ends where the stream ends.
     :param looks: what to look for while the window is gone through: given the buffer and where a piece begins and ends,
         whether it is there. Each begins two bytes before the one before it ends.
+    :param counted: letters of ASCII that are counted.
     :ivar offset: byte of the source at which the window begins.
     :ivar line: physical lines of the part before the window.
     :ivar lines: physical lines in the window.
     :ivar has_nul: whether a NUL byte occurs in the window.
     :ivar is_ascii: whether every byte of the window is ASCII, so that it is valid UTF-8 for certain.
     :ivar seen: those of ``looks`` that found something in the window.
+    :ivar counts: how often each of the letters ``counted`` occurs in the window.
     :ivar unclosed: whether the window ends with a quoted field that is never closed.
     """
 
@@ -119,6 +121,7 @@ class RecordBuffer:
         line: int,
         last: bool,
         looks: Iterable[Look] = (),
+        counted: bytes = b"",
     ) -> None:
         self._stream = stream
         self.dialect = replace(dialect, encoding="utf-8")
@@ -127,7 +130,9 @@ class RecordBuffer:
         self._path = path
         self._last = last
         self._looks = tuple(looks)
+        self._counted = counted
         self.seen: set[Look] = set()
+        self.counts: dict[int, int] = {}
         self.offset = offset
         self.line = line
         self.lines = 0
@@ -219,7 +224,7 @@ class RecordBuffer:
         self._survey()
 
     def _survey(self) -> None:
-        """Count lines, look for NUL bytes, for any but ASCII and for what else is sought, stride by stride.
+        """Count lines and letters, look for NUL bytes, for any but ASCII and for what else is sought, stride by stride.
 
         So memory is gone through once.
         """
@@ -228,6 +233,7 @@ class RecordBuffer:
         ends, largest, after_return = 0, 0, False
         self.has_nul = False
         self.seen = set()
+        self.counts = dict.fromkeys(self._counted, 0)
         for begin in range(0, self._cut, _STRIDE):
             end = min(begin + _STRIDE, self._cut)
             piece = letters[begin:end]
@@ -243,6 +249,10 @@ class RecordBuffer:
                 # CR LF is one line end, not two.
                 ends -= int(np.count_nonzero(np.logical_and(feeds[1:], carriage_returns[:-1], out=feeds[1:])))
             after_return = bool(piece[-1] == _RETURN)
+            for letter in self._counted:
+                if self._buffer.find(letter, begin, end) >= 0:
+                    found = np.equal(piece, letter, out=returns[: len(piece)])
+                    self.counts[letter] += int(np.count_nonzero(found))
             ahead = min(end + _OVERLAP, self._cut)
             self.seen.update(look for look in self._looks if look not in self.seen and look(self._buffer, begin, ahead))
         self.is_ascii = largest < 0x80

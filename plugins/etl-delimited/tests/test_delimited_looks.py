@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
-from etl_delimited import read, records
+from etl_delimited import misread, parse, read, records
 from etl_delimited.dialect import Dialect
 from etl_delimited.format import DelimitedFormat
-from etl_delimited.misread import HexadecimalLook
+from etl_delimited.misread import count_letter
 from etl_delimited.padded import PaddedLook
 from etl_delimited.records import RecordBuffer
 from hypothesis import given, settings
@@ -23,17 +24,37 @@ DIALECTS = st.sampled_from([Dialect(), Dialect(delimiter="|", quote=None), Diale
 TEXTS = st.text(alphabet='0xX7"\\,|\t\n -+a', max_size=24).map(str.encode)
 
 
-def seen(look: HexadecimalLook | PaddedLook, text: bytes, stride: int) -> bool:
+def seen(look: PaddedLook, text: bytes, stride: int) -> bool:
     pieces = [(begin, min(begin + stride + 2, len(text))) for begin in range(0, len(text), stride)]
     return any(look(bytearray(text), *piece) for piece in pieces)
 
 
-@given(dialect=DIALECTS, text=TEXTS, stride=st.integers(1, 12))
-def test_a_hexadecimal_integer_is_never_missed(dialect: Dialect, text: bytes, stride: int) -> None:
-    signs = re.escape((dialect.quote or "") + (dialect.escape or ""))
-    between = f"[{signs}]?" if signs else ""
-    if re.search(f"0{between}[xX]", text.decode()):
-        assert seen(HexadecimalLook(dialect), text, stride)
+def window_of(text: bytes, block_bytes: int, **more: Any) -> RecordBuffer:
+    return RecordBuffer(
+        io.BytesIO(text), Dialect(quote=None), block_bytes, path="x.csv", offset=0, line=0, last=True, **more
+    )
+
+
+@given(text=TEXTS, stride=st.integers(1, 12), block_bytes=st.integers(16, 30))
+def test_the_letters_of_each_window_are_counted(text: bytes, stride: int, block_bytes: int) -> None:
+    window = window_of(text, block_bytes, counted=b"xX")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(records, "_STRIDE", stride)
+        while window.advance():
+            data = bytes(window.data)
+            assert window.counts == {ord("x"): data.count(b"x"), ord("X"): data.count(b"X")}
+
+
+@given(
+    texts=st.lists(st.none() | st.text("xXé0", max_size=6), max_size=6),
+    begin=st.integers(0, 4),
+    stride=st.integers(1, 9),
+)
+def test_the_letters_of_texts_are_counted_and_no_others(texts: list[str | None], begin: int, stride: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(misread, "_STRIDE", stride)
+        found = count_letter(pa.array(texts, pa.string()).slice(begin), ord("x"))
+    assert found == sum(text.count("x") for text in texts[begin:] if text is not None)
 
 
 @given(dialect=DIALECTS, text=TEXTS, stride=st.integers(1, 12))
@@ -49,22 +70,12 @@ def test_a_zero_behind_more_blanks_than_anybody_counts_is_taken_for_a_leading_on
 
 @pytest.mark.parametrize("text", ["say 0 x,10,0.5,20\n", "x0,1\n", "2024-01-02 03:04,a -01,-1.05\n"])
 def test_text_without_any_is_not_looked_at_again(text: str) -> None:
-    assert not seen(HexadecimalLook(Dialect()), text.encode(), 8)
     assert not seen(PaddedLook(Dialect()), text.encode(), 8)
 
 
 def test_a_window_says_what_was_seen_in_it_and_not_in_the_one_before() -> None:
-    padded, hexadecimal = PaddedLook(Dialect()), HexadecimalLook(Dialect())
-    window = RecordBuffer(
-        io.BytesIO(b"a,007,bcdefghijk\na,7,bcdefghijklm\n"),
-        Dialect(),
-        20,
-        path="x.csv",
-        offset=0,
-        line=0,
-        last=True,
-        looks=(padded, hexadecimal),
-    )
+    padded = PaddedLook(Dialect())
+    window = window_of(b"a,007,bcdefghijk\na,7,bcdefghijklm\n", 20, looks=(padded,))
     assert window.advance()
     assert window.seen == {padded}
     assert window.advance()
@@ -118,6 +129,6 @@ def test_what_is_read_is_what_is_read_where_everything_is_looked_at_again(
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(records, "_STRIDE", stride)
         found = outcome(text, kinds, encoding, block_bytes)
-        patched.setattr(read, "HexadecimalLook", lambda _: sees)
+        patched.setattr(parse, "count_letter", lambda *_: -1)
         patched.setattr(read, "PaddedLook", lambda _: sees)
         assert outcome(text, kinds, encoding, block_bytes) == found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -21,7 +21,8 @@ BATCH = quote("_etl_batch")
 """What stands after FROM."""
 
 _LOCKED: dict[str, str | bool | int | float | list[str]] = {
-    # The parts of a file are what is done at once; and only one thread keeps rows in their order.
+    # The parts of a file are what is done at once, each by a query in its own thread, with no other to help: only one
+    # thread keeps rows in their order.
     "threads": 1,
     "memory_limit": "2GB",
     "enable_external_access": False,
@@ -55,16 +56,24 @@ class _OfThread(threading.local):
 
 
 _of_thread = _OfThread()
+_making = threading.Lock()
 
 
 def connection() -> duckdb.DuckDBPyConnection:
-    """This thread's own connection, which nothing that runs in it can unlock."""
+    """This thread's own connection, which nothing that runs in it can unlock; what it is shown, no other sees."""
     if _of_thread.connection is None:
-        made = duckdb.connect(":memory:", config=_LOCKED)
-        made.execute("SET TimeZone = 'UTC'")
-        made.execute("SET lock_configuration = true")
-        _of_thread.connection = made
+        with _making:
+            _of_thread.connection = _database().cursor()
     return _of_thread.connection
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One for all threads: making it takes longer than a block's rules."""
+    made = duckdb.connect(":memory:", config=_LOCKED)
+    made.execute("SET GLOBAL TimeZone = 'UTC'")
+    made.execute("SET lock_configuration = true")
+    return made
 
 
 @contextmanager
