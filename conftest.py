@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import zipfile
-from collections import Counter, namedtuple
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -26,7 +26,6 @@ if not os.environ.get("ETL_LIVE"):
     os.environ["SNOWFLAKE_HOME"] = _HOME.name
 
 NOBODY = 65534
-_Usage = namedtuple("_Usage", "total used free")
 _TEXTS_OF_FLIGHTS = {"carrier", "tailnum", "origin", "dest"}
 
 
@@ -91,7 +90,8 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
 @pytest.fixture
 def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk with room, however full this machine's is: ``etl doctor`` looks."""
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: _Usage(total=1 << 40, used=0, free=1 << 40))
+    usage = shutil.disk_usage(".")._replace(free=1 << 40)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 
 
 @pytest.fixture(scope="session")

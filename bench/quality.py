@@ -16,7 +16,7 @@ from passing import COLUMNS, WORKERS
 from processes import ETL, Measured, in_turn, measure, paired
 
 _PEERS = Path(__file__).with_name("quality_peers.py")
-_MOST_SECONDS = 600
+_MOST_SECONDS = 120
 _LONG = 30
 """Seconds from which on another tool is run only once."""
 

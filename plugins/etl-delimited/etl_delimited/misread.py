@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _STRIDE = 1 << 19
 _MOST_BETWEEN = 64
 _ZERO, _X, _LOWER_CASE = ord("0"), ord("x"), 0x20
+
 EXES = b"xX"
 """One of them stands in every integer in hexadecimal digits."""
 

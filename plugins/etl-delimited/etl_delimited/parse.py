@@ -304,7 +304,11 @@ class Parser:
             raise self._located(str(error)) from error
 
     def _has_exes_outside_of_texts(self, fields: pa.Table, exes: Mapping[int, int]) -> bool:
-        """Whether not all of the letters lie in fields that are still text: most likely, an integer has the others."""
+        """Whether some of the letters lie outside of the fields that are still text.
+
+        A text has no more of them than its record has, so that none in an integer is overlooked. Fields that are not
+        loaded, delimiters and null values may have some, too, and only cost a second look.
+        """
         texts = [whole(column) for column in fields.columns if pa.types.is_string(column.type)]
         return any(count > sum(count_letter(text, letter) for text in texts) for letter, count in exes.items() if count)
 

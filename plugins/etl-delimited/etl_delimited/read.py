@@ -174,8 +174,7 @@ class _PartReader:
         self.window = RecordBuffer(
             limited if dialect.encoding == "utf-8" else TextStream(limited, dialect.encoding),
             dialect,
-            # Of a small file, as there may be thousands, one window with room to see that nothing follows.
-            block_bytes if whole_source else min(block_bytes, part.size + 1),
+            block_bytes,
             path=source.path,
             offset=part.start + len(self.preface),
             line=scan.count_lines(self.preface, dialect),

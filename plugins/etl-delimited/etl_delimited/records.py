@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Comparisons stay within the second-level cache; shorter ones would make threads wait for each other.
 _STRIDE = 1 << 19
+_FIRST_BYTES = 1 << 16
 _OVERLAP = 2
 _NUL, _LINE_FEED, _RETURN = 0, ord("\n"), ord("\r")
 _CONTINUATION = 0b1100_0000, 0b1000_0000
@@ -99,7 +100,7 @@ class RecordBuffer:
     :param last: whether the source ends where the stream ends.
     :param looks: what to look for while the window is gone through: given the buffer and where a piece begins and ends,
         whether it is there. Each begins two bytes before the one before it ends.
-    :param counted: letters of ASCII that are counted.
+    :param counted: letters of ASCII whose occurrences ``counts`` tells.
     :ivar offset: byte of the source at which the window begins.
     :ivar line: physical lines of the part before the window.
     :ivar lines: physical lines in the window.
@@ -140,7 +141,7 @@ class RecordBuffer:
         self.is_ascii = False
         self.unclosed = False
         # One byte more, for the line end that the last record may lack.
-        self._buffer = bytearray(self._nominal + 1)
+        self._buffer = bytearray(min(self._nominal, _FIRST_BYTES) + 1)
         self._filled = 0
         self._cut = 0
         self._ended = False
@@ -203,13 +204,15 @@ class RecordBuffer:
             self._filled, self._cut = rest, 0
 
     def _fill(self, size: int) -> None:
-        if size >= len(self._buffer):
-            larger = bytearray(size + 1)
-            larger[: self._filled] = memoryview(self._buffer)[: self._filled]
-            self._buffer = larger
-        view = memoryview(self._buffer)
+        """Read until there are so many bytes or no more; the buffer grows, since thousands of files may be small."""
         while not self._ended and self._filled < size:
-            count = self._stream.readinto(view[self._filled : size])
+            room = len(self._buffer) - 1
+            if self._filled == room:
+                room = min(4 * room, size)
+                larger = bytearray(room + 1)
+                larger[: self._filled] = memoryview(self._buffer)[: self._filled]
+                self._buffer = larger
+            count = self._stream.readinto(memoryview(self._buffer)[self._filled : min(room, size)])
             self._filled += count
             self._ended = not count
 

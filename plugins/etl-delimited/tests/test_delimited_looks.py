@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from etl_delimited import misread, parse, read, records
+from etl_delimited import misread, read, records
 from etl_delimited.dialect import Dialect
 from etl_delimited.format import DelimitedFormat
-from etl_delimited.misread import count_letter
+from etl_delimited.misread import EXES, count_letter
 from etl_delimited.padded import PaddedLook
+from etl_delimited.parse import Layout, ParseError, Parser
 from etl_delimited.records import RecordBuffer
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,6 +57,48 @@ def test_the_letters_of_texts_are_counted_and_no_others(texts: list[str | None],
         patched.setattr(misread, "_STRIDE", stride)
         found = count_letter(pa.array(texts, pa.string()).slice(begin), ord("x"))
     assert found == sum(text.count("x") for text in texts[begin:] if text is not None)
+
+
+LETTERS = st.builds(
+    Dialect,
+    delimiter=st.sampled_from([",", "|", "||", "x", "0x", "x|"]),
+    quote=st.sampled_from(['"', None, "X"]),
+    escape=st.sampled_from([None, "\\"]),
+    null_values=st.sampled_from([("",), ("", "x"), ("0x1",), ()]),
+)
+CELLS_OF_LETTERS = st.sampled_from(
+    ["1", "-7", "0x1F", " 0X2", '"0x3"', '"0"x4', "\\0\\x5", "x", "abcx", "2024-01-02", ""]
+)
+TYPES = {
+    "bigint": Column(name="a", type=ColumnType.parse("bigint")),
+    "varchar": Column(name="a", type=ColumnType.parse("varchar")),
+    "double": Column(name="a", type=ColumnType.parse("double")),
+    "date": Column(name="a", type=ColumnType.parse("date"), format="%Y-%m-%d"),
+}
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    dialect=LETTERS,
+    lines=st.lists(st.tuples(CELLS_OF_LETTERS, CELLS_OF_LETTERS, CELLS_OF_LETTERS), min_size=1, max_size=3),
+    kinds=st.tuples(st.just("bigint"), st.sampled_from(sorted(TYPES)), st.sampled_from([*sorted(TYPES), None])),
+)
+def test_counted_letters_tell_every_integer_in_hexadecimal_digits(
+    dialect: Dialect, lines: list[tuple[str, str, str]], kinds: tuple[str | None, ...]
+) -> None:
+    columns = [replace(TYPES[kind], name=f"c{at}") for at, kind in enumerate(kinds) if kind is not None]
+    parser = Parser(dialect, Layout.of(["c0", "c1", "c2"], columns))
+    data = "".join(f"{dialect.delimiter.join(cells)}\n" for cells in lines).encode()
+    window = RecordBuffer(io.BytesIO(data), dialect, 64, path="x.csv", offset=0, line=0, last=True, counted=EXES)
+
+    def parsed(exes: dict[int, int] | None) -> Any:
+        try:
+            return parser.fields(window.records, is_ascii=window.is_ascii, exes=exes).to_pylist()
+        except ParseError as error:
+            return error.column, error.row, error.detail
+
+    while window.advance():
+        assert parsed(window.counts) == parsed(None)
 
 
 @given(dialect=DIALECTS, text=TEXTS, stride=st.integers(1, 12))
@@ -129,6 +173,6 @@ def test_what_is_read_is_what_is_read_where_everything_is_looked_at_again(
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(records, "_STRIDE", stride)
         found = outcome(text, kinds, encoding, block_bytes)
-        patched.setattr(parse, "count_letter", lambda *_: -1)
+        patched.setattr(Parser, "_has_exes_outside_of_texts", lambda *_: True)
         patched.setattr(read, "PaddedLook", lambda _: sees)
         assert outcome(text, kinds, encoding, block_bytes) == found

@@ -69,7 +69,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 @cache
 def _database() -> duckdb.DuckDBPyConnection:
-    """One for all threads: making it takes longer than a block's rules."""
+    """One for all threads, with its memory limit: making it takes longer than a block's rules."""
     made = duckdb.connect(":memory:", config=_LOCKED)
     made.execute("SET GLOBAL TimeZone = 'UTC'")
     made.execute("SET lock_configuration = true")

@@ -46,6 +46,22 @@ def test_threads_see_rows_of_their_own():
             assert rows == [(number,)]
 
 
+@pytest.mark.parametrize(
+    "sql", ["SET TimeZone = 'Asia/Tokyo'", "SET memory_limit = '9GB'", "SET lock_configuration = false"]
+)
+def test_every_thread_has_the_same_settings_and_can_change_none(monkeypatch, sql):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+
+    def tried() -> str:
+        with pytest.raises(duckdb.Error, match="locked"):
+            connection().execute(sql)
+        [[zone]] = connection().execute("SELECT current_setting('TimeZone')").fetchall()
+        return zone
+
+    with ThreadPoolExecutor(1) as thread:
+        assert [tried(), thread.submit(tried).result()] == ["UTC", "UTC"]
+
+
 def test_nothing_is_seen_where_nothing_is_shown():
     block = pa.record_batch({"a": [1]})
     assert seen(block, ["a"]) == [(1,)]
