@@ -118,6 +118,46 @@ def strike_until_it_ends(process: subprocess.Popen[str]) -> None:
         ended.wait(0.05)
 
 
+STRUCK_WHILE_A_LOCK_IS_TAKEN = """
+import os, signal, sys, threading
+from concurrent.futures import Future, _base, wait
+from etl_framework.cli.signals import terminable
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+taking = {"condition": threading.Condition, "futures": _base._AcquireFutures}[sys.argv[1]].__enter__.__code__
+future = Future()
+
+def strike(frame, event, _):
+    if event == "return" and frame.f_code is taking:
+        sys.settrace(None)
+        os.kill(os.getpid(), signal.SIGINT)
+    return strike
+
+def wait_for_ever():
+    while True:
+        wait([future], timeout=0.01)
+
+try:
+    with terminable():
+        sys.settrace(strike)
+        wait_for_ever()
+except KeyboardInterrupt:
+    sys.settrace(None)
+other = threading.Thread(target=future.set_result, args=(None,), daemon=True)
+other.start()
+other.join(5)
+print("hangs" if other.is_alive() else "goes on", flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("taking", ["condition", "futures"])
+def test_a_signal_while_a_lock_is_taken_keeps_no_other_thread_from_it(taking: str) -> None:
+    command = [sys.executable, "-c", STRUCK_WHILE_A_LOCK_IS_TAKEN, taking]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("goes on\n", "")
+
+
 STRUCK_IN_A_COLLECTION = """
 import gc, os, signal, threading
 from etl_framework.cli.signals import terminable

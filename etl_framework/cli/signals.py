@@ -13,7 +13,14 @@ from typing import NoReturn
 
 _LOOK_EVERY = 0.02
 _PATIENCE = 3
-"""Signals that come during one import, of which the last ends the process as if it handled none."""
+"""Signals that come while none may be raised for, of which the last ends the process as if it handled none."""
+
+_INDIVISIBLE = {
+    "threading": ("__enter__", "__exit__", "_acquire_restore"),
+    "concurrent.futures._base": ("__enter__", "__exit__"),
+    "logging": ("acquire",),
+}
+"""By module, functions of which each takes or gives back a lock, and is not done before it has returned."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -22,11 +29,12 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Let Ctrl-C raise ``KeyboardInterrupt`` and SIGTERM :class:`Terminated`, but never within an import.
+    """Let Ctrl-C raise ``KeyboardInterrupt`` and SIGTERM :class:`Terminated`, but neither where it would do harm.
 
-    Both are raised in the main thread; in another one, where no signal arrives, nothing is changed. A signal that the
-    caller ignores, or has a handler of its own for, stays the caller's. Once one was raised for, Ctrl-C is ignored
-    afterwards where it would end the process.
+    That is within an import, and where a lock has just been taken that nobody would give back: a thread that needs it,
+    such as one that ends a future which is waited for, would hang. Both are raised in the main thread; in another one,
+    where no signal arrives, nothing is changed. A signal that the caller ignores or handles itself stays the caller's.
+    Once one was raised for, Ctrl-C is ignored afterwards where it would end the process.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -59,7 +67,7 @@ def terminable() -> Iterator[None]:
 
 
 class _Stopping:
-    """Raises what a signal asks for, as soon as no import is under way in the main thread.
+    """Raises what a signal asks for, as soon as no import is under way in the main thread, and no lock half taken.
 
     An exception that comes out of the middle of the import system may leave a module locked for ever, on which other
     threads then wait, and libraries whose modules are half executed report it as an error of their own.
@@ -72,7 +80,7 @@ class _Stopping:
 
     def arrived(self, number: int, frame: FrameType | None) -> None:
         """Handle SIGINT and SIGTERM."""
-        if not _importing(frame):
+        if not _must_go_on(frame):
             self._stop(number)
         self.put_off(number)
 
@@ -80,7 +88,7 @@ class _Stopping:
         """Raise for the signal a moment later."""
         self._waiting.append(number)
         if len(self._waiting) == _PATIENCE:
-            # The import hangs.
+            # It hangs.
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         if self._before is None:
@@ -102,7 +110,7 @@ class _Stopping:
             signal.signal(signal.SIGALRM, handler)  # type: ignore[arg-type]  # what signal.signal gave
 
     def _look_again(self, _: int, frame: FrameType | None) -> None:
-        if self._waiting and not _importing(frame):
+        if self._waiting and not _must_go_on(frame):
             self._stop(self._waiting[0])
 
     def _stop(self, number: int) -> NoReturn:
@@ -111,10 +119,12 @@ class _Stopping:
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
-def _importing(frame: FrameType | None) -> bool:
-    """Whether the import system is at work in a frame, or in what called it."""
+def _must_go_on(frame: FrameType | None) -> bool:
+    """Whether a frame, or what called it, belongs to the import system or takes a lock."""
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib."):
+            return True
+        if frame.f_code.co_name in _INDIVISIBLE.get(frame.f_globals.get("__name__", ""), ()):
             return True
         frame = frame.f_back
     return False
