@@ -267,6 +267,7 @@ def test_a_list_of_columns_or_a_select_does_not_count_fields(cursor, stage):
         ("COMPRESSION = BZ2", bz2.compress(b"1,a\n"), [(1, "a")]),
         ("COMPRESSION = ZSTD", ZSTD, [(1, "a")]),
         ("COMPRESSION = AUTO", ZSTD, [(1, "a")]),
+        ("COMPRESSION = ZSTD", ZSTD * 2, [(1, "a"), (1, "a")]),
         ("", b"", []),
     ],
 )
@@ -276,6 +277,16 @@ def test_a_file_is_read_as_its_format_says(cursor, stage, options, content, expe
     stage("file.dat", content)
     copy(cursor, f"FILE_FORMAT = (TYPE = CSV {options})")
     assert rows(cursor) == expected
+
+
+@pytest.mark.parametrize("content", [ZSTD[:-1], ZSTD + ZSTD[:-1], ZSTD + b"1,a\n"])
+def test_a_file_that_is_compressed_only_in_part_is_refused(cursor, stage, raises_snowflake, content):
+    cursor.execute("CREATE TABLE t (n INT, s VARCHAR)")
+    stage("file.dat", content)
+    with raises_snowflake(100096) as caught:
+        copy(cursor, "FILE_FORMAT = (TYPE = CSV COMPRESSION = ZSTD)")
+    assert "during decompression for file: 'file.dat'" in str(caught.value)
+    assert rows(cursor) == []
 
 
 @pytest.mark.parametrize(
