@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -11,28 +11,21 @@ from etl_framework.config_files import Config, Layer, Origin
 from etl_framework.config_models import JobSettings, explain_error, known_keys, similar
 from etl_framework.errors import UsageError
 from etl_framework.terminal import did_you_mean
-from etl_framework.values import Allowance, Check, Gate, Mode, OnBadRows
+from etl_framework.values import Job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_TARGET = "duckdb:warehouse.duckdb"
 
+# What a job has unless it is told, under the names of the settings.
+_OF_A_JOB = {field.name: field.default for field in fields(Job) if field.default is not MISSING}
 _DEFAULTS: Mapping[str, object] = {
+    **_OF_A_JOB,
     "target": DEFAULT_TARGET,
     "columns": {},
-    "keys": (),
-    "mode": Mode.APPEND,
-    "check": Check.FILE,
-    "check_timeout": 300,
-    "gate": Gate.BEFORE_LOAD,
-    "on_bad_rows": OnBadRows.ABORT,
-    "max_bad_rows": Allowance(),
-    "part_size": 128 << 20,
-    "block_size": 16 << 20,
-    "executor": "threads:",
-    "recursive": False,
-    "required_plugins": (),
+    "part_size": _OF_A_JOB["part_bytes"],
+    "block_size": _OF_A_JOB["block_bytes"],
 }
 _FROM_ENVIRONMENT = (
     "target",
