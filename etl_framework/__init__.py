@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from etl_framework.checks import MOST_SAMPLES as MOST_SAMPLES
     from etl_framework.checks import RowCheck as RowCheck
     from etl_framework.checks import first_samples as first_samples
+    from etl_framework.checks import once_per_batch as once_per_batch
     from etl_framework.checks import row_check as row_check
     from etl_framework.checks import shown as shown
     from etl_framework.cli.options import date_column_option as date_column_option
@@ -213,7 +214,7 @@ _MODULES = {
     "executors": "usable_cores",
     "bounds": "extremes few_distinct float_bounds",
     "causes": "NO_ROWS no_date outside_period",
-    "checks": "MOST_SAMPLES RowCheck first_samples row_check shown",
+    "checks": "MOST_SAMPLES RowCheck first_samples once_per_batch row_check shown",
     "figures": "Figures",
     "total_checks": "TotalCheck total_check",
     "key_checks": "KeyCheck key_check",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from weakref import ref
 
 from etl_framework.errors import UsageError
 from etl_framework.findings import rules_of
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from etl_framework.plugins import Plugins
     from etl_framework.protocols import Block, TableCheck, Validator
     from etl_framework.values import Analysis
+
+T = TypeVar("T")
 
 MOST_SAMPLES = 10
 """Places shown per finding."""
@@ -118,6 +121,26 @@ class RowCheck:
                 advice=self._advice,
                 samples=tuple(self._samples),
             )
+
+
+def once_per_batch(make: Callable[[pa.RecordBatch], T]) -> Callable[[pa.RecordBatch], T]:
+    """What several checks need of a batch, made for the first of them and forgotten with the batch.
+
+    :param make: such as a conversion into the frame of another library.
+    """
+    batch: ref[pa.RecordBatch] | None = None
+    made: list[T] = []
+
+    def once(rows: pa.RecordBatch) -> T:
+        nonlocal batch
+        if batch is None or batch() is not rows:
+            new = make(rows)
+            # In this order: while it is there, the reference to the batch before would forget what is new.
+            batch = ref(rows, lambda _: made.clear())
+            made[:] = [new]
+        return made[0]
+
+    return once
 
 
 def shown(value: object) -> str | None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
-from weakref import ref
 
 import great_expectations as gx
 import numpy as np
 import pyarrow as pa
 
-from etl_framework import Column, Finding, RowCheck, Severity, UsageError
+from etl_framework import Column, Finding, RowCheck, Severity, UsageError, once_per_batch
 
 if TYPE_CHECKING:
     from great_expectations.core.batch_definition import BatchDefinition
@@ -35,8 +34,8 @@ def checks_of(expectations: Sequence[Expectation], columns: Sequence[Column]) ->
     :raises UsageError: the columns are not there, or cannot be judged so.
     """
     _judge(expectations, pa.schema([(column.name, column.type.arrow()) for column in columns]).empty_table())
-    judged = _Judging(expectations)
-    return [ExpectationCheck(expectation, judged, place) for place, expectation in enumerate(expectations)]
+    judging = once_per_batch(partial(_judge, expectations))
+    return [ExpectationCheck(expectation, judging, place) for place, expectation in enumerate(expectations)]
 
 
 class ExpectationCheck(RowCheck):
@@ -72,21 +71,6 @@ class ExpectationCheck(RowCheck):
             if (self._judged - finding.count) / self._judged < self._mostly:
                 message = f"{finding.count:,} of {self._judged:,} rows are not as expected: {finding.samples[0].reason}"
                 yield replace(finding, message=message)
-
-
-class _Judging:
-    """Judges the rows of a block once for all expectations, and forgets them with the block."""
-
-    def __init__(self, expectations: Sequence[Expectation]) -> None:
-        self._expectations = expectations
-        self._batch: Callable[[], pa.RecordBatch | None] = lambda: None
-        self._judged: Judged = []
-
-    def __call__(self, batch: pa.RecordBatch) -> Judged:
-        if self._batch() is not batch:
-            self._judged = _judge(self._expectations, batch)
-            self._batch = ref(batch)
-        return self._judged
 
 
 def _judge(expectations: Sequence[Expectation], rows: pa.Table | pa.RecordBatch) -> Judged:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from weakref import ref
 
 import polars as pl
 import pyarrow as pa
@@ -12,7 +11,10 @@ from pandera.config import ValidationDepth, config_context
 from pandera.errors import SchemaErrors
 from pandera.polars import Check, DataFrameSchema, PolarsData
 
-from etl_framework import Column, Severity, UsageError, Validator, row_check
+from etl_framework import Column, Severity, UsageError, Validator, once_per_batch, row_check
+
+Frames = Callable[[pa.RecordBatch], pl.DataFrame]
+"""Gives a batch as polars has it. Values stay what they are, nulls too, and little but texts is copied."""
 
 
 def checks_of(schema: DataFrameSchema, columns: Sequence[Column]) -> list[Validator]:
@@ -21,7 +23,7 @@ def checks_of(schema: DataFrameSchema, columns: Sequence[Column]) -> list[Valida
     :raises UsageError: the schema wants other columns, or other types.
     """
     rows = pa.schema([(column.name, column.type.arrow()) for column in columns]).empty_table()
-    frame = pl.DataFrame(pl.from_arrow(rows))
+    frame = _frame(rows)
     try:
         with config_context(validation_depth=ValidationDepth.SCHEMA_ONLY):
             schema.validate(frame, lazy=True)
@@ -29,10 +31,14 @@ def checks_of(schema: DataFrameSchema, columns: Sequence[Column]) -> list[Valida
         said = "; ".join(dict.fromkeys(str(error).splitlines()[0] for error in errors.schema_errors))
         advice = "Declare the columns of the job as the schema has them, or correct the schema."
         raise UsageError(f"pandera.schema: {said}", advice=advice, key="pandera.schema") from errors
-    return list(_checks(schema, frame.columns, _Frames()))
+    return list(_checks(schema, frame.columns, once_per_batch(_frame)))
 
 
-def _checks(schema: DataFrameSchema, columns: Sequence[str], frames: _Frames) -> Iterator[Validator]:
+def _frame(rows: pa.Table | pa.RecordBatch) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(rows))
+
+
+def _checks(schema: DataFrameSchema, columns: Sequence[str], frames: Frames) -> Iterator[Validator]:
     for pattern, column in schema.columns.items():
         for name in columns:
             if name == pattern or (column.regex and re.fullmatch(pattern, name)):
@@ -52,7 +58,7 @@ def _is_there(data: PolarsData) -> pl.LazyFrame:
 _NOT_NULLABLE = Check(_is_there, name="not_nullable")
 
 
-def _of_rows(check: Check, column: str | None, frames: _Frames) -> Validator:
+def _of_rows(check: Check, column: str | None, frames: Frames) -> Validator:
     """A check from what pandera says of each row, which must not depend on the rows beside it."""
     said = f"{column or 'the row'} fails {check.error or check.name}"
     proved = False
@@ -81,23 +87,3 @@ def _of_rows(check: Check, column: str | None, frames: _Frames) -> Validator:
 
     severity = Severity.WARNING if check.raise_warning else Severity.ERROR
     return row_check(str(check.name), good, column=column, severity=severity, reason=said)
-
-
-class _Frames:
-    """The rows of a block as polars has them, made once for all checks and forgotten with the block.
-
-    Values stay what they are, nulls too, and little but texts is copied.
-    """
-
-    def __init__(self) -> None:
-        self._batch: Callable[[], pa.RecordBatch | None] = lambda: None
-        self._frame = pl.DataFrame()
-
-    def __call__(self, batch: pa.RecordBatch) -> pl.DataFrame:
-        if self._batch() is not batch:
-            self._frame = pl.DataFrame(pl.from_arrow(batch))
-            self._batch = ref(batch, self._forget)
-        return self._frame
-
-    def _forget(self, _: object) -> None:
-        self._frame = pl.DataFrame()
