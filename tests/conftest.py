@@ -7,12 +7,9 @@ import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TypeAlias
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 AsInstalled: TypeAlias = Callable[[Path, Path], None]
 
@@ -34,16 +31,6 @@ def as_installed() -> AsInstalled:
     return install
 
 
-@pytest.fixture(scope="session")
-def emulated() -> Iterator[Any]:
-    """An emulated account of Snowflake."""
-    pytest.importorskip("snowflake.connector")
-    from etl_snowflake.emulator.control import running_emulator
-
-    with running_emulator() as control:
-        yield control
-
-
 @pytest.fixture(params=["duckdb", "snowflake"])
 def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of an empty warehouse."""
@@ -51,7 +38,8 @@ def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     if request.param == "duckdb":
         pytest.importorskip("duckdb")
         return "duckdb:w.duckdb"
-    emulator = request.getfixturevalue("emulated")
+    pytest.importorskip("etl_snowflake")
+    emulator = request.getfixturevalue("snowflake_emulator")
     emulator.reset()
     settings = "".join(f"{key} = {json.dumps(value)}\n" for key, value in emulator.connection().items())
     path = Path(os.environ["SNOWFLAKE_HOME"], "connections.toml")

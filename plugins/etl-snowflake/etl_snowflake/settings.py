@@ -16,7 +16,7 @@ class LoadSettings(BaseModel):
         copies straight into the target within that transaction, so that there is no second copy.
     :param evolve: ``add-columns`` adds columns that the table lacks; ``never`` refuses.
     :param async_above_mb: from how many megabytes of staged parts on a COPY is submitted and asked for, instead of
-        being waited for in one request.
+        being waited for in one request, as one within the publishing transaction always is.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from itertools import takewhile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -50,9 +51,10 @@ def test_an_unknown_account_is_refused_at_once(emulator, status):
     assert len(emulator.log("login")) == 1
 
 
-def test_the_section_for_connections_toml_connects(emulator, tmp_path):
-    path = tmp_path / "connections.toml"
-    path.write_text(connection_section(emulator.url), "utf-8")
+def connected_database(folder, printed):
+    """Connect as it is printed, and tell the current database."""
+    path = folder / "connections.toml"
+    path.write_text(printed, "utf-8")
     path.chmod(0o600)
     # In a process of its own: the driver remembers for good which file it read.
     code = (
@@ -60,11 +62,30 @@ def test_the_section_for_connections_toml_connects(emulator, tmp_path):
         "with c.connect(connection_name='rehearsal') as connection:\n"
         "    print(connection.cursor().execute('SELECT CURRENT_DATABASE()').fetchone()[0])"
     )
-    environment = {**os.environ, "SNOWFLAKE_HOME": str(tmp_path)}
+    environment = {**os.environ, "SNOWFLAKE_HOME": str(folder)}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], env=environment, capture_output=True, check=True
     )
-    assert done.stdout.decode().strip() == "REHEARSAL"
+    return done.stdout.decode().strip()
+
+
+def test_the_section_for_connections_toml_connects(emulator, tmp_path):
+    assert connected_database(tmp_path, connection_section(emulator.url)) == "REHEARSAL"
+
+
+def test_the_command_serves_on_its_port_as_it_prints_until_it_is_interrupted(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "etl_framework", "snowflake-emulator", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as emulator:
+        try:
+            printed = "".join(takewhile(str.strip, emulator.stdout))
+            assert f"http://127.0.0.1:{port}; add this to connections.toml" in printed
+            assert connected_database(tmp_path, printed) == "REHEARSAL"
+        finally:
+            emulator.send_signal(signal.SIGINT)
+            _, said = emulator.communicate()
+    assert (emulator.returncode, "Traceback" in said) == (128 + signal.SIGINT, False), said
 
 
 def test_the_command_documents_its_options():
