@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,19 +17,23 @@ import pytest
 from etl_framework import Plugins, PluginSettings, Refused
 from etl_framework.config import load_config
 from etl_framework.config_check import problems
+from etl_framework.scaffolding import write_plugin
 
 if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
+    from etl_snowflake.emulator.control import EmulatorControl
 
     from conftest import AsInstalled
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted({*(ROOT / "docs").glob("*.md")} - {ROOT / "docs" / "adapters.md"})]
 """The page of the adapters is run by the tests of the adapters, which have environments of their own."""
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```([\w. ]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""A language, behind it perhaps the file that is shown, if it is none of etl's."""
 FILE = re.compile(r"^<!-- examples/\S+ -->\n\n```.*?^```$", re.MULTILINE | re.DOTALL)
 """A file of the example, as docs/generate.py put it there; the example is tested by itself."""
 TUTORIAL = ROOT / "docs" / "tutorial.md"
+SNOWFLAKE = ROOT / "docs" / "snowflake.md"
 DRAWINGS = {"", "text"}
 RUN_ELSEWHERE = {"sh", "sql"}
 """Shell blocks install things or run for long: the two of the README are what CI runs, word for word. SQL is run by the
@@ -44,7 +51,19 @@ def blocks(language: str) -> list[ParameterSet]:
 
 def test_every_block_is_of_a_language_that_is_tested() -> None:
     languages = {said for page in PAGES for said, _ in BLOCK.findall(page.read_text(encoding="utf-8"))}
-    assert languages <= {"console", "python", "toml"} | DRAWINGS | RUN_ELSEWHERE
+    foreign = {"toml connections.toml", "toml pyproject.toml"}
+    assert languages <= {"console", "python", "toml"} | foreign | DRAWINGS | RUN_ELSEWHERE
+
+
+def test_no_session_passes_for_a_drawing() -> None:
+    drawn = [code for page in PAGES for said, code in BLOCK.findall(page.read_text("utf-8")) if said in DRAWINGS]
+    assert [line for code in drawn for line in code.splitlines() if line.startswith("$ ")] == []
+
+
+def test_the_shell_blocks_of_the_readme_are_what_ci_runs() -> None:
+    shell = [code.strip() for said, code in BLOCK.findall(PAGES[0].read_text(encoding="utf-8")) if said == "sh"]
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert shell == re.findall(r"^as_documented .* '(.*)'$", ci, re.MULTILINE)
 
 
 @pytest.fixture
@@ -69,25 +88,28 @@ def readme_configuration() -> str:
 
 
 def run(code: str, folder: Path, **environment: str) -> str:
-    """Run the commands of a block, and give what they print."""
+    """Run the commands of a block in one shell, insist on what it shows, and give all that they print."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    shown = ""
+    commands = [line[2:] for line in code.splitlines() if line.startswith("$ ")]
+    # What a session leaves in the background ends with it.
+    session = "\n".join(["trap 'kill $(jobs -p) 2>/dev/null || true' EXIT", "set -ex", *commands])
+    ended = subprocess.run(
+        ["bash", "-c", session],
+        cwd=folder,
+        env={**os.environ, "PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
     for line in code.splitlines():
-        if line.startswith("$ "):
-            ended = subprocess.run(
-                ["bash", "-c", line[2:]],
-                cwd=folder,
-                env={**os.environ, "PATH": path, **environment},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert ended.returncode == 0, f"{line}\n{ended.stdout}\n{ended.stderr}"
-            shown += ended.stdout
-    return shown
+        assert line.startswith("$ ") or line in ended.stdout.splitlines(), f"{line}\n{ended.stdout}"
+    return ended.stdout
 
 
-@pytest.mark.parametrize("code", [block for block in blocks("console") if not str(block.id).startswith(TUTORIAL.stem)])
+@pytest.mark.parametrize(
+    "code", [block for block in blocks("console") if str(block.id).partition("-")[0] not in {"tutorial", "snowflake"}]
+)
 def test_commands_of_the_pages_run(code: str, folder: Path) -> None:
     (folder / "etl.toml").write_text(readme_configuration())
     run(code, folder)
@@ -106,6 +128,48 @@ def test_the_tutorial_can_be_followed_where_its_example_is_installed(tmp_path: P
         elif said == "text":
             for line in code.splitlines():
                 assert line.strip() in shown, shown
+
+
+def of_snowflake(language: str) -> list[str]:
+    return [code for said, code in BLOCK.findall(SNOWFLAKE.read_text(encoding="utf-8")) if said == language]
+
+
+def test_a_target_is_tested_as_the_page_about_snowflake_shows(
+    folder: Path, snowflake_emulator: EmulatorControl
+) -> None:
+    connector = pytest.importorskip("snowflake.connector")
+    snowflake_emulator.reset()
+    # The role has all that the page tells of, but for what the session finds missing.
+    grants = of_snowflake("sql")[0].replace("CREATE TABLE, CREATE STAGE ON", "CREATE TABLE ON")
+    with closing(connector.connect(**snowflake_emulator.connection())) as admin:
+        for statement in grants.split(";")[:-1]:
+            admin.cursor().execute(statement)
+    connection = snowflake_emulator.connection(role="LOADER")
+    settings = "".join(f"{key} = {json.dumps(value)}\n" for key, value in connection.items())
+    (folder / "connections.toml").touch(0o600)
+    (folder / "connections.toml").write_text(f"[prod]\n{settings}")
+    (folder / "etl.toml").write_text(of_snowflake("toml")[0])
+    run(of_snowflake("console")[0], folder, SNOWFLAKE_HOME=str(folder))
+
+
+def test_a_rehearsal_can_be_followed(folder: Path, snowflake_emulator: EmulatorControl) -> None:
+    # The fixture is not asked, but skips where there is no emulator. The usual port may be somebody else's here.
+    [rehearsal] = of_snowflake("console")[1:]
+    run(rehearsal.replace("snowflake-emulator ", "snowflake-emulator --port 0 "), folder)
+
+
+@pytest.mark.parametrize("code", of_snowflake("toml connections.toml"))
+def test_connections_of_the_page_about_snowflake_are_told_in_the_driver_s_words(code: str) -> None:
+    known = pytest.importorskip("snowflake.connector.connection").DEFAULT_CONFIGURATION
+    assert tomllib.loads(code).keys() <= known.keys()
+
+
+def test_the_entry_point_of_the_page_about_plugins_is_that_of_its_package(folder: Path) -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    [shown] = [tomllib.loads(code) for said, code in BLOCK.findall(page) if said == "toml pyproject.toml"]
+    write_plugin("acme-payments", "validator")
+    written = tomllib.loads((folder / "acme-payments" / "pyproject.toml").read_text(encoding="utf-8"))
+    assert shown["project"]["entry-points"] == written["project"]["entry-points"]
 
 
 @pytest.mark.parametrize("code", blocks("toml"))

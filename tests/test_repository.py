@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from configparser import ConfigParser
@@ -55,7 +56,8 @@ def test_a_plugin_s_project_file_is_metadata_dependencies_and_entry_point(plugin
     assert metadata["name"] == plugin.name
     assert metadata["version"] == project(ROOT)["project"]["version"]
     assert "etl-framework>=0.1,<0.2" in metadata["dependencies"]
-    assert list(metadata["entry-points"]) == ["etl_framework"]
+    # Some bring fixtures for tests, too.
+    assert {"etl_framework"} <= set(metadata["entry-points"]) <= {"etl_framework", "pytest11"}
     assert list(metadata["entry-points"]["etl_framework"].values()) == [package(plugin)]
     assert written["tool"] == {"hatch": {"build": {"targets": {"wheel": {"packages": [package(plugin)]}}}}}
 
@@ -63,6 +65,24 @@ def test_a_plugin_s_project_file_is_metadata_dependencies_and_entry_point(plugin
 @pytest.mark.parametrize("plugin", [*PLUGINS, *ADAPTERS], ids=lambda plugin: plugin.name)
 def test_a_plugin_is_typed(plugin: Path) -> None:
     assert (plugin / package(plugin) / "py.typed").is_file()
+
+
+def code_lines(path: Path) -> int:
+    """How many lines of a module hold code: neither blank, nor comment, nor docstring."""
+    code = path.read_text(encoding="utf-8")
+    said = {
+        line
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for line in range(node.lineno, (node.end_lineno or 0) + 1)
+    }
+    lines = enumerate(code.splitlines(), 1)
+    return sum(bool(line.strip()) and not line.lstrip().startswith("#") and at not in said for at, line in lines)
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.name)
+def test_an_adapter_takes_less_than_150_lines_of_code(adapter: Path) -> None:
+    assert 0 < sum(code_lines(path) for path in (adapter / package(adapter)).rglob("*.py")) < 150
 
 
 def test_no_two_test_modules_have_the_same_name() -> None:
