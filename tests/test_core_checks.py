@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from etl_framework import BadRow, Finding, Position, RowCheck, Severity, row_check
 from etl_framework.checks import MOST_SAMPLES, BadRowTally, first_samples
 from etl_framework.findings import rules_of
+from etl_framework.keyless import KeylessRows
 
 
 @dataclass
@@ -35,6 +37,9 @@ class Rows:
     def position(self, row: int) -> Position:
         line = self.first_line + row
         return Position(part=self.part, line=line, offset=10 * line)
+
+    def positions(self, rows: Sequence[int]) -> list[Position]:
+        return [self.position(row) for row in rows]
 
 
 def rows(values: Sequence[int | None], part: int = 0, first_line: int = 1) -> Rows:
@@ -178,6 +183,68 @@ def test_a_rule_that_the_core_does_not_know_is_tallied_without_advice() -> None:
     tally.add(bad_row(1, "odd_sock"), "a.csv")
     (finding,) = tally.findings(Severity.WARNING)
     assert (finding.rule, finding.severity, finding.advice) == ("odd_sock", Severity.WARNING, "")
+
+
+def in_parts(values: list[Any], cuts: list[int]) -> list[list[tuple[Position, Any]]]:
+    """The values of each part, with their places."""
+    borders = pairwise([0, *sorted(min(cut, len(values)) for cut in cuts), len(values)])
+    return [
+        [(Position(part=number, line=line, offset=10 * line), values[line]) for line in range(begin, end)]
+        for number, (begin, end) in enumerate(borders)
+    ]
+
+
+CUTS = st.lists(st.integers(0, 60), max_size=5)
+FAULTS = st.tuples(st.sampled_from(["wrong_type", "too_long"]), st.sampled_from([None, "m", "n"]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(FAULTS, max_size=60), CUTS, st.randoms(use_true_random=False))
+def test_tallies_of_any_split_in_any_order_are_those_of_one_pass(
+    faults: list[tuple[str, str | None]], cuts: list[int], chance: Any
+) -> None:
+    whole, tallies = BadRowTally(), []
+    for part in in_parts(faults, cuts):
+        tally = BadRowTally()
+        for position, (rule, column) in part:
+            row = BadRow(position=position, rule=rule, column=column, value="x", reason="is bad", data=b"x\n")
+            tally.add(row, "a.csv")
+            whole.add(row, "a.csv")
+        tallies.append(pickle.loads(pickle.dumps(tally)))
+    chance.shuffle(tallies)
+    merged = BadRowTally()
+    for tally in tallies:
+        merged.merge(tally)
+    assert (merged.rows, merged.findings(Severity.ERROR)) == (whole.rows, whole.findings(Severity.ERROR))
+    assert {(one.rule, one.samples[0].column): one.count for one in merged.findings(Severity.ERROR)} == Counter(faults)
+
+
+NO_KEYS = st.tuples(st.none() | st.just(1), st.none() | st.just(1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(NO_KEYS, max_size=60), CUTS, st.integers(1, 9), st.randoms(use_true_random=False))
+def test_rows_without_a_key_of_any_split_in_any_order_are_those_of_one_pass(
+    keys: list[tuple[int | None, int | None]], cuts: list[int], size: int, chance: Any
+) -> None:
+    whole, parts = KeylessRows("ab"), []
+    for part in in_parts(keys, cuts):
+        keyless = KeylessRows("ab")
+        for begin in range(0, len(part), size):
+            place, values = part[begin][0], [value for _, value in part[begin : begin + size]]
+            columns = {name: pa.array([value[at] for value in values], pa.int64()) for at, name in enumerate("ab")}
+            block = Rows(pa.RecordBatch.from_pydict(columns), place.part, place.line)
+            keyless.update(block)
+            whole.update(block)
+        parts.append(pickle.loads(pickle.dumps(keyless)))
+    chance.shuffle(parts)
+    merged = KeylessRows()
+    for other in parts:
+        merged.merge(other)
+    for at, name in enumerate("ab"):
+        assert merged.samples(name) == whole.samples(name)
+        missing = [line for line, key in enumerate(keys) if key[at] is None]
+        assert [sample.line for sample in merged.samples(name)] == missing[:MOST_SAMPLES]
 
 
 @settings(max_examples=60, deadline=None)

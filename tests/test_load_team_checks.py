@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from etl_framework import Event, Interrupted, Refused, load, resume, validate
+from etl_framework import Event, Interrupted, Refused, Workspace, load, resume, validate
 
 if TYPE_CHECKING:
     from conftest import FakePlugins
@@ -49,6 +49,16 @@ def write(folder: Path, records: list[str]) -> None:
     (folder / "trades.csv").write_text(HEADER + "".join(records))
 
 
+def row_at(place: str, executor: str) -> int:
+    """The number of a row of what was written, as the plan cuts it."""
+    workspace = Workspace.open()
+    parts = workspace.plan(workspace.job(None, ["trades.csv"], {"executor": executor, "part_size": "1KiB"})).parts
+    assert len(parts) > 3
+    text = Path("trades.csv").read_bytes()
+    start = text[: parts[len(parts) // 2].start].count(b"\n") - 1
+    return {"first": 0, "end": start - 1, "start": start, "last": text.count(b"\n") - 2}[place]
+
+
 def found(findings: tuple[Finding, ...]) -> list[tuple[str, int, list[tuple[int | None, str | None]]]]:
     return [(f.rule, f.count, [(sample.line, sample.value) for sample in f.samples]) for f in findings]
 
@@ -61,9 +71,12 @@ def test_what_is_good_loads(folder: Path, executor: str) -> None:
 
 
 @pytest.mark.parametrize("executor", ["threads:2", "processes:2"])
-@pytest.mark.parametrize("at", [0, 199, 399])
-def test_a_defect_is_found_where_it_is_and_nothing_else(folder: Path, executor: str, at: int) -> None:
+@pytest.mark.parametrize("place", ["first", "end", "start", "last"])
+def test_a_defect_is_found_where_it_is_and_nothing_else(folder: Path, executor: str, place: str) -> None:
+    write(folder, [*BALANCED, BALANCED[0]])
+    at = row_at(place, executor)
     write(folder, [*BALANCED[:at], "I07,GBP,12,11\n", *BALANCED[at:]])
+    assert row_at(place, executor) == at
     with pytest.raises(Refused) as caught:
         load("trades.csv", executor=executor, part_size="1KiB")
     assert caught.value.report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -58,6 +58,17 @@ class Side:
     def of_file(self, data: Data, *, part_bytes: int | None = None) -> tuple[Finding, ...]:
         """The findings of `etl validate`."""
         return self.workspace.validate(self.job(data, part_bytes=part_bytes)).findings
+
+    def row_at(self, place: str, data: Data, *, part_bytes: int) -> int:
+        """The number of a row where a defect is easily missed, as the plan cuts the file; each record is a line.
+
+        :param place: "first" or "last" of the file, "end" of a part in its middle or "start" of the part behind.
+        """
+        parts = self.workspace.plan(self.job(data, part_bytes=part_bytes)).parts
+        assert len(parts) > 2, "there is no border in the middle of the file"
+        text = data.text.encode()
+        start = text[: parts[len(parts) // 2].start].count(b"\n") - 1
+        return {"first": 0, "end": start - 1, "start": start, "last": text.count(b"\n") - 2}[place]
 
     def load(self, data: Data) -> Job:
         """Load without any check, in place of what was there."""
@@ -150,16 +161,6 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="session")
-def emulator_process() -> Iterator[Any]:
-    """The running emulator of Snowflake."""
-    pytest.importorskip("snowflake.connector")
-    from etl_snowflake.emulator.control import running_emulator
-
-    with running_emulator() as control:
-        yield control
-
-
 @pytest.fixture
 def duckdb_side(in_folder: Path) -> Side:
     """Files, and tables of an empty DuckDB file."""
@@ -169,10 +170,10 @@ def duckdb_side(in_folder: Path) -> Side:
 
 
 @pytest.fixture
-def snowflake_side(in_folder: Path, emulator_process: Any) -> Side:
+def snowflake_side(in_folder: Path, snowflake_emulator: Any) -> Side:
     """Files, and tables of an empty account of an emulated Snowflake."""
-    emulator_process.reset()
-    settings = "".join(f"{key} = {json.dumps(value)}\n" for key, value in emulator_process.connection().items())
+    snowflake_emulator.reset()
+    settings = "".join(f"{key} = {json.dumps(value)}\n" for key, value in snowflake_emulator.connection().items())
     path = Path(os.environ["SNOWFLAKE_HOME"], "connections.toml")
     path.touch(0o600)
     path.write_text(f"[test]\n{settings}")
@@ -229,7 +230,7 @@ def both_sides(duckdb_side: Side, snowflake_side: Side) -> Callable[..., Found]:
 
 
 @pytest.fixture
-def emptied_sides(duckdb_side: Side, snowflake_side: Side, emulator_process: Any) -> Callable[..., Any]:
+def emptied_sides(duckdb_side: Side, snowflake_side: Side, snowflake_emulator: Any) -> Callable[..., Any]:
     """`emptied_sides(text, {"n": "integer"}, checks={…})`: what each warehouse says once the rows are deleted again."""
     import duckdb
     import snowflake.connector
@@ -241,7 +242,7 @@ def emptied_sides(duckdb_side: Side, snowflake_side: Side, emulator_process: Any
         jobs = [(side, side.load(data)) for side in (duckdb_side, snowflake_side)]
         with duckdb.connect(duckdb_side.folder / "w.duckdb") as table:
             table.execute("DELETE FROM t")
-        with snowflake.connector.connect(**emulator_process.connection()) as connection:
+        with snowflake.connector.connect(**snowflake_emulator.connection()) as connection:
             connection.cursor().execute("DELETE FROM t")
         return [side.workspace.check(job).findings for side, job in jobs]
 

@@ -9,7 +9,7 @@ from typing import Any
 import etl_quality
 from etl_quality.no_rows import AnyRows, AnyRowsInTable
 
-from etl_framework.testing import ProfilerContract, TableCheckContract, ValidatorContract
+from etl_framework.testing import CommandsContract, ProfilerContract, TableCheckContract, ValidatorContract
 
 
 class TestProfiles(ProfilerContract):
@@ -30,6 +30,11 @@ class TestProfiles(ProfilerContract):
 class TestProfilesOfFlawlessRows(ProfilerContract):
     rows = {"price": [2.5, -1.0], "currency": ["EUR", "XXX"]}
 
+    def plugin(self) -> object:
+        return etl_quality
+
+
+class TestCommands(CommandsContract):
     def plugin(self) -> object:
         return etl_quality
 

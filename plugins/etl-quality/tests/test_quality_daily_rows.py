@@ -14,7 +14,7 @@ from etl_quality import daily_rows
 from etl_quality.day_figures import DayColumn, DayFigures
 from etl_quality.distribution import Distribution
 from etl_quality.steps import Every, Steps
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl_framework import Check, Column, ColumnType, Job, Period, Severity, TableName, UsageError
@@ -245,6 +245,25 @@ def test_the_parts_of_a_file_do_not_matter(findings_of_file):
     assert {finding.samples[0].value for finding in whole} == {"2024-01-04", "2024-01-07"}
     for part_bytes in (15, 40, 200):
         assert findings_of_file(file_of(counts), DATED, part_bytes=part_bytes, **check) == whole
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    rows=st.lists(st.none() | st.dates(date(2023, 12, 29), date(2024, 1, 22)), max_size=60),
+    said=st.sampled_from([{"weekends": True}, {"calendar": "US"}, {"weekends": True, "calendar": "US"}]),
+    cuts=st.lists(st.integers(1, 59), max_size=6),
+    blocks=st.integers(1, 40),
+    seed=st.integers(0, 99),
+)
+def test_days_off_are_compared_the_same_in_any_split_in_any_order(in_parts, rows, said, cuts, blocks, seed):
+    job = replace(JOB, period=Period.parse("2024-01-01..2024-01-21"))
+    asked = daily_rows.read({"iqr": 0.5, "tolerance": 0, **said}, job)
+
+    def make():
+        return asked.validators(job, SimpleNamespace(columns=CONTRACT_COLUMNS))
+
+    found = in_parts(make, [{"d": day} for day in rows], CONTRACT_COLUMNS, cuts, blocks, seed)
+    assert found == in_parts(make, [{"d": day} for day in rows], CONTRACT_COLUMNS)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl_framework import (
+    Check,
     Column,
     ColumnType,
     Job,
@@ -126,7 +127,7 @@ def test_rows_on_days_that_are_not_expected_are_no_fault(asked):
     assert asked(file_of(*found), {"every": "business-day", "calendar": "US"}) == ()
 
 
-def test_rows_outside_of_the_period_are_counted_and_found_by_line_in_files(findings_of_file, duckdb_side):
+def test_rows_outside_of_the_period_are_counted_and_found_by_line_in_files(findings_of_file):
     inside = days("2024-01-01", "2024-01-31")
     text = file_of("2023-12-31", *inside, "", "2024-02-01", "2024-02-01")
     [outside, undated] = of_dates(findings_of_file, text)
@@ -146,6 +147,18 @@ def test_rows_outside_of_the_period_are_counted_and_found_by_line_in_files(findi
 def of_dates(findings_of_file: Any, text: str, **more: Any) -> list[Any]:
     found = findings_of_file(text, DATED, checks=COMPLETE, settings=JANUARY, **more)
     return [finding for finding in found if finding.rule == "dates"]
+
+
+@pytest.mark.parametrize("side", ["duckdb_side", "snowflake_side"])
+def test_a_load_that_is_checked_in_the_warehouse_refuses_rows_outside_of_the_period_before(side, data, request):
+    there = request.getfixturevalue(side)
+    text = file_of(*days("2024-01-01", "2024-01-31"), "2024-02-01")
+    asked = replace(data(text, DATED, checks=COMPLETE), settings=JANUARY)
+    with pytest.raises(
+        Refused, match=r"column 'd' spans 2024-01-01 to 2024-02-01, but the period is 2024-01"
+    ) as caught:
+        there.workspace.load(replace(there.job(asked), check=Check.WAREHOUSE))
+    assert [(finding.rule, finding.also) for finding in caught.value.findings] == [("outside_period", ())]
 
 
 def test_a_table_shows_the_days_of_rows_outside_of_the_period():

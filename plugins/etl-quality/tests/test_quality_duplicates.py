@@ -271,6 +271,20 @@ def test_duplicates_are_found_at_the_first_row_the_last_and_across_parts_with_th
     ]
 
 
+def test_a_row_that_is_there_again_behind_a_border_of_parts_is_found(duckdb_side: Any, data: Any) -> None:
+    def file_of(rows: list[str]) -> Any:
+        return data("\n".join(["a,b,c", *rows]), COLUMNS, checks={"duplicates": {"keys": ["a", "b"]}})
+
+    rows = [f"{number},x," for number in range(100, 160)]
+    end, start = (duckdb_side.row_at(place, file_of(rows), part_bytes=60) for place in ("end", "start"))
+    rows[start] = rows[end]
+    bad = file_of(rows)
+    assert duckdb_side.row_at("start", bad, part_bytes=60) == start
+    found = duplicates(duckdb_side.of_file(bad, part_bytes=60))
+    key = f"a = {100 + end}, b = x"
+    assert (found.count, places(found)) == (1, [(key, end + 2), (key, start + 2)])
+
+
 def test_a_share_that_is_not_nothing_is_not_called_nothing(
     findings_of_file: Callable[..., tuple[Finding, ...]],
 ) -> None:

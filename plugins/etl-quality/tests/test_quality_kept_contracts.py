@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from etl_quality import columns, rules, schema
 
 from etl_framework import Analysis, Column, ColumnType, Job, TableCheck, Validator
@@ -19,6 +21,7 @@ ROWS: dict[str, list[Any]] = {
 }
 TYPES = {"id": "bigint", "price": "decimal(10,2)", "code": "varchar", "x": "double"}
 COLUMNS = tuple(Column(name=name, type=ColumnType.parse(type_), declared=True) for name, type_ in TYPES.items())
+NEW = Column(name="new", type=ColumnType.parse("date"))
 SAID = {
     "id": {"not_null": True, "unique": True, "monotonic": "increasing"},
     "price": {"min": 0, "max": 50},
@@ -101,6 +104,39 @@ class TestColumnsOfFiles(ValidatorContract):
         return iter(schema.read({"table": False, "order": False}, asking).validators(asking, analysis()))
 
 
+class TestColumnsOfTables(TableCheckContract):
+    rows = TABLE
+    types = TYPES
+    expected = {"schema": 1 + 1 + 1}
+    # What has the columns is a table here, and a file there.
+    same_words = False
+
+    def _checks_of(self) -> tuple[schema.Checks, Job]:
+        # One column less, one of another type, and a new one.
+        declared = (*COLUMNS[2:], Column(name="id", type=ColumnType.parse("date")), NEW)
+        asking = literal_job(columns=declared)
+        return schema.read({"table": False, "order": False}, asking), asking
+
+    def check(self) -> Iterator[TableCheck]:
+        checks, asking = self._checks_of()
+        return iter(checks.table_checks(asking, COLUMNS))
+
+    def twin(self) -> Iterator[Validator]:
+        checks, asking = self._checks_of()
+        return iter(checks.validators(asking, analysis()))
+
+
+class TestOrderOfTables(TableCheckContract):
+    """A table has none: it is said that it was not looked at, which no twin says."""
+
+    rows = TABLE
+    types = TYPES
+    expected = {"monotonic": 0}
+
+    def check(self) -> Iterator[TableCheck]:
+        return iter(columns.read({"id": {"monotonic": "increasing"}}, job()).table_checks(job(), COLUMNS))
+
+
 class TestReferencesOfFiles(ValidatorContract):
     rows = TABLE
     types = TYPES
@@ -111,3 +147,43 @@ class TestReferencesOfFiles(ValidatorContract):
         for check in columns.read(said, job()).validators(job(), analysis()):
             check.tell(pa.array(["EUR", "USD", ""]))  # type: ignore[attr-defined]
             yield check
+
+
+class TestReferencesOfTables(TableCheckContract):
+    rows = TABLE
+    types = TYPES
+    expected = {"references": 2}
+    said = {"code": {"references": {"query": "SELECT * FROM (VALUES ('EUR'), ('USD'), ('')) AS known (code)"}}}
+
+    def check(self) -> Iterator[TableCheck]:
+        return iter(columns.read(self.said, job()).table_checks(job(), COLUMNS))
+
+    def twin(self) -> Iterator[Validator]:
+        for check in columns.read(self.said, job()).validators(job(), analysis()):
+            check.tell(pa.array(["EUR", "USD", ""]))  # type: ignore[attr-defined]
+            yield check
+
+
+class TestReferencesOfTablesToAFile(TableCheckContract):
+    rows = TABLE
+    types = TYPES
+    expected = {"references": 3}
+    known = ["EUR", "USD"]
+
+    @pytest.fixture(autouse=True)
+    def _file(self, tmp_path: Path) -> None:
+        (tmp_path / "codes.csv").write_text("".join(f"{code}\n" for code in ["code", *self.known]))
+        self._job = literal_job(folder=tmp_path)
+
+    def _checks_of(self) -> columns.Checks:
+        return columns.read({"code": {"references": "codes.csv"}}, self._job)
+
+    def check(self) -> Iterator[TableCheck]:
+        return iter(self._checks_of().table_checks(self._job, COLUMNS))
+
+    def twin(self) -> Iterator[Validator]:
+        return iter(self._checks_of().validators(self._job, analysis()))
+
+
+class TestReferencesOfTablesToALongFile(TestReferencesOfTablesToAFile):
+    known = ["EUR", "USD", *map(str, range(2000))]

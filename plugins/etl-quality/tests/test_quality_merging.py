@@ -10,6 +10,7 @@ from typing import Any
 import etl_quality
 import pytest
 from etl_quality import freshness
+from etl_quality.column_settings import ColumnSettings
 from etl_quality.sections import MODULES
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from etl_framework.testing import check_rows, literal_job
 TYPES = {"n": "integer", "d": "decimal(6,2)", "s": "varchar", "x": "double", "day": "date"}
 COLUMNS = tuple(Column(name=name, type=ColumnType.parse(type_), declared=True) for name, type_ in TYPES.items())
 FIGURES = {f"{name}.{figure}": 1 for name in TYPES for figure in ("nulls", "distinct", "mean", "deviation")}
-EVERY_CHECK = {
+EVERY_CHECK: dict[str, Any] = {
     "dates": "complete",
     "daily_rows": {"iqr": 0.5, "tolerance": 0},
     "freshness": "1 hour",
@@ -28,9 +29,16 @@ EVERY_CHECK = {
     "duplicates": {"keys": ["s", "day"]},
     "schema": "strict",
     "columns": {
-        "n": {"not_null": True, "unique": True, "min": 0, "allowed": [0, 1, 2], "monotonic": "increasing"},
+        "n": {
+            "not_null": True,
+            "unique": True,
+            "min": 0,
+            "allowed": [0, 1, 2],
+            "references": "numbers.csv",
+            "monotonic": "increasing",
+        },
         "d": {"max": 0, "unique": True, "monotonic": "strictly decreasing"},
-        "s": {"length": 1, "regex": "[a-c]*", "unique": True},
+        "s": {"length": 1, "regex": "[a-c]*", "unique": True, "references": "texts.csv"},
         "x": {"max": 1, "unique": True},
     },
 }
@@ -66,6 +74,17 @@ def now() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="module")
+def references(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Few that are known of one column, and very many of the other."""
+    folder = tmp_path_factory.mktemp("references")
+    (folder / "numbers.csv").write_text("n\n" + "".join(f"{number}\n" for number in range(1, 1500)))
+    (folder / "texts.csv").write_text("s\na\nab\nü\n")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        yield
+
+
 def every_check() -> Iterable[Validator]:
     analysis: Any = Analysis(source=None, format=None, columns=COLUMNS, rows=0)  # type: ignore[arg-type]
     return etl_quality.etl_validate(JOB, analysis)
@@ -73,12 +92,14 @@ def every_check() -> Iterable[Validator]:
 
 def test_every_check_finds_something_and_says_what_to_do() -> None:
     assert EVERY_CHECK.keys() == MODULES.keys()
+    asked = {rule for said in EVERY_CHECK["columns"].values() for rule in said}
+    assert asked == ColumnSettings.model_fields.keys() - {"severity"}
     bad = {"n": -1, "d": Decimal("1.00"), "s": "zz", "x": 2.0, "day": date(2023, 12, 31)}
     few = {"n": -2, "d": None, "s": None, "x": None, "day": date(2024, 1, 5)}
     rows = [bad, bad, few, *[{**bad, "n": None, "day": date(2024, 1, 7)}] * 12]
     found = check_rows(every_check, {name: [row[name] for row in rows] for name in TYPES}, types=TYPES)
     assert {finding.rule for finding in found} == {*MODULES, "row", "figure"} - {"columns"} | {
-        "not_null", "unique", "min", "max", "allowed", "length", "regex", "monotonic",
+        "not_null", "unique", "min", "max", "allowed", "length", "regex", "references", "monotonic",
     }  # fmt: skip
     for finding in found:
         assert "\n" not in finding.message

@@ -78,16 +78,21 @@ def test_a_file_of_references_may_be_compressed_and_of_any_type(duckdb_side, dat
     assert [(sample.line, sample.value) for sample in finding.samples] == [(3, "2024-01-02")]
 
 
-@pytest.mark.parametrize("row", [0, 25, 49], ids=["first", "border", "last"])
+@pytest.mark.parametrize("place", ["first", "end", "start", "last"])
 @pytest.mark.parametrize("many", [False, True])
-def test_a_planted_defect_is_found_on_its_line_and_nothing_else(duckdb_side, data, row, many):
+def test_a_planted_defect_is_found_on_its_line_and_nothing_else(duckdb_side, data, place, many):
+    def file_of(lines):
+        return data("\n".join(["id,code", *lines]), TYPES, checks={"columns": {"code": {"references": "codes.csv"}}})
+
     known = [f"c{number}" for number in range(2000 if many else 50)]
     (duckdb_side.folder / "codes.csv").write_text("code\n" + "".join(f"{code}\n" for code in known))
     lines = [f"{number},c{number}" for number in range(50)]
-    lines[row] = f"{row},strange"
-    asked = data("\n".join(["id,code", *lines]), TYPES, checks={"columns": {"code": {"references": "codes.csv"}}})
-    [finding] = duckdb_side.of_file(asked, part_bytes=40)
-    assert [(sample.line, sample.value) for sample in finding.samples] == [(row + 2, "strange")]
+    row = duckdb_side.row_at(place, file_of(lines), part_bytes=40)
+    lines[row] = f"{row},x{row}"
+    bad = file_of(lines)
+    assert duckdb_side.row_at(place, bad, part_bytes=40) == row
+    [finding] = duckdb_side.of_file(bad, part_bytes=40)
+    assert [(sample.line, sample.value) for sample in finding.samples] == [(row + 2, f"x{row}")]
 
 
 @pytest.mark.parametrize(

@@ -79,13 +79,18 @@ def test_rows_that_break_a_rule_are_found_with_their_lines(findings_of_file):
     assert [(sample.line, sample.column, sample.value) for sample in coded.samples] == [(5, "code", "GBP")]
 
 
-@pytest.mark.parametrize("row", [0, 15, 39], ids=["first", "border", "last"])
-def test_a_planted_defect_is_found_on_its_line_and_nothing_else(findings_of_file, row):
+@pytest.mark.parametrize("place", ["first", "end", "start", "last"])
+def test_a_planted_defect_is_found_on_its_line_and_nothing_else(duckdb_side, data, place):
+    def file_of(lines):
+        rules = [rule("price * x > 0 AND code IN ('EUR')"), {"name": "n", "sql": "count(*) = 40"}]
+        return data("\n".join([",".join(TYPES), *lines]), TYPES, rules=rules)
+
     lines = [f"{number},1.00,EUR,0.5,2024-01-01" for number in range(40)]
+    row = duckdb_side.row_at(place, file_of(lines), part_bytes=300)
     lines[row] = f"{row},-1.00,EUR,0.5,2024-01-01"
-    text = "\n".join([",".join(TYPES), *lines])
-    rules = [rule("price * x > 0 AND code IN ('EUR')"), {"name": "n", "sql": "count(*) = 40"}]
-    [finding] = findings_of_file(text, TYPES, rules=rules, part_bytes=300)
+    bad = file_of(lines)
+    assert duckdb_side.row_at(place, bad, part_bytes=300) == row
+    [finding] = duckdb_side.of_file(bad, part_bytes=300)
     assert [sample.line for sample in finding.samples] == [row + 2]
 
 

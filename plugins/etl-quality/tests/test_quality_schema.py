@@ -40,9 +40,40 @@ def test_a_column_that_is_not_declared_is_an_error_where_columns_are_strict(find
     assert messages(relaxed) == []
 
 
-def test_a_declared_column_that_a_file_lacks_is_told_once(findings_of_file):
-    found = findings_of_file("id,price\n1,1.00", TYPES, checks={"schema": "strict"})
-    assert [each.rule for each in found if each.severity is Severity.ERROR] == ["header_mismatch"]
+@pytest.mark.parametrize(
+    ("text", "count", "words"),
+    [
+        ("id,price,code,more\n1,1.00,a,x", 1, " has column 'more' that the job does not have"),
+        ("price,id,code\n1.00,1,a", 2, " stand in another order than those of the job: "),
+    ],
+)
+def test_another_column_and_another_order_count_the_same_on_every_side(both_sides, text, count, words):
+    found = both_sides(text, TYPES, checks={"schema": "strict"})
+    for findings in found.sides.values():
+        [told] = [each for each in findings if each.severity is Severity.ERROR]
+        assert (told.rule, told.count) == ("schema", count)
+        assert words in told.message.replace("MORE", "more")
+
+
+@pytest.mark.parametrize("side", ["duckdb_side", "snowflake_side"])
+@pytest.mark.parametrize(
+    ("text", "there", "of_file", "of_table"),
+    [
+        ("id,price\n1,1.00", {"code": None}, "header_mismatch", "the table lacks column 'code' of the job"),
+        ("id,price,code\n1,1.00,a\nx,2.00,b", {"id": "varchar"}, "wrong_type", "'id' is varchar instead of integer"),
+    ],
+)
+def test_what_a_load_refuses_by_itself_is_a_matter_of_the_schema_in_a_table(
+    side, text, there, of_file, of_table, data, request
+):
+    asked = request.getfixturevalue(side)
+    strict = data(text, TYPES, checks={"schema": "strict"})
+    [told] = [each for each in asked.of_file(strict) if each.severity is Severity.ERROR]
+    assert (told.rule, told.count) == (of_file, 1)
+    asked.load(data(text, {name: type_ for name, type_ in {**TYPES, **there}.items() if type_}))
+    [told] = asked.workspace.check(asked.job(strict)).findings
+    assert (told.rule, told.severity, told.count) == ("schema", Severity.ERROR, 1)
+    assert of_table in told.message.replace("'ID'", "'id'")
 
 
 def test_a_file_is_compared_with_the_table_that_is_there(duckdb_side, data):

@@ -89,21 +89,25 @@ DEFECTS = [
 
 
 PLANTED = [
-    pytest.param(row, rule, column, value, defect, id=f"{rule}-{column}-{place}")
-    for place, row in {"first": 0, "within": 19, "border": 40, "last": 99}.items()
+    pytest.param(place, rule, column, value, defect, id=f"{rule}-{column}-{place}")
+    for place in ("first", "end", "start", "last")
     for rule, column, value, defect in DEFECTS
     # The first row follows upon none.
-    if rule != "monotonic" or row
+    if rule != "monotonic" or place != "first"
 ]
 
 
-@pytest.mark.parametrize(("row", "rule", "column", "value", "defect"), PLANTED)
-def test_a_planted_defect_is_found_on_its_line_and_nothing_else(findings_of_file, row, rule, column, value, defect):
+@pytest.mark.parametrize(("place", "rule", "column", "value", "defect"), PLANTED)
+def test_a_planted_defect_is_found_on_its_line_and_nothing_else(duckdb_side, data, place, rule, column, value, defect):
+    def file_of(lines):
+        return data("\n".join([",".join(COLUMNS), *lines]), COLUMNS, checks={"columns": RULES})
+
     lines = [GOOD.format(id=100 + number) for number in range(100)]
+    row = duckdb_side.row_at(place, file_of(lines), part_bytes=700)
     lines[row] = defect.format(id=100 + row)
-    text = "\n".join([",".join(COLUMNS), *lines])
-    found = findings_of_file(text, COLUMNS, checks={"columns": RULES}, part_bytes=700)
-    [finding] = found
+    bad = file_of(lines)
+    assert duckdb_side.row_at(place, bad, part_bytes=700) == row
+    [finding] = duckdb_side.of_file(bad, part_bytes=700)
     [sample] = finding.samples
     assert (finding.rule, finding.severity, finding.count) == (rule, Severity.ERROR, 1)
     assert (sample.column, sample.line, sample.part) == (column, row + 2, None)
@@ -302,20 +306,26 @@ def test_values_rise_or_fall_across_parts_and_gaps(findings_of_file, direction, 
 # Unique
 
 
-@pytest.mark.parametrize(("first", "again"), [(0, 59), (30, 31), (0, 1)], ids=["ends", "border", "neighbours"])
-def test_a_value_that_is_there_twice_is_found_with_its_lines(findings_of_file, first, again):
-    lines = [f"{number},x" for number in range(60)]
+@pytest.mark.parametrize(("place", "other"), [("first", "last"), ("end", "start"), ("first", "start"), ("end", "last")])
+def test_a_value_that_is_there_twice_is_found_with_its_lines(duckdb_side, data, place, other):
+    def file_of(lines):
+        rules = {"id": {"unique": True}}
+        return data("\n".join(["id,s", *lines]), {"id": "integer", "s": "varchar"}, checks={"columns": rules})
+
+    def rows_of(asked):
+        return tuple(duckdb_side.row_at(each, asked, part_bytes=60) for each in (place, other))
+
+    lines = [f"{number},x" for number in range(100, 160)]
+    first, again = rows_of(file_of(lines))
     lines[again] = lines[first]
-    text = "\n".join(["id,s", *lines])
-    found = findings_of_file(
-        text, {"id": "integer", "s": "varchar"}, checks={"columns": {"id": {"unique": True}}}, part_bytes=60
-    )
-    [finding] = found
+    bad = file_of(lines)
+    assert rows_of(bad) == (first, again)
+    [finding] = duckdb_side.of_file(bad, part_bytes=60)
     assert (finding.rule, finding.count) == ("unique", 1)
     assert finding.message == "1 row repeats a value of column 'id': 1 value occurs more than once, up to 2 times"
     assert [(sample.line, sample.column, sample.value) for sample in finding.samples] == [
-        (first + 2, "id", str(first)),
-        (again + 2, "id", str(first)),
+        (first + 2, "id", str(100 + first)),
+        (again + 2, "id", str(100 + first)),
     ]
 
 
