@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import os
 import shutil
@@ -14,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import distribution
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from threading import Timer
 from types import FrameType
 
@@ -22,8 +23,8 @@ import pytest
 
 if not os.environ.get("ETL_LIVE"):
     # Snowflake's driver looks for its folder when it is imported, which any test may do first.
-    _HOME = TemporaryDirectory(prefix="etl-snowflake-home-")
-    os.environ["SNOWFLAKE_HOME"] = _HOME.name
+    os.environ["SNOWFLAKE_HOME"] = mkdtemp(prefix="etl-snowflake-home-")
+    atexit.register(shutil.rmtree, os.environ["SNOWFLAKE_HOME"], ignore_errors=True)
 
 NOBODY = 65534
 _TEXTS_OF_FLIGHTS = {"carrier", "tailnum", "origin", "dest"}

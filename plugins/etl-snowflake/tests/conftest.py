@@ -8,6 +8,7 @@ With ``ETL_LIVE`` set, as ``tox -e live`` does, tests that need nothing of the e
 import atexit
 import json
 import os
+import re
 import shutil
 import tempfile
 import tomllib
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from etl_snowflake.emulator.control import EmulatorControl, running_emulator
+from etl_snowflake.emulator.control import EmulatorControl
 
 LIVE = bool(os.environ.get("ETL_LIVE"))
 _SETTINGS = [
@@ -73,17 +74,68 @@ connector = pytest.importorskip("snowflake.connector")
 
 
 @pytest.fixture(scope="session")
-def emulator_process() -> Iterator[EmulatorControl]:
+def emulator_process(snowflake_emulator: EmulatorControl) -> EmulatorControl:
     """The running emulator; tests take `emulator` instead."""
-    with running_emulator() as control:
-        yield control
+    return snowflake_emulator
+
+
+class WatchedEmulator(EmulatorControl):
+    """An emulator whose faults have to happen: a rule that no request falls under would test nothing, and be green.
+
+    Those of `throttle` are left to the test, since the log does not name them.
+    """
+
+    def __init__(self, control: EmulatorControl) -> None:
+        super().__init__(control.url, control._authority)
+        self._rules: tuple[dict[str, Any], ...] = ()
+        self._passed = 0
+        self.idle: list[dict[str, Any]] = []
+        """The rules that never fired, of those that are in force no more."""
+
+    def reset(self, **settings: Any) -> None:
+        self._look()
+        super().reset(**settings)
+        self._rules, self._passed = (), 0
+
+    def faults(self, *rules: dict[str, Any]) -> None:
+        passed = self._look()
+        super().faults(*rules)
+        self._rules, self._passed = rules, passed
+
+    def _look(self) -> int:
+        """Tell the rules in force that never fired, and how many requests there were."""
+        log = self.log()
+        # Of several rules that differ in nothing but when they fire, each needs a request of its own.
+        left = [(entry, action) for entry in log[self._passed :] for action in entry.get("faults", ())]
+        for rule in self._rules:
+            fired = next((one for one in left if _is_by(rule, *one)), None)
+            if fired is not None:
+                left.remove(fired)
+            elif rule["action"] != "throttle":
+                self.idle.append(rule)
+        return len(log)
+
+
+def _is_by(rule: dict[str, Any], entry: dict[str, Any], action: str) -> bool:
+    """Whether it may be this rule that an action is noted for in an entry of the emulator's log."""
+    return (
+        action == rule["action"]
+        and rule["endpoint"] in (entry["endpoint"], "any")
+        and bool(re.search(rule.get("sql", ""), entry.get("sql", ""), re.IGNORECASE | re.DOTALL))
+        and bool(re.search(rule.get("path", ""), entry["path"]))
+    )
 
 
 @pytest.fixture
-def emulator(emulator_process: EmulatorControl) -> EmulatorControl:
-    """An emulator with an empty account."""
-    emulator_process.reset()
-    return emulator_process
+def emulator(emulator_process: EmulatorControl) -> Iterator[EmulatorControl]:
+    """An emulator with an empty account; in the end, each fault that the test set has happened."""
+    if LIVE:
+        pytest.skip("it needs what only the emulator does")
+    watched = WatchedEmulator(emulator_process)
+    watched.reset()
+    yield watched
+    watched.faults()
+    assert not watched.idle, "no request fell under these faults, or fewer than `nth`"
 
 
 class LiveSchema:

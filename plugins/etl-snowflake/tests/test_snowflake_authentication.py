@@ -183,16 +183,25 @@ def test_a_file_whose_permissions_nobody_can_change_is_taken_when_the_driver_is_
         (HOME / "connections.toml").chmod(0o600)
 
 
-def test_the_environment_names_the_driver_s_folder_and_default_connection(
-    emulator: EmulatorControl, folder: Path
+@pytest.mark.parametrize(
+    ("file", "section", "said"),
+    [
+        ("connections.toml", "[elsewhere]", {"SNOWFLAKE_DEFAULT_CONNECTION_NAME": "elsewhere"}),
+        ("config.toml", "[connections.elsewhere]", {"SNOWFLAKE_DEFAULT_CONNECTION_NAME": "elsewhere"}),
+        ("config.toml", 'default_connection_name = "elsewhere"\n[connections.elsewhere]', {}),
+    ],
+    ids=["connections.toml", "config.toml", "config.toml alone"],
+)
+def test_the_driver_s_folder_and_default_connection_are_where_the_environment_and_its_files_say(
+    emulator: EmulatorControl, folder: Path, file: str, section: str, said: dict[str, str]
 ) -> None:
     home = folder / "home"
     home.mkdir()
     lines = [f"{key} = {value!r}" for key, value in emulator.connection(user="ELSEWHERE").items()]
-    path = home / "connections.toml"
+    path = home / file
     path.touch(0o600)
-    path.write_text("\n".join(["[elsewhere]", *lines, ""]))
-    environment = {**os.environ, "SNOWFLAKE_HOME": str(home), "SNOWFLAKE_DEFAULT_CONNECTION_NAME": "elsewhere"}
+    path.write_text("\n".join([section, *lines, ""]))
+    environment = {**os.environ, "SNOWFLAKE_HOME": str(home), **said}
     program = [sys.executable, "-m", "etl_framework", "targets", "test", "snowflake:"]
     done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,25 @@ def test_what_is_young_stays_unless_an_age_is_given(
     assert run(["stage", "clean", "--target", target, "--yes", "--json"]) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out)["removals"] == []
     assert things(admin) == before
+
+
+class Later(datetime):
+    """A clock that is 30 hours fast."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Any:
+        return datetime.now(tz) + timedelta(hours=30)
+
+
+@pytest.mark.parametrize(("older_than", "goes"), [("31h", False), ("2d", False), ("30h", True), ("1d", True)])
+def test_what_is_younger_than_the_given_age_stays(
+    target: str, admin: Any, monkeypatch: pytest.MonkeyPatch, older_than: str, goes: bool
+) -> None:
+    before = things(admin)
+    monkeypatch.setattr("etl_framework.staging.datetime", Later)
+    assert run(["stage", "clean", "--target", target, "--older-than", older_than, "--yes"]) == ExitCode.DONE
+    removed = [set(old) - set(new) for old, new in zip(before, things(admin), strict=True)]
+    assert removed == ([{f"_etl_stage/{OLD}/part"}, {TABLE}] if goes else [set(), set()])
 
 
 def test_what_a_resumable_run_staged_is_told_and_stays(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from etl_snowflake.emulator.control import EmulatorControl
 
 from etl_framework import Refused, Status, UsageError, load, resume, validate
 
@@ -55,6 +56,16 @@ def test_many_parts_and_pieces_are_all_copied(target: str, ask: Ask) -> None:
     report = load("sales.csv", target=target, part_size="16KiB", block_size="8KiB")
     assert report.parts > 5
     assert ask("SELECT COUNT(*), SUM(ID), COUNT(DISTINCT ID) FROM SALES") == [(5000, sum(range(5000)), 5000)]
+
+
+@pytest.mark.parametrize(("size", "asked_for"), [(99_999_999, False), (100_000_000, True)])
+def test_a_copy_is_submitted_and_asked_for_from_100_megabytes_on(
+    target: str, emulator: EmulatorControl, monkeypatch: pytest.MonkeyPatch, size: int, asked_for: bool
+) -> None:
+    write("sales.csv", *month(1))
+    monkeypatch.setattr("etl_snowflake.copying.Copy.bytes", size)
+    assert load("sales.csv", target=target).rows_loaded == 1
+    assert bool(emulator.log("monitoring")) == asked_for
 
 
 def test_nulls_empties_quotes_and_line_breaks_come_through(target: str, ask: Ask) -> None:

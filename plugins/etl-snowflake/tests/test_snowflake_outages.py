@@ -121,8 +121,11 @@ def test_a_session_that_is_lost_is_not_asked_what_became_of_its_queries(target: 
 
 
 def test_a_slow_link_loads_as_well(target: str, emulator: EmulatorControl, ask: Ask) -> None:
-    emulator.faults({"endpoint": "put", "action": "throttle", "bytes_per_second": 20_000, "count": None})
+    rate = 20_000
+    emulator.faults({"endpoint": "put", "action": "throttle", "bytes_per_second": rate, "count": None})
     assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
+    # The link makes up for 0.05 s of idleness.
+    assert all(entry["seconds"] > entry["bytes_in"] / rate - 0.06 > 0 for entry in emulator.log("put"))
     assert_exact(ask)
 
 

@@ -86,7 +86,8 @@ def etl(folder: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..
 
     def command(*words: str, target: str) -> int:
         Path("etl.toml").write_text(
-            f'[jobs.sales]\nsource = "sales.csv"\ntable = "sales"\ntarget = "snowflake:{target}"\n'
+            f'[targets.t]\nurl = "snowflake:{target}"\n\n'
+            '[jobs.sales]\nsource = "sales.csv"\ntable = "sales"\ntarget = "t"\nkeys = ["id"]\n'
         )
         code = run(["--log-level", "debug", "--debug", *words])
         printed.extend(capfd.readouterr())
@@ -109,27 +110,33 @@ def assert_silent(text: str, folder: Path) -> None:
 
 
 TARGETS = ["password", "token", "key"]
-COMMANDS = [
-    ["plan", "sales"],
-    ["load", "sales"],
-    ["load", "sales", "--json"],
-    ["runs", "show"],
-    ["runs", "export"],
-    ["doctor"],
-    ["resume"],
-    ["targets", "list"],
-    ["targets", "test", "sales"],
-    ["config", "show"],
-    ["stage", "list"],
-    ["stage", "clean", "--older-than", "0d", "--yes"],
-    ["check", "sales"],
+COMMANDS: list[str] = [
+    "plan sales",
+    "load sales",
+    "check sales --junit table.xml",
+    "duplicates SALES --keys id --target t --junit keys-of-table.xml",
+    "duplicates sales --junit keys.xml",
+    "load sales --again --json",
+    "--log-format json load sales --again",
+    "runs list",
+    "runs show --log",
+    "doctor",
+    "resume",
+    "validate sales --junit rows.xml",
+    "targets list",
+    "targets test t",
+    "config show",
+    "config validate",
+    "stage list",
+    "stage clean --older-than 0d --yes",
 ]
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_no_command_that_succeeds_shows_a_secret(etl: Callable[..., int], target: str) -> None:
-    codes = [etl(*words, target=target) for words in COMMANDS]
-    assert codes[:2] == [0, 0]
+def test_no_command_that_succeeds_shows_a_secret(etl: Callable[..., int], folder: Path, target: str) -> None:
+    codes = {words: etl(*words.split(), target=target) for words in COMMANDS}
+    assert codes == dict.fromkeys(COMMANDS, 0)
+    assert len(list(folder.glob("*.xml"))) == 4
 
 
 FAILURES: dict[str, dict[str, Any]] = {
@@ -140,26 +147,37 @@ FAILURES: dict[str, dict[str, Any]] = {
 }
 
 
+AFTER_A_FAILURE = [
+    "runs show --log",
+    "--log-format json resume",
+    "plan sales --again",
+    "doctor",
+    "targets test t",
+    "stage list",
+    "stage clean --older-than 0d --yes --resumable",
+    "check sales --junit table.xml",
+    "duplicates SALES --keys id --target t --junit keys.xml",
+]
+CODES = {
+    "login": [0, 0, 5, 5, 5, 5, 5, 5, 5],
+    "copy": [0, 1, 0, 0, 0, 0, 0, 0, 0],
+    "put": [0, 1, 0, 1, 1, 0, 0, 0, 0],
+    "commit": [0, 1, 0, 0, 0, 0, 0, 0, 0],
+}
+
+
 @pytest.mark.parametrize("fault", FAILURES)
 def test_no_command_that_fails_shows_a_secret(
-    etl: Callable[..., int], emulator: EmulatorControl, fault: str, monkeypatch: pytest.MonkeyPatch
+    etl: Callable[..., int], folder: Path, emulator: EmulatorControl, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("etl_snowflake.stage._ATTEMPTS", 2)
+    assert etl("load", "sales", target="password") == 0
     emulator.faults(FAILURES[fault])
-    assert etl("load", "sales", target="password") != 0
+    assert etl("load", "sales", "--again", target="password") == (5 if fault == "login" else 1)
     emulator.faults({**FAILURES[fault], "count": None})
-    for words in (
-        ["runs", "show"],
-        ["runs", "export"],
-        ["resume"],
-        ["plan", "sales"],
-        ["doctor"],
-        ["targets", "test"],
-        ["stage", "list"],
-        ["stage", "clean", "--older-than", "0d", "--yes", "--resumable"],
-        ["check", "sales"],
-    ):
-        etl(*words, target="password")
+    codes = {words: etl(*words.split(), target="password") for words in AFTER_A_FAILURE}
+    assert codes == dict(zip(AFTER_A_FAILURE, CODES[fault], strict=True))
+    assert len(list(folder.glob("*.xml"))) == 2
 
 
 @pytest.mark.parametrize(
@@ -176,9 +194,10 @@ def test_no_command_that_fails_shows_a_secret(
     ],
 )
 def test_no_target_that_is_refused_shows_a_secret(etl: Callable[..., int], target: str) -> None:
-    assert etl("load", "sales", target=target) in (2, 5)
-    assert etl("load", "sales.csv", "--target", f"snowflake:{target}", target="password") in (2, 5)
-    etl("doctor", target=target)
+    refused = 5 if target == "badkey" else 2
+    assert etl("load", "sales", target=target) == refused
+    assert etl("load", "sales.csv", "--target", f"snowflake:{target}", target="password") == refused
+    assert etl("doctor", target=target) == refused
 
 
 @pytest.mark.parametrize("fault", [None, *FAILURES])

@@ -71,6 +71,24 @@ def test_an_account_tells_who_we_are_there(target: str) -> None:
     assert shown["warehouse"] == "COMPUTE_WH, X-Small, started, resumes by itself"
 
 
+def test_what_the_url_names_is_used_instead_of_the_connection_s_own(
+    target: str, admin: Any, emulator: EmulatorControl
+) -> None:
+    emulator.warehouse("OTHER_WH")
+    for statement in (
+        "CREATE ROLE other_role",
+        "CREATE DATABASE other_db",
+        "CREATE SCHEMA other_db.other_schema",
+        "GRANT USAGE ON DATABASE other_db TO ROLE other_role",
+        "GRANT USAGE ON SCHEMA other_db.other_schema TO ROLE other_role",
+        "GRANT USAGE ON WAREHOUSE other_wh TO ROLE other_role",
+    ):
+        admin.execute(statement)
+    found = checked(f"{target}?database=OTHER_DB&schema=OTHER_SCHEMA&warehouse=OTHER_WH&role=OTHER_ROLE")
+    shown = [fact(found, label).value for label in ("database", "schema", "warehouse", "role")]
+    assert [value.partition(",")[0] for value in shown] == ["OTHER_DB", "OTHER_SCHEMA", "OTHER_WH", "OTHER_ROLE"]
+
+
 def test_the_printed_grants_are_all_that_a_first_load_needs(loader: str, admin: Any) -> None:
     found = checked(loader)
     assert found.exit_code == ExitCode.FAILED
