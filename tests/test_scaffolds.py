@@ -59,15 +59,16 @@ def test_its_tests_pass_at_once(kind: str, folder: Path, as_installed: AsInstall
     assert_works(plugin, folder / "site")
 
 
-def test_pip_installs_it(folder: Path) -> None:
-    plugin = write_plugin("Acme.Checks", "validator")
+@KIND
+def test_pip_installs_it(kind: str, folder: Path) -> None:
+    plugin = write_plugin("Acme.Own", kind)
     site = folder / "site"
     install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--no-index"]
     done = subprocess.run(
         [*install, "--target", str(site), str(plugin.folder)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert (plugin.name, plugin.package) == ("acme-checks", "acme_checks")
+    assert (plugin.name, plugin.package) == ("acme-own", "acme_own")
     assert_works(plugin, site)
 
 

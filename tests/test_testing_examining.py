@@ -71,20 +71,21 @@ def tried(document: dict[str, Any]) -> dict[str, set[bool | None]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "contracts"),
+    ("name", "contracts", "needs"),
     [
-        ("compression", {"codec zstd", "codec gzip", "codec none", "commands", "questions"}),
-        ("delimited", {"format"}),
-        ("reports", {"reporter"}),
+        ("compression", {"codec zstd", "codec gzip", "codec none", "commands", "questions"}, set()),
+        ("delimited", {"format"}, set()),
+        ("quality", {"commands", "profiler"}, {"it gives no checks without a job's settings; give --job JOB"}),
+        ("reports", {"reporter"}, set()),
     ],
 )
 def test_the_built_in_plugins_keep_what_can_be_tried_without_settings(
-    folder: Path, capsys: pytest.CaptureFixture[str], name: str, contracts: set[str]
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, contracts: set[str], needs: set[str]
 ) -> None:
     code, document = checked(capsys, name)
     assert code == ExitCode.DONE
     assert tried(document).keys() == {"plugin", *contracts}
-    assert document["not_run"] == []
+    assert {each["why"] for each in document["not_run"]} == needs
 
 
 def test_a_warehouse_is_tried_in_a_scratch_place_by_its_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
