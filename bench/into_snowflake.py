@@ -29,6 +29,9 @@ SMALL_PARTS = "12MiB"
 
 UPLOADS_AT_A_TIME = 4
 
+_WAYS = (("--auto-compress", 15.0), ("--no-auto-compress", 1.0))
+"""How `snow stage copy` sends a file, and how many times as long as ours it must take."""
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -56,7 +59,7 @@ def snowflake(options: Options) -> Iterator[Figure]:
         yield from _peaks(path, emulator, options)
         yield _throttled(path, emulator, options)
         yield _uploaded(path, options)
-        yield from _snow(path, emulator, options)
+        yield from _snow(emulator, options)
 
 
 @contextmanager
@@ -138,19 +141,22 @@ def _uploaded(path: Path, options: Options) -> Figure:
     )
 
 
-def _snow(path: Path, emulator: EmulatorControl, options: Options) -> Iterator[Figure]:
+def _snow(emulator: EmulatorControl, options: Options) -> Iterator[Figure]:
     """Snowflake's own command line, which compresses to gzip or not at all."""
     snow = shutil.which(os.environ.get("ETL_BENCH_SNOW", "snow"))
     if snow is None:
         print("snow stage copy: snowflake-cli is not installed here")
         return
-    mine = statistics.median(_load(path, emulator, options.work).until_staged for _ in range(3))
-    for option, limit in (("--auto-compress", 15.0), ("--no-auto-compress", 1.0)):
-        command: list[Any] = [snow, "stage", "copy", path, "@~/peer", option, "--connection", "bench"]
-        theirs = measure(command, cwd=options.work).seconds
-        emulator.reset()
-        detail = f"{theirs:.1f} s against {mine:.1f} s for {path.stat().st_size / 1e6:.0f} MB, until it is staged"
-        yield Figure(f"`snow stage copy {option}` / ours with all checks", theirs / mine, limit, True, "×", detail)
+    for scale, ways in ((1, _WAYS), (options.large, _WAYS[:1])):
+        path = lineitem(scale, "csv")
+        mine = statistics.median(_load(path, emulator, options.work).until_staged for _ in range(3))
+        for option, limit in ways:
+            command: list[Any] = [snow, "stage", "copy", path, "@~/peer", option, "--connection", "bench"]
+            theirs = measure(command, cwd=options.work).seconds
+            emulator.reset()
+            name = f"`snow stage copy {option}` / ours with all checks, SF {scale:g}"
+            detail = f"{theirs:.1f} s against {mine:.1f} s for {path.stat().st_size / 1e6:.0f} MB, until it is staged"
+            yield Figure(name, theirs / mine, limit, True, "×", detail)
 
 
 def _peaks(path: Path, emulator: EmulatorControl, options: Options) -> Iterator[Figure]:
