@@ -80,14 +80,20 @@ class ThreadExecutor(_LocalExecutor):
     def _run(self, task: Callable[[T, Emit], R], items: Iterable[T], emit: Emit) -> Generator[R, None, None]:
         from concurrent.futures import ThreadPoolExecutor
 
+        from etl_framework.time_limit import stoppable
+
         def observed(event: Event) -> None:
             if self._stopped:
                 raise Interrupted("stopped between two blocks")
             emit(event)
 
+        def work(item: T) -> R:
+            with stoppable(lambda: self._stopped):
+                return task(item, observed)
+
         self._stopped = False
         with ThreadPoolExecutor(self.workers, thread_name_prefix="etl-part") as pool:
-            yield from _in_flight(pool, self.workers, lambda item: pool.submit(task, item, observed), items, self.stop)
+            yield from _in_flight(pool, self.workers, lambda item: pool.submit(work, item), items, self.stop)
 
     def stop(self) -> None:
         """See :meth:`etl_framework.protocols.Executor.stop`."""
@@ -240,6 +246,8 @@ def _serve(connection: Connection, stopped: Any) -> None:
     """What a worker process does: take an item, answer events and then a result or a failure, until the pipe ends."""
     import pickle
 
+    from etl_framework.time_limit import stoppable
+
     # Ctrl-C and what stops services reach the whole process group; the parent decides when a worker ends.
     for number in _NOT_FOR_WORKERS:
         signal.signal(number, signal.SIG_IGN)
@@ -252,7 +260,7 @@ def _serve(connection: Connection, stopped: Any) -> None:
         connection.send(("event", event))
 
     task: Any = None
-    with contextlib.suppress(EOFError):
+    with contextlib.suppress(EOFError), stoppable(lambda: bool(stopped.value)):
         pickled = connection.recv_bytes()
         while True:
             item = connection.recv()

@@ -1,46 +1,73 @@
-"""A limit on how long the code of a plugin may take, kept by a thread that raises in the one that is late."""
+"""A limit on how long the code of a plugin may take, kept by a thread that raises in the one that is to end."""
 
 from __future__ import annotations
 
 import ctypes
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
+
+from etl_framework.errors import Interrupted
 
 T = TypeVar("T")
 
 _LOOK_EVERY = 1.0
-"""Seconds: who is late is found out that much later."""
+"""Seconds: who is late, or to stop, is found out that much later."""
 
 
-class _Late(BaseException):
-    """Raised in the midst of work that is late; no error, so that the work does not take it for one of its own."""
+class _Enough(BaseException):
+    """Raised in the midst of work that is to end; no error, so that the work does not take it for one of its own."""
 
 
 @dataclass(slots=True, eq=False)
 class _Work:
     thread: int
     deadline: float
-    is_late: bool = False
+    late: str
+    stopped: Callable[[], bool]
+    ended: Exception | None = None
+
+    def over(self, now: float) -> Exception | None:
+        """Why it is to end, if it is."""
+        if self.stopped():
+            return Interrupted("stopped in the midst of a check")
+        return TimeoutError(self.late) if self.deadline < now else None
 
 
+_stopped: ContextVar[Callable[[], bool]] = ContextVar("_stopped", default=lambda: False)
 _lock = threading.Lock()
 _under_way: set[_Work] = set()
 _watcher: threading.Thread | None = None
 
 
+@contextmanager
+def stoppable(stopped: Callable[[], bool]) -> Iterator[None]:
+    """Within the block, what this thread does under a time limit also ends once it is to stop.
+
+    :param stopped: whether it is; called from another thread.
+    """
+    token = _stopped.set(stopped)
+    try:
+        yield
+    finally:
+        _stopped.reset(token)
+
+
 def within(seconds: float, work: Callable[[], T], late: str) -> T:
-    """Do work in this thread, unless it takes too long.
+    """Do work in this thread, unless it takes too long, or is to stop.
 
     Work in Python is ended where it stands. What waits in a library ends once that returns, and not before.
 
     :param seconds: that it may take.
     :param late: what the error says.
     :raises TimeoutError: it took longer.
+    :raises Interrupted: it was to stop, as `stoppable` was told.
     """
-    this = _Work(threading.get_ident(), time.monotonic() + seconds)
+    this = _Work(threading.get_ident(), time.monotonic() + seconds, late, _stopped.get())
     result: T
     try:
         _begin(this)
@@ -49,12 +76,12 @@ def within(seconds: float, work: Callable[[], T], late: str) -> T:
         finally:
             _end(this)
     except BaseException:
-        # Of being late, or of what the work made of that; it may come through as late as while this ends.
+        # Of being ended, or of what the work made of that; it may come through as late as while this ends.
         _end(this)
-        if not this.is_late:
+        if this.ended is None:
             raise
-    if this.is_late:
-        raise TimeoutError(late)
+    if this.ended is not None:
+        raise this.ended
     return result
 
 
@@ -70,7 +97,7 @@ def _begin(work: _Work) -> None:
 def _end(work: _Work) -> None:
     with _lock:
         _under_way.discard(work)
-        if work.is_late:
+        if work.ended is not None:
             _raise_in(work.thread, None)
 
 
@@ -84,9 +111,9 @@ def _watch() -> None:
                 return
             now = time.monotonic()
             for work in _under_way:
-                if not work.is_late and work.deadline < now:
-                    work.is_late = True
-                    _raise_in(work.thread, _Late)
+                if work.ended is None and (ended := work.over(now)):
+                    work.ended = ended
+                    _raise_in(work.thread, _Enough)
 
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:

@@ -76,6 +76,26 @@ def test_ctrl_c_at_any_instant_ends_a_command_soon_and_in_order(
         assert "defect" not in ended.stderr, seconds
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("executor", ["threads:2", "processes:2"])
+@pytest.mark.parametrize("command", ["load", "validate"])
+def test_one_signal_ends_a_check_that_does_not_come_back(
+    folder: Path, command: str, executor: str, number: signal.Signals
+) -> None:
+    Path("etl.toml").write_text(
+        f'plugins = ["team.py"]\n[jobs.small]\nsource = "small.csv"\ntable = "t"\nexecutor = "{executor}"\n'
+    )
+    asks_whom = "getpid" if executor == "threads:2" else "getppid"
+    Path("team.py").write_text(
+        "import os\nfrom etl_framework import hookimpl, row_check\n\n"
+        f"def endless(batch):\n    os.kill(os.{asks_whom}(), {int(number)})\n    while True:\n        pass\n\n"
+        "@hookimpl\ndef etl_validate(job, analysis):\n    yield row_check('endless', endless)\n"
+    )
+    ended = subprocess.run([ETL, command, "small"], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == (6 if command == "load" else 128 + number), ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize(("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
 def test_a_signal_during_an_import_is_raised_once_the_import_has_ended(
     module: Path, number: int, kind: type[KeyboardInterrupt]

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from etl_framework.time_limit import within
+from etl_framework import Interrupted
+from etl_framework.time_limit import stoppable, within
 
 LONG = 3600
 
@@ -34,6 +35,28 @@ def test_work_that_is_late_is_ended_in_any_thread() -> None:
             with pytest.raises(TimeoutError, match=f"{number} is late"):
                 each.result()
         assert in_time.result() is False
+
+
+def test_work_that_is_to_stop_is_ended_in_its_thread_alone() -> None:
+    begun, stopped, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        never_ends()
+
+    def stoppable_work() -> None:
+        with stoppable(stopped.is_set):
+            within(LONG, work, "it is late")
+
+    with ThreadPoolExecutor(2) as threads:
+        other = threads.submit(within, LONG, go_on.wait, "it is late")
+        to_stop = threads.submit(stoppable_work)
+        begun.wait()
+        stopped.set()
+        with pytest.raises(Interrupted, match="in the midst"):
+            to_stop.result()
+        go_on.set()
+        assert other.result() is True
 
 
 def test_an_error_that_comes_of_being_late_is_told_as_being_late() -> None:
