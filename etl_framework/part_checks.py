@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from shutil import rmtree
@@ -51,12 +51,14 @@ class PartChecks:
     def update(self, block: Block) -> None:
         """Have every validator look at the next block.
 
-        The first block of a part is compared with what it was before. Looking at every one would cost as much as some
-        checks do; what is loaded is safe all the same, since a block is packed before it is checked.
+        A block into which Python code could write, and the first of a part in any case, is compared with what it was
+        before. Looking at every one would cost as much as some checks do; what is loaded is safe all the same, since a
+        block is packed before it is checked.
 
         :raises HookFailed: a validator raised, took too long, or changed the batch.
         """
-        before = None if self._watched or not self.validators else _digest(block.batch)
+        watched = bool(self.validators) and (not self._watched or _is_writable(block.batch))
+        before = _digest(block.batch) if watched else None
         for plugin, validator in self.validators:
             began = time.perf_counter()
             with self._plugins.blaming(plugin, "etl_validate"):
@@ -92,10 +94,17 @@ class PartChecks:
                     raise TypeError(f"the check {validator.name!r} cannot be pickled: {error}") from error
 
 
+def _buffers(batch: pa.RecordBatch) -> Iterator[pa.Buffer]:
+    return (buffer for column in batch.columns for buffer in column.buffers() if buffer is not None)
+
+
+def _is_writable(batch: pa.RecordBatch) -> bool:
+    """Whether somebody gets a view to write through, as of what is no `read_only` array."""
+    return any(buffer.is_mutable for buffer in _buffers(batch))
+
+
 def _digest(batch: pa.RecordBatch) -> bytes:
     digest = xxhash.xxh3_128()
-    for column in batch.columns:
-        for buffer in column.buffers():
-            if buffer is not None:
-                digest.update(buffer)
+    for buffer in _buffers(batch):
+        digest.update(buffer)
     return digest.digest()
