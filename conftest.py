@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import csv
+import logging
 import os
 import shutil
 import signal
@@ -57,6 +58,16 @@ def pytest_configure() -> None:
             collect(dropped)
 
     sys.unraisablehook = strike_again
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """What a test had the command line do with the log is undone after it."""
+    logger = logging.getLogger("etl_framework")
+    before = logger.handlers, logger.propagate, logger.level
+    yield
+    logger.handlers, logger.propagate = before[:2]
+    logger.setLevel(before[2])
 
 
 @pytest.fixture
