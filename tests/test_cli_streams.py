@@ -29,6 +29,28 @@ ANSWERS = (
     ["load", "t.csv"],
     ["load", "t.csv", "--json"],
 )
+CHATTY = """
+import ctypes
+import subprocess
+
+import pyarrow as pa
+
+from etl_framework import hookimpl, row_check
+
+print("from the module")
+
+def look(batch):
+    print("a part")
+    subprocess.run(["echo", "a process of a part"], check=True)
+    return pa.array([True] * batch.num_rows)
+
+@hookimpl
+def etl_validate(job, analysis):
+    print("Python")
+    subprocess.run(["echo", "a process"], check=True)
+    ctypes.CDLL(None).puts(b"C")
+    yield row_check("looked_at", look)
+"""
 FULL = "cannot write to stdout: No space left on device"
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -151,3 +173,44 @@ def test_standard_error_without_room_stops_no_load(program: Program) -> None:
         done = program(["-v", "load", "t.csv"], stdout=subprocess.PIPE, stderr=full)
     assert done.returncode == 0
     assert "2 rows loaded into t" in done.stdout
+
+
+@pytest.mark.parametrize("executor", ["threads:2", "processes:2"])
+@pytest.mark.parametrize("words", [["validate"], ["load"], ["plan"], ["load", "--part-size", "nonsense"]], ids=" ".join)
+def test_what_a_plugin_prints_does_not_get_into_a_document(
+    program: Program, monkeypatch: pytest.MonkeyPatch, words: list[str], executor: str
+) -> None:
+    # With it, nothing that is printed waits to be written.
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    Path("etl.toml").write_text('plugins = ["mine.py"]\n')
+    Path("mine.py").write_text(CHATTY)
+    done = program([*words, "t.csv", "--executor", executor, "--json"], capture_output=True)
+    assert json.loads(done.stdout)["schema_version"] == 1
+    if words in (["validate"], ["load"]):
+        assert done.returncode == 0
+        assert all(f"{who}\n" in done.stderr for who in ("Python", "a process", "C", "a part", "a process of a part"))
+
+
+def test_what_a_plugin_prints_while_commands_are_looked_for_does_not_get_into_a_document(program: Program) -> None:
+    Path("etl.toml").write_text('plugins = ["mine.py"]\n')
+    Path("mine.py").write_text(CHATTY)
+    done = program(["duplicates", "t.csv", "--keys", "a", "--json"], capture_output=True)
+    assert json.loads(done.stdout)["kind"] == "duplicates"
+    assert "from the module\n" in done.stderr
+
+
+def test_nothing_but_the_document_is_printed_where_standard_error_was_closed(program: Program) -> None:
+    Path("etl.toml").write_text('plugins = ["mine.py"]\n')
+    Path("mine.py").write_text(CHATTY)
+    shell = ["sh", "-c", 'exec "$@" 2>&-', "sh", *PROGRAM, "validate", "t.csv", "--json"]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout)["kind"] == "validation"
+    assert done.returncode == 0
+
+
+def test_without_json_a_plugin_prints_where_it_wants_to(program: Program) -> None:
+    Path("etl.toml").write_text('plugins = ["mine.py"]\n')
+    Path("mine.py").write_text(CHATTY)
+    done = program(["validate", "t.csv"], capture_output=True)
+    assert "a process\n" in done.stdout
+    assert "a process\n" not in done.stderr

@@ -162,3 +162,28 @@ def test_a_table_without_a_title_begins_with_its_columns(capsys: pytest.CaptureF
 def test_a_finding_names_the_rules_that_it_speaks_for(capsys: pytest.CaptureFixture[str]) -> None:
     findings([Finding(rule="r", severity=Severity.ERROR, count=1, message="m", also=("s", HOSTILE))])
     assert f"The same was found by s, {HARMLESS}." in capsys.readouterr().out
+
+
+def test_what_is_printed_beside_a_document_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    session = Session(as_json=True)
+    with session.alone():
+        print("before")
+        session.answer("thing", {}, show)
+        print("after")
+    out, err = capsys.readouterr()
+    assert json.loads(out)["kind"] == "thing"
+    assert err == "before\nafter\n"
+
+
+def test_an_error_after_a_document_is_told_instead_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    session = Session(as_json=True)
+
+    def too_late() -> None:
+        with session.alone():
+            session.answer("thing", {}, show)
+            raise EtlError("too late")
+
+    with pytest.raises(EtlError) as caught:
+        too_late()
+    session.fail(caught.value)
+    assert json.loads(capsys.readouterr().out)["message"] == "too late"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from etl_framework.cli.session import Session
+from etl_framework.cli.streams import kept_output
 from etl_framework.errors import EtlError
 
 if TYPE_CHECKING:
@@ -69,9 +71,12 @@ def _from_plugins(ctx: click.Context) -> dict[str, click.Command]:
     if "etl.commands" not in ctx.meta:
         from etl_framework.plugins import Plugins
 
+        as_json = ctx.ensure_object(Session).as_json
         try:
-            surveyed = Plugins.survey(_plugin_settings(ctx))
-            ctx.meta["etl.commands"] = {name: command for name, (command, _) in surveyed.commands(COMMANDS).items()}
+            with kept_output() if as_json else nullcontext():
+                surveyed = Plugins.survey(_plugin_settings(ctx))
+                commands = {name: command for name, (command, _) in surveyed.commands(COMMANDS).items()}
+            ctx.meta["etl.commands"] = commands
         except EtlError as error:
             ctx.ensure_object(Session).warn(error.message)
             ctx.meta["etl.commands"] = {}
@@ -80,8 +85,8 @@ def _from_plugins(ctx: click.Context) -> dict[str, click.Command]:
             for info in surveyed.infos:
                 if info.error:
                     ctx.ensure_object(Session).warn(f"plugin {info.name} is broken: see `etl plugins list`")
-    commands: dict[str, click.Command] = ctx.meta["etl.commands"]
-    return commands
+    found: dict[str, click.Command] = ctx.meta["etl.commands"]
+    return found
 
 
 def _plugin_settings(ctx: click.Context) -> PluginSettings:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import wraps
 from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from etl_framework.cli.streams import kept_output
 from etl_framework.errors import EtlError, UsageError
 from etl_framework.program import addressed, program_for
 from etl_framework.terminal import printable, quoted
@@ -53,6 +55,7 @@ class Session:
     as_json: bool = False
     junit: Path | None = None
     log_format: str = "console"
+    _held: list[str] | None = field(default=None, init=False)
 
     @classmethod
     def told_by(cls, arguments: Sequence[str]) -> Session:
@@ -101,9 +104,31 @@ class Session:
         if self.as_json:
             from etl_framework.jsonable import dumps
 
-            click.echo(dumps(kind, value), nl=False)
+            document = dumps(kind, value)
+            if self._held is None:
+                click.echo(document, nl=False)
+            else:
+                self._held.append(document)
         else:
             show()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """With ``--json``, have nothing but the answer on standard output, whatever plugins and libraries print.
+
+        It is printed at the end; an error is told instead of it.
+        """
+        if not self.as_json:
+            yield
+            return
+        held: list[str] = []
+        self._held = held
+        try:
+            with kept_output():
+                yield
+        finally:
+            self._held = None
+        click.echo("".join(held), nl=False)
 
     def fail(self, error: EtlError) -> None:
         """Print why a command failed; with ``--json``, the report of the run that failed, or the error itself."""
@@ -252,7 +277,12 @@ def confirm(question: str, *, yes: bool, unasked: str) -> None:
 
 
 def json_option(command: Any) -> Any:
-    """Add ``--json`` to a command."""
+    """Add ``--json`` to a command: what anybody else prints while it runs goes to standard error then."""
+
+    @wraps(command)
+    def alone(*args: Any, **kwargs: Any) -> Any:
+        with click.get_current_context().ensure_object(Session).alone():
+            return command(*args, **kwargs)
 
     def remember(context: click.Context, _: click.Parameter, value: bool) -> None:
         if value:
@@ -265,4 +295,4 @@ def json_option(command: Any) -> Any:
         callback=remember,
         is_eager=True,
         help="Print one JSON document instead of text.  [default: text]",
-    )(command)
+    )(alone)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import select
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -73,3 +74,38 @@ def _lasting(stream: TextIO | None) -> tuple[TextIO, StandardStream | None]:
                 write_through=stream.write_through,
             ), raw
     return stream, None
+
+
+@contextmanager
+def kept_output() -> Iterator[None]:
+    """Keep standard output free: what is printed meanwhile goes to standard error.
+
+    So does what libraries in C and processes that are begun meanwhile write: to the descriptor, which knows no Python.
+    """
+    sys.stdout.flush()
+    with _kept_descriptor(), redirect_stdout(sys.stderr):
+        yield
+
+
+@contextmanager
+def _kept_descriptor() -> Iterator[None]:
+    if sys.__stdout__ is None:
+        # Closed by whoever called. Its number may be that of another file by now, such as the journal.
+        yield
+        return
+    import ctypes
+
+    output, error = 1, 2
+    aside = os.dup(output)
+    try:
+        if sys.__stderr__ is not None:
+            os.dup2(error, output)
+        else:
+            with Path("/dev/null").open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), output)
+        yield
+    finally:
+        # What libraries in C printed waits in a buffer of its own.
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(aside, output)
+        os.close(aside)
