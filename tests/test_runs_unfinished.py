@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from etl_framework import Event, Interrupted, RunFailed, Status, Workspace, load
+from etl_framework import Event, ExitCode, Interrupted, RunFailed, Status, UsageError, Workspace, load
 from etl_framework.cli import run
 from etl_framework.state import State
 
@@ -22,6 +22,17 @@ SETTINGS: dict[str, Any] = {
     "part_size": "16KiB",
     "executor": "threads:1",
 }
+# Stands for what is wrong with a setting, or with what a setting asks of.
+WRONG = """
+from pathlib import Path
+
+from etl_framework import UsageError, hookimpl
+
+@hookimpl
+def etl_validate(job, analysis):
+    if Path("wrong").exists():
+        raise UsageError("it is wrong", key=Path("wrong").read_text())
+"""
 KILLED = """
 import os, signal, sys
 from etl_framework import load
@@ -51,10 +62,10 @@ def interrupt_at(name: str) -> Callable[[Event], None]:
     return observe
 
 
-def interrupted_run(table: str = "sales", source: str = "sales.csv") -> str:
-    """The id of a run that Ctrl-C stopped when its first part was staged."""
+def interrupted_run(table: str = "sales", source: str = "sales.csv", at: str = "part_staged") -> str:
+    """The id of a run that Ctrl-C stopped, by default when its first part was staged."""
     with pytest.raises(Interrupted) as stopped:
-        load(source, **{**SETTINGS, "table": table}, observers=(interrupt_at("part_staged"),))
+        load(source, **{**SETTINGS, "table": table}, observers=(interrupt_at(at),))
     assert stopped.value.report is not None
     return stopped.value.report.run
 
@@ -94,6 +105,60 @@ def test_a_run_that_cannot_be_resumed_is_told_to_be_begun_anew(
     assert listed["resumable"] is False
     assert run(["runs", "show"]) == 0
     assert "etl resume" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("side", ["file", "warehouse", "both"])
+def test_a_run_that_a_wrong_setting_ends_is_not_offered_to_be_resumed(
+    folder: Path, capsys: pytest.CaptureFixture[str], side: str
+) -> None:
+    Path("etl.toml").write_text(
+        f"[jobs.sales]\nsource = 'sales.csv'\ntable = 'sales'\ntarget = 'duckdb:w.duckdb'\ncheck = '{side}'\n"
+        "rules = [{ name = 'dear', sql = 'no_column > 1' }]\n"
+    )
+    assert run(["load", "sales"]) == ExitCode.USAGE
+    out, err = capsys.readouterr()
+    assert "etl resume" not in out + err
+    assert "run `etl load` again" in err
+    assert document(capsys, "resume")["kind"] == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("at", "key", "goes_on"),
+    [
+        # Nothing is lost by a new load, which takes the settings of then.
+        ("step_finished", "checks.calendar", False),
+        # No setting is at fault, and was not when the run began.
+        ("step_finished", "", True),
+        ("part_staged", "checks.calendar", True),
+        ("part_staged", "", True),
+    ],
+)
+def test_a_resumed_run_that_something_wrong_stops_goes_on_unless_it_is_a_setting_before_anything_was_read(
+    folder: Path, at: str, key: str, goes_on: bool
+) -> None:
+    Path("etl.toml").write_text("plugins = ['mine.py']")
+    Path("mine.py").write_text(WRONG)
+    name = interrupted_run(at=at)
+    Path("wrong").write_text(key)
+    with pytest.raises(UsageError, match="it is wrong") as stopped:
+        Workspace.open().resume(name)
+    assert ("etl resume" in stopped.value.advice) is goes_on
+    assert stopped.value.report is not None
+    assert (stopped.value.report.status, stopped.value.report.resumable) == (Status.FAILED, goes_on)
+    Path("wrong").unlink()
+    resumed = Workspace.open().resume()
+    assert (resumed is not None and resumed.rows_loaded == ROWS) is goes_on
+
+
+def test_a_wrong_setting_of_a_resumed_run_leaves_nothing_behind(folder: Path) -> None:
+    Path("etl.toml").write_text("plugins = ['mine.py']")
+    Path("mine.py").write_text(WRONG)
+    name = interrupted_run(at="step_finished")
+    Path("wrong").write_text("checks.calendar")
+    with pytest.raises(UsageError):
+        Workspace.open().resume(name)
+    # Its report is kept, as of every run that ended.
+    assert [path.name for path in State(folder / ".etl").run_folder(name).iterdir()] == ["report.json"]
 
 
 def test_a_run_that_can_be_resumed_is_told_so_by_its_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

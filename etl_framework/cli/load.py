@@ -182,6 +182,10 @@ def resume(session: Session, run: str | None, jobs: int | None, executor: str | 
     """Carry a run that was interrupted, killed or failed to its end.
 
     Without RUN, the one that stopped before its end; with nothing to resume it says so.
+
+    A resumed run keeps the settings that it began with. So a run that one of them stopped before any part was read
+    has ended: correct it, and load again. Once parts were read, what a setting asks of, such as the file of a
+    calendar, can be mended, and the run goes on.
     """
     workspace = session.workspace()
     chosen = executor or (f"threads:{jobs}" if jobs else None)

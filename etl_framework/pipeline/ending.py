@@ -53,14 +53,14 @@ def end_badly(attempt: Attempt, error: EtlError) -> EtlError:
     """
     status = _status_after(attempt, error)
     log.info("run_ended", run=attempt.id, status=status, error=error.message)
-    wrong = isinstance(error, CommittedWrongly)
-    if wrong or status is Status.REFUSED:
+    over = isinstance(error, CommittedWrongly) or _asks_in_vain(attempt, error)
+    if over or status is Status.REFUSED:
         _withdraw(attempt)
     _discard_unknown(attempt)
     so_far = SoFar.of(attempt)
     try:
         # What was committed wrongly is not mended by going on.
-        (attempt.journal.end if wrong else attempt.journal.set_status)(attempt.id, status, error=error.message)
+        (attempt.journal.end if over else attempt.journal.set_status)(attempt.id, status, error=error.message)
     except RunFailed as unwritten:
         _advise(attempt, unwritten)
         raise
@@ -130,6 +130,19 @@ def _status_after(attempt: Attempt, error: EtlError) -> Status:
         # What never got as far as parts has nothing to resume.
         return Status.REFUSED if error.exit_code is ExitCode.REFUSED else Status.FAILED
     return Status.FAILED
+
+
+def _asks_in_vain(attempt: Attempt, error: EtlError) -> bool:
+    """Whether a mistake in what the run was asked for ended it before any part of it was read.
+
+    A resumed run keeps its settings, the wrong one included, and there is nothing yet that a new load would do again.
+    Where parts were read, what a setting asks of may be there again, such as the file of a calendar: hours of work are
+    worth waiting for it. So is, in a run that is resumed, what no setting is blamed for: all was well when it began.
+    """
+    if not isinstance(error, UsageError) or (attempt.resumed and not error.key):
+        return False
+    # None where another version wrote the parts down, which has read them.
+    return if_readable(lambda: attempt.journal.finished(attempt.id)) == ()
 
 
 def _withdraw(attempt: Attempt) -> None:

@@ -11,6 +11,7 @@ from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from etl_framework.asking import ask_first
+from etl_framework.checks import insist_on_settings
 from etl_framework.errors import Refused, RunFailed
 from etl_framework.keeping import discard_kept
 from etl_framework.logs import get_logger
@@ -80,6 +81,8 @@ class _Staging:
 
     def staged_by(self, executor: Executor) -> tuple[StagedPart, ...]:
         self._insist_on_columns()
+        # Checks of files are made before the first part is read, too; those in the warehouse only after the last.
+        insist_on_settings(self.attempt.job, (), self.survey.columns, self.attempt.plugins)
         staged = self._certain()
         outcomes = dict(self._journaled_outcomes())
         reader = self._reader()
