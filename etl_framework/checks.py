@@ -9,7 +9,8 @@ from weakref import ref
 
 from etl_framework.errors import UsageError
 from etl_framework.findings import rules_of
-from etl_framework.terminal import counted
+from etl_framework.origins import Made
+from etl_framework.terminal import counted, listed
 from etl_framework.values import BadRow, Check, Finding, Job, Sample, Severity
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class RowCheck:
         self._severity = severity
         self._reason = reason or f"fails {name}"
         self._advice = advice
+        self._made = Made(name)
         self._count = 0
         self._samples: list[Sample] = []
 
@@ -78,18 +80,11 @@ class RowCheck:
 
     def update(self, block: Block) -> None:
         """See :meth:`etl_framework.protocols.Validator.update`."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         assert self._good is not None, "an accumulator that travelled only merges"
-        verdict = self._good(block.batch)
-        if isinstance(verdict, pa.ChunkedArray):
-            verdict = verdict.combine_chunks()
-        if not isinstance(verdict, pa.Array) or not pa.types.is_boolean(verdict.type):
-            raise TypeError(f"{self.name}: the predicate must give a boolean Arrow array, not {type(verdict).__name__}")
-        if len(verdict) != block.batch.num_rows:
-            raise ValueError(f"{self.name}: {len(verdict)} verdicts for {block.batch.num_rows} rows")
-        bad = pc.indices_nonzero(pc.invert(pc.fill_null(verdict, True)))
+        with self._made:
+            if self._column is not None:
+                insist_on_column(self.name, block.batch, self._column)
+            bad = failing_rows(self.name, block.batch, self._good)
         self._count += len(bad)
         for row in bad[: MOST_SAMPLES - len(self._samples)].to_pylist():
             where = block.position(row)
@@ -121,6 +116,41 @@ class RowCheck:
                 advice=self._advice,
                 samples=tuple(self._samples),
             )
+
+
+def insist_on_column(check: str, batch: pa.RecordBatch, column: str) -> None:
+    """Make sure that there is what a check looks at.
+
+    :raises KeyError: there is no such column.
+    """
+    names = batch.schema.names
+    if column not in names:
+        from difflib import get_close_matches
+
+        guesses = get_close_matches(column, names, n=1)
+        hint = f"; did you mean {guesses[0]!r}?" if guesses else f" among {listed(names)}"
+        raise KeyError(f"{check}: there is no column {column!r}{hint}")
+
+
+def failing_rows(check: str, batch: pa.RecordBatch, good: Callable[[pa.RecordBatch], pa.Array]) -> pa.Array:
+    """The indices of the rows that a predicate does not call good.
+
+    :raises TypeError: it gives no booleans.
+    :raises ValueError: it gives another number of them.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    verdict = good(batch)
+    if isinstance(verdict, pa.ChunkedArray):
+        verdict = verdict.combine_chunks()
+    if not isinstance(verdict, pa.Array):
+        raise TypeError(f"{check}: the predicate gives {type(verdict).__name__}, not a boolean Arrow array")
+    if not pa.types.is_boolean(verdict.type):
+        raise TypeError(f"{check}: the predicate gives {verdict.type}, not boolean")
+    if len(verdict) != batch.num_rows:
+        raise ValueError(f"{check}: {len(verdict)} verdicts for {batch.num_rows} rows")
+    return pc.indices_nonzero(pc.invert(pc.fill_null(verdict, True)))
 
 
 def once_per_batch(make: Callable[[pa.RecordBatch], T]) -> Callable[[pa.RecordBatch], T]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-from etl_framework.checks import shown
+from etl_framework.checks import insist_on_column, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,8 +54,7 @@ def values_of(check: str, batch: pa.RecordBatch, of: str | Callable[[pa.RecordBa
     import pyarrow as pa
 
     if isinstance(of, str):
-        if of not in batch.schema.names:
-            raise KeyError(f"{check}: there is no column {of!r} among {', '.join(batch.schema.names)}")
+        insist_on_column(check, batch, of)
         return batch[of]
     values = of(batch)
     if isinstance(values, pa.ChunkedArray):

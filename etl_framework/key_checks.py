@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from etl_framework.checks import MOST_SAMPLES, shown
+from etl_framework.checks import MOST_SAMPLES, failing_rows, shown
 from etl_framework.figures import Figures, in_words, insist_on_figures, values_of
+from etl_framework.origins import Made
 from etl_framework.terminal import counted
 from etl_framework.values import Finding, Sample, Severity
 
@@ -96,6 +97,7 @@ class KeyCheck:
         self._reason = reason or f"fails {name}"
         self._advice = advice
         self._most_keys = most_keys
+        self._made = Made(name)
         # Counts of counts add up, and so do sums; the extreme of extremes is the extreme.
         self._merging = {figure: "sum" if how == "count" else how for figure, (_, how) in figures.items()}
         self._merging[_PLACE] = "min"
@@ -110,25 +112,28 @@ class KeyCheck:
 
     def update(self, block: Block) -> None:
         """See :meth:`etl_framework.protocols.Validator.update`."""
+        assert self._figures is not None, "an accumulator that travelled only merges"
+        if block.batch.num_rows and not self._too_many:
+            with self._made:
+                self._take(self._groups(block, self._figures))
+
+    def _groups(self, block: Block, figures: Figures) -> pa.Table:
         import numpy as np
         import pyarrow as pa
 
-        assert self._figures is not None, "an accumulator that travelled only merges"
         batch = block.batch
-        if self._too_many or not batch.num_rows:
-            return
         rows = pa.array(np.arange(batch.num_rows))
         columns = {key: values_of(self.name, batch, key) for key in self._keys}
-        for figure, (of, how) in self._figures.items():
+        for figure, (of, how) in figures.items():
             values = rows if of is None else values_of(self.name, batch, of)
             columns[figure] = self._summable(figure, values) if how == "sum" else values
-        hows = {figure: how for figure, (_, how) in self._figures.items()}
+        hows = {figure: how for figure, (_, how) in figures.items()}
         groups = self._grouped(pa.table({**columns, _PLACE: rows}), {**hows, _PLACE: "min"})
         groups = groups.sort_by(_PLACE)
         lines = _lines(block, groups[_PLACE].to_numpy())
         at = groups.schema.get_field_index(_PLACE)
         self._files[block.part] = block.source
-        self._take(groups.set_column(at, _PLACE, pa.array((block.part << _LINES) + lines)))
+        return groups.set_column(at, _PLACE, pa.array((block.part << _LINES) + lines))
 
     def merge(self, other: Self) -> None:
         """See :meth:`etl_framework.protocols.Validator.merge`."""
@@ -153,20 +158,14 @@ class KeyCheck:
                 advice="Give the check fewer keys to hold, or a larger most_keys where the memory is there.",
             )
         elif self._whole is not None:
-            batches = [self._bad(batch) for batch in self._whole.to_batches()]
+            with self._made:
+                batches = [self._bad(batch, self._good) for batch in self._whole.to_batches()]
             bad = pa.Table.from_batches(batches, self._whole.schema)
             if bad.num_rows:
                 yield self._finding(bad)
 
-    def _bad(self, groups: pa.RecordBatch) -> pa.RecordBatch:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        assert self._good is not None
-        verdict = values_of(self.name, groups.drop_columns([_PLACE]), self._good)
-        if not pa.types.is_boolean(verdict.type):
-            raise TypeError(f"{self.name}: the predicate must give a boolean Arrow array, not {verdict.type}")
-        return groups.filter(pc.invert(pc.fill_null(verdict, True)))
+    def _bad(self, groups: pa.RecordBatch, good: Callable[[pa.RecordBatch], pa.Array]) -> pa.RecordBatch:
+        return groups.take(failing_rows(self.name, groups.drop_columns([_PLACE]), good))
 
     def _finding(self, bad: pa.Table) -> Finding:
         first = bad.sort_by(_PLACE).slice(0, MOST_SAMPLES).to_pylist()
@@ -225,7 +224,8 @@ class KeyCheck:
 
         tables = [table for table in (self._whole, *self._waiting) if table is not None]
         if len(tables) > 1:
-            self._whole = self._grouped(pa.concat_tables(tables), self._merging)
+            with self._made:
+                self._whole = self._grouped(pa.concat_tables(tables), self._merging)
         elif tables:
             [self._whole] = tables
         self._waiting = []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from etl_framework.causes import NO_ROWS
 from etl_framework.figures import Figures, exact_sum, in_words, insist_on_figures, values_of
+from etl_framework.origins import Made
 from etl_framework.values import Finding, Severity
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class TotalCheck:
         self._severity = severity
         self._reason = reason or f"fails {name}"
         self._advice = advice
+        self._made = Made(name)
         self._rows = 0
         self._totals = {figure: _TOTALS[how]() for figure, (_, how) in figures.items()}
 
@@ -86,17 +88,19 @@ class TotalCheck:
         assert self._figures is not None, "an accumulator that travelled only merges"
         batch = block.batch
         self._rows += batch.num_rows
-        for figure, (of, _) in self._figures.items():
-            total = self._totals[figure]
-            values = batch.column(0) if of is None else values_of(self.name, batch, of).drop_null()
-            if len(values):
-                total.add(self.name, values)
+        with self._made:
+            for figure, (of, _) in self._figures.items():
+                total = self._totals[figure]
+                values = batch.column(0) if of is None else values_of(self.name, batch, of).drop_null()
+                if len(values):
+                    total.add(self.name, values)
 
     def merge(self, other: Self) -> None:
         """See :meth:`etl_framework.protocols.Validator.merge`."""
         self._rows += other._rows
-        for figure, total in self._totals.items():
-            total.merge(other._totals[figure])
+        with self._made:
+            for figure, total in self._totals.items():
+                total.merge(other._totals[figure])
 
     def finish(self) -> Iterable[Finding]:
         """See :meth:`etl_framework.protocols.Validator.finish`."""
@@ -107,8 +111,21 @@ class TotalCheck:
         found = {figure: total.value for figure, total in self._totals.items()}
         if without := [figure for figure, value in found.items() if value is None]:
             yield self._finding(f"all values are null, so there is no {', '.join(without)}", self._severity)
-        elif not self._good(found):
+        elif not self._judged(found, self._good):
             yield self._finding(f"{self._reason}: {in_words(found)}", self._severity)
+
+    def _judged(self, found: Mapping[str, Any], good: Callable[[Mapping[str, Any]], object]) -> bool:
+        import numpy as np
+        import pyarrow as pa
+
+        with self._made:
+            verdict = good(found)
+            if isinstance(verdict, pa.BooleanScalar):
+                verdict = verdict.as_py()
+            # A number, or the None of a forgotten `return`, would be taken for an answer.
+            if not isinstance(verdict, (bool, np.bool_)):
+                raise TypeError(f"{self.name}: the predicate gives {type(verdict).__name__}, not bool")
+        return bool(verdict)
 
     def _finding(self, message: str, severity: Severity, cause: str = "") -> Finding:
         return Finding(rule=self.name, severity=severity, count=1, message=message, advice=self._advice, cause=cause)

@@ -108,9 +108,9 @@ def test_a_chunked_verdict_is_taken_as_it_is_meant() -> None:
     ("predicate", "error", "says"),
     [
         (lambda _: pa.array([True]), ValueError, "1 verdicts for 2 rows"),
-        (lambda _: pa.array([1, 2]), TypeError, "boolean Arrow array"),
-        (lambda _: [True, True], TypeError, "not list"),
-        (lambda _: pa.scalar(True), TypeError, "not BooleanScalar"),
+        (lambda _: pa.array([1, 2]), TypeError, "gives int64, not boolean"),
+        (lambda _: [True, True], TypeError, "gives list, not a boolean Arrow array"),
+        (lambda _: pa.scalar(True), TypeError, "gives BooleanScalar, not a boolean Arrow array"),
     ],
 )
 def test_a_predicate_that_answers_nonsense_is_named(
@@ -118,6 +118,11 @@ def test_a_predicate_that_answers_nonsense_is_named(
 ) -> None:
     with pytest.raises(error, match=f"strange.*{says}"):
         row_check("strange", predicate).update(rows([1, 2]))
+
+
+def test_a_column_that_is_not_there_is_told_before_a_row_is_bad() -> None:
+    with pytest.raises(KeyError, match="positive: there is no column 'm' among n"):
+        row_check("positive", positive, column="m").update(rows([1, 2]))
 
 
 @settings(max_examples=60, deadline=None)

@@ -10,6 +10,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -203,8 +204,19 @@ def test_more_keys_than_fit_are_an_error_whatever_the_severity() -> None:
 
 
 def test_a_verdict_on_keys_must_be_boolean() -> None:
-    with pytest.raises(TypeError, match="k: the predicate must give a boolean Arrow array, not int64"):
+    with pytest.raises(TypeError, match="k: the predicate gives int64, not boolean"):
         found(key_check("k", "k", {"n": (None, "count")}, lambda keys: keys["n"]), rows(k=["a"]))
+
+
+@pytest.mark.parametrize("answer", [1, None, "yes", pa.scalar(1)])
+def test_a_verdict_on_totals_must_be_boolean(answer: Any) -> None:
+    with pytest.raises(TypeError, match=f"t: the predicate gives {type(answer).__name__}, not bool"):
+        found(total_check("t", {"n": (None, "count")}, lambda _: answer), rows(k=["a"]))
+
+
+@pytest.mark.parametrize("answer", [False, pa.scalar(False), np.bool_(False)])
+def test_a_verdict_on_totals_may_be_arrow_s_or_numpy_s(answer: Any) -> None:
+    assert len(found(total_check("t", {"n": (None, "count")}, lambda _: answer), rows(k=["a"]))) == 1
 
 
 def test_a_block_without_rows_changes_nothing() -> None:

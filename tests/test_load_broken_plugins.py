@@ -252,6 +252,35 @@ def test_what_fails_in_a_library_is_told_with_the_line_of_the_plugin_that_called
         workspace.load(workspace.job("sales", (), {}))
 
 
+# Of checks that the framework asks, with no line of the plugin under way.
+ASKED = {
+    'row_check("r", lambda batch: batch["price"])': "r: the predicate gives double, not boolean",
+    'row_check("r", lambda batch: pc.is_null(batch["id"]), column="prise")': (
+        "r: there is no column 'prise'; did you mean 'price'?"
+    ),
+    'total_check("t", {"sum": ("prise", "sum")}, bool)': "t: there is no column 'prise'; did you mean 'price'?",
+    'total_check("t", {"sum": ("id", "sum")}, lambda total: total["sum"])': "t: the predicate gives int, not bool",
+    'key_check("k", "prise", {"n": (None, "count")}, bool)': "k: there is no column 'prise'; did you mean 'price'?",
+    'key_check("k", "id", {"n": (None, "count")}, lambda keys: keys["n"])': "k: the predicate gives int64, not boolean",
+    'total_check("t", {"n": (lambda batch: pa.array([[1]] * batch.num_rows), "max")}, bool)': "(in check 't', ",
+}
+
+
+@pytest.mark.parametrize("check", ASKED)
+def test_a_check_that_fails_in_the_framework_is_told_with_the_line_that_made_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], check: str
+) -> None:
+    header = (
+        "import pyarrow as pa, pyarrow.compute as pc\nfrom etl_framework import *\n@hookimpl\ndef etl_validate():\n"
+    )
+    write_plugin(f"{header}    yield {check}\n")
+    assert run(["-q", "load", "sales"]) == ExitCode.PLUGIN
+    told = capsys.readouterr().err.splitlines()[0]
+    assert ASKED[check] in told
+    assert told.endswith("at aaa_team.py:5)")
+    assert rows_in_table() in (None, 0)
+
+
 @pytest.mark.parametrize("hook", ["etl_report", "etl_event"])
 @pytest.mark.parametrize("does", ["raise ValueError('boom')", "return 7", "raise SystemExit(1)"])
 def test_an_observer_that_misbehaves_is_named_and_the_load_succeeds(

@@ -13,7 +13,7 @@ import pluggy
 
 from etl_framework import hookspecs
 from etl_framework.errors import HookFailed, PluginLoadError
-from etl_framework.plugins.blame import is_answer, told
+from etl_framework.plugins.blame import defined_at, is_answer, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +121,10 @@ def _admit(implementation: object, manager: pluggy.PluginManager) -> tuple[str, 
     with warnings.catch_warnings(record=True) as caught:
         # Old plugins go on working, also for whoever makes errors of warnings.
         warnings.simplefilter("always")
-        manager.register(implementation)
+        try:
+            manager.register(implementation)
+        except pluggy.PluginValidationError as error:
+            raise TypeError(_unknown_argument(implementation, manager) or str(error)) from error
     misspelt = [caller for caller in manager.get_hookcallers(implementation) or () if not caller.has_spec()]
     try:
         manager.check_pending()
@@ -139,6 +142,24 @@ def _admit(implementation: object, manager: pluggy.PluginManager) -> tuple[str, 
             if found.wrapper or found.hookwrapper or found.tryfirst or found.trylast:
                 raise TypeError(f"{caller.name} asks for a place in the call order; plugins are asked in name order")
     return tuple(dict.fromkeys(str(warning.message) for warning in caught))
+
+
+def _unknown_argument(implementation: object, manager: pluggy.PluginManager) -> str:
+    """The first argument that a hook does not have, in words; empty when it is not that."""
+    from difflib import get_close_matches
+    from inspect import Parameter, signature
+
+    for hook in HOOKS:
+        spec = getattr(manager.hook, hook).spec
+        if spec is None or manager.parse_hookimpl_opts(implementation, hook) is None:
+            continue
+        function = getattr(implementation, hook)
+        for name, argument in signature(function).parameters.items():
+            if name not in spec.argnames and argument.default is Parameter.empty:
+                guesses = get_close_matches(name, spec.argnames, n=1)
+                hint = f"did you mean {guesses[0]!r}?" if guesses else f"it has {', '.join(spec.argnames) or 'none'}"
+                return f"{hook} has no argument {name!r}; {hint}{defined_at(function)}"
+    return ""
 
 
 def broken(info: PluginInfo, reason: str) -> PluginLoadError:

@@ -11,7 +11,8 @@ from pandera.config import ValidationDepth, config_context
 from pandera.errors import SchemaErrors
 from pandera.polars import Check, DataFrameSchema, PolarsData
 
-from etl_framework import Column, Severity, UsageError, Validator, once_per_batch, row_check
+from etl_framework import Column, Severity, Validator, once_per_batch, row_check
+from etl_pandera.schemas import refusal
 
 Frames = Callable[[pa.RecordBatch], pl.DataFrame]
 """Gives a batch as polars has it. Values stay what they are, nulls too, and little but texts is copied."""
@@ -22,15 +23,14 @@ def checks_of(schema: DataFrameSchema, columns: Sequence[Column]) -> list[Valida
 
     :raises UsageError: the schema wants other columns, or other types.
     """
-    rows = pa.schema([(column.name, column.type.arrow()) for column in columns]).empty_table()
-    frame = _frame(rows)
+    frame = _frame(pa.schema([(column.name, column.type.arrow()) for column in columns]).empty_table())
     try:
         with config_context(validation_depth=ValidationDepth.SCHEMA_ONLY):
             schema.validate(frame, lazy=True)
     except SchemaErrors as errors:
         said = "; ".join(dict.fromkeys(str(error).splitlines()[0] for error in errors.schema_errors))
         advice = "Declare the columns of the job as the schema has them, or correct the schema."
-        raise UsageError(f"pandera.schema: {said}", advice=advice, key="pandera.schema") from errors
+        raise refusal(said, advice) from errors
     return list(_checks(schema, frame.columns, once_per_batch(_frame)))
 
 
@@ -75,13 +75,10 @@ def _of_rows(check: Check, column: str | None, frames: Frames) -> Validator:
             verdict = judged(frame)
             alone = pl.concat([judged(frame[:half]), judged(frame[half:])]) if half else verdict
         except Exception as error:  # whatever the code of a check raises
-            why = f"pandera.schema: whether {said} cannot be told: {error}"
-            raise UsageError(why, advice="Correct the check.", key="pandera.schema") from error
+            raise refusal(f"whether {said} cannot be told: {error}", "Correct the check.") from error
         if len(verdict) != len(frame) or not verdict.equals(alone):
-            raise UsageError(
-                f"pandera.schema: whether {said} depends on the rows beside it",
-                advice="Rows are judged block by block: the check must tell of a row alone whether it is good.",
-            )
+            advice = "Rows are judged block by block: the check must tell of a row alone whether it is good."
+            raise refusal(f"whether {said} depends on the rows beside it", advice)
         proved = proved or half > 0
         return verdict.to_arrow()
 

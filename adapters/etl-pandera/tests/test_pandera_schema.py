@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -130,8 +131,8 @@ def test_a_schema_is_read_from_a_file_that_pandera_wrote(tmp_path: Path, suffix:
         ("S = pa.DataFrameSchema({'id': pa.Column(int, pa.Check.unique_values_eq([1]))})", "unique_values_eq of id"),
         ("S = pa.DataFrameSchema({'id': pa.Column()}, drop_invalid_rows=True)", "drop_invalid_rows"),
         ("S = pa.DataFrameSchema({})", "asks nothing"),
-        ("S = 7", "no schema of pandera.polars"),
-        ("T = 7", "no attribute 'S'"),
+        ("S = 7", "no pandera.polars schema"),
+        ("T = 7", "schema.py has no 'S'"),
     ],
 )
 def test_what_needs_more_than_a_row_is_refused(tmp_path: Path, source: str, named: str) -> None:
@@ -143,6 +144,57 @@ def test_what_needs_more_than_a_row_is_refused(tmp_path: Path, source: str, name
 @pytest.mark.parametrize("section", [{"schemas": "x"}, {"schema": 7}, {"schema": "no.py:S"}, {"schema": "no.yaml"}])
 def test_wrong_settings_are_named(tmp_path: Path, section: dict[str, Any]) -> None:
     assert refusal(tmp_path, "", **section).key == f"pandera.{next(iter(section))}"
+
+
+@pytest.mark.parametrize(
+    ("schema", "said", "advised"),
+    [
+        ("schema.py:Sale", "schema.py has no 'Sale'", "Did you mean 'Sales'? It has Sales."),
+        ("nope.py:Sales", "there is no file {folder}/nope.py", "Give its path as seen from etl.toml."),
+        ("nope.yaml", "there is no file {folder}/nope.yaml", "Give its path as seen from etl.toml."),
+        ("schema.py", "the section pandera names a schema", 'Say schema = "checks/schema.py:SalesSchema"'),
+        ("no_such.schemas:Sales", "no_such.schemas cannot be read: ModuleNotFoundError: ", "Install the module"),
+        ("broken.yaml", "broken.yaml cannot be read: ", "Correct broken.yaml."),
+        ("broken.py:S", "broken.py cannot be read: SyntaxError: invalid syntax (at broken.py:2)", "Correct broken.py."),
+    ],
+)
+def test_a_schema_that_cannot_be_read_is_told_with_what_is_wrong(
+    tmp_path: Path, schema: str, said: str, advised: str
+) -> None:
+    (tmp_path / "schema.py").write_text(SCHEMA)
+    (tmp_path / "broken.py").write_text("\nS = = 1\n")
+    (tmp_path / "broken.yaml").write_text("schema_type: [\n")
+    with pytest.raises(UsageError) as refused:
+        found(tmp_path, ROWS, schema)
+    assert refused.value.message.startswith(f"pandera.schema: {said.format(folder=tmp_path)}")
+    assert refused.value.advice.startswith(advised)
+    assert "pip install" not in refused.value.advice
+
+
+@pytest.mark.parametrize("wrong", ["pa.Fild(ge=1)", "pa.Field(nonsense=[1], regex=1, gt=2, lt=1, dtype_kwargs=7)"])
+def test_an_exception_within_a_schema_is_told_with_its_line(tmp_path: Path, wrong: str) -> None:
+    error = refusal(tmp_path, f"class S(pa.DataFrameModel):\n    id: int = {wrong}")
+    assert error.message.startswith("pandera.schema: schema.py cannot be read: ")
+    assert error.message.endswith("(at schema.py:5)")
+    assert error.advice == "Correct schema.py."
+
+
+def test_an_exception_within_a_module_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "pandera_team.py").write_text("import json\n\nS = json.loads('{')\n")
+    with pytest.raises(UsageError, match=r"JSONDecodeError: .* \(at pandera_team\.py:3\)") as refused:
+        found(tmp_path, ROWS, "pandera_team:S")
+    assert refused.value.advice == "Correct pandera_team."
+
+
+def test_a_library_that_a_schema_in_yaml_needs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "schema.yaml").write_text("columns: {}\n")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    for name in [name for name in sys.modules if name.startswith("pandera.io")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(UsageError) as refused:
+        found(tmp_path, ROWS, "schema.yaml")
+    assert refused.value.advice == "YAML and JSON need `pip install etl-pandera[files]`."
 
 
 @pytest.mark.parametrize(
