@@ -52,7 +52,8 @@ CLI_INTRODUCTION = """\
 <!-- Written by docs/generate.py from the commands: change their help. -->
 
 Results go to standard output, log and progress to standard error. With `--json` a command prints exactly one JSON
-document, which has a `schema_version`. Global options stand before the command: `etl --quiet load sales`.
+document, which has a `schema_version`; what plugins and libraries print meanwhile goes to standard error. Global
+options stand before the command: `etl --quiet load sales`.
 
 Exit codes: 0 done; 1 failed, or a question was not answered with yes; 2 usage or configuration, files that are not
 there included; 3 refused for what the data is; 4 a plugin is broken or missing; 5 cannot connect; 6 interrupted, and

@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from etl_framework.plugins import PluginInfo as PluginInfo
     from etl_framework.plugins import Plugins as Plugins
     from etl_framework.plugins import PluginSettings as PluginSettings
+    from etl_framework.plugins.blame import told as told
     from etl_framework.profiles import ColumnProfile as ColumnProfile
     from etl_framework.profiles import Lengths as Lengths
     from etl_framework.profiles import Pattern as Pattern
@@ -219,6 +220,7 @@ _MODULES = {
     "total_checks": "TotalCheck total_check",
     "key_checks": "KeyCheck key_check",
     "plugins": "Plugins PluginInfo PluginSettings",
+    "plugins.blame": "told",
     "jsonable": "dumps report_from_json to_jsonable",
     "terminal": "bytes_in_words counted did_you_mean printable seconds_in_words valid_text",
     "columns": "Column ColumnType Kind TableName quote INTEGERS FLOATS NUMBERS",

@@ -15,6 +15,7 @@ from etl_framework.checks import insist_on_checks, insist_on_settings
 from etl_framework.config import Config, resolve_job, stand_ins
 from etl_framework.config_files import Origin
 from etl_framework.config_layers import Layers
+from etl_framework.config_sections import asking_for_checks, insist_on_sections, unread_sections
 from etl_framework.errors import ConnectError, EtlError, HookFailed, InputError, NoSuchColumn, PluginError, UsageError
 from etl_framework.sources import identify
 from etl_framework.values import Check
@@ -60,7 +61,7 @@ def unproved(config: Config, plugins: Plugins) -> dict[str, str]:
     reasons = {}
     for name in config.jobs:
         job = resolve_job(config, name, stand_ins(config, name))
-        if not _asks_for_checks(job):
+        if job.check is Check.NONE or not asking_for_checks(job, plugins):
             continue
         plugins.use(job.use)
         if not job.columns:
@@ -71,8 +72,18 @@ def unproved(config: Config, plugins: Plugins) -> dict[str, str]:
     return reasons
 
 
-def _asks_for_checks(job: Job) -> bool:
-    return job.check is not Check.NONE and any(job.sections.get(name) for name in ("checks", "rules"))
+def unread(config: Config, plugins: Plugins) -> tuple[str, ...]:
+    """The sections that no installed plugin is known to read, each with its place: a sentence each.
+
+    :raises UsageError: a job is wrong.
+    """
+    notes = {}
+    for name in config.jobs:
+        said = Layers.collect(config, name, {})
+        for section in unread_sections(resolve_job(config, name, stand_ins(config, name)), plugins):
+            origin = said.place(section)
+            notes[f"{origin.label}: {origin.key}: no installed plugin is called so: perhaps nothing reads it here"] = 0
+    return tuple(notes)
 
 
 def _undeclared(job: Job, plugins: Plugins) -> NoSuchColumn | None:
@@ -109,6 +120,7 @@ def _questions(job: Job, said: Layers, plugins: Plugins) -> dict[str, Callable[[
     asked: dict[str, Callable[[], object]] = {
         "use": lambda: plugins.use(job.use),
         "required_plugins": lambda: plugins.require(said.value("required_plugins")),
+        "sections": lambda: insist_on_sections(job, plugins),
         "checks": lambda: _check_nothing(job, plugins),
         "target": lambda: plugins.insist_on_target(job.target),
         "executor": lambda: plugins.executor(job.executor).close(),
@@ -161,17 +173,18 @@ def _analyze_nothing(job: Job, plugins: Plugins) -> list[Analysis]:
 
 
 def placed_in_file(config: Config, job: Job, error: UsageError) -> UsageError:
-    """The error of a plugin about a key of its table, with the file and the line; any other error as it is.
+    """The error about a section or a key in it, with the file and the line; any other error as it is.
 
-    :param error: its ``key`` and its message name the key: ``checks.dates.every``.
+    :param error: its ``key`` names the section or the key; a key stands in the message, too: ``checks.dates.every``.
     """
     name = job.name if job.name in config.jobs else None
     said, section = Layers.collect(config, name, {}), error.key.partition(".")[0]
     origin = said.place(error.key)
-    if "." not in error.key or not origin.key or said.sections().get(section) != job.sections.get(section):
+    is_same = section in job.sections and said.sections().get(section) == job.sections[section]
+    if not origin.key or not is_same:
         return error
     placed = copy(error)
-    placed.message = f"{origin.label}: {error.message}"
+    placed.message = f"{_where(origin, error)}: {error.message}"
     placed.args = (placed.message, error.advice)
     placed.__cause__ = error
     return placed
@@ -180,9 +193,7 @@ def placed_in_file(config: Config, job: Job, error: UsageError) -> UsageError:
 def _placed(config: Config, said: Layers, error: EtlError, job: str, key: str) -> EtlError:
     target = config.targets.get(said.value("target")) if key == "target" else None
     origin: Origin = target.origin if target else said.place(key)
-    where = f"{origin.label}: {origin.key}" if origin.key else f"job {job!r}: {key} ({origin.label})"
-    # Whoever names a key within a table says so in the message.
-    where = origin.label if "." in error.key else where
+    where = _where(origin, error) if origin.key else f"job {job!r}: {key} ({origin.label})"
     # A plugin may have error classes of its own, which only it knows how to make; and a setting that nobody can use is
     # wrong, whatever it breaks.
     known = next(kind for kind in type(error).__mro__ if kind.__module__ == EtlError.__module__)
@@ -190,3 +201,8 @@ def _placed(config: Config, said: Layers, error: EtlError, job: str, key: str) -
     placed = kind(f"{where}: {error.message}", advice=error.advice, key=key)
     placed.__cause__ = error
     return placed
+
+
+def _where(origin: Origin, error: EtlError) -> str:
+    # Whoever names a key within a table says so in the message.
+    return origin.label if "." in error.key else f"{origin.label}: {origin.key}"

@@ -28,6 +28,23 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
+@hookspec
+def etl_configure(job: Job) -> Iterable[str]:
+    """Name the sections that the plugin reads, and check what a job says in them.
+
+    Called before anything else is done with a job, and to check a configuration; reads no source and connects to
+    nothing. Everyone is asked. A section whose name looks like a misspelt one of these, or like a plugin's misspelt
+    name, is refused: nobody would read it.
+
+    :param job: what is to be loaded, checked or planned; it need not have any of the sections.
+    :returns: the names, always the same; a section that is called as the plugin itself is known without.
+    :raises UsageError: what is said cannot be understood, whatever the sources hold; ``key`` names the setting, such as
+        ``snowflake.publish``, and the message begins with it.
+
+    .. versionadded:: 0.1
+    """
+
+
 @hookspec(firstresult=True)
 def etl_connect(url: str) -> Warehouse | None:
     """Connect to a warehouse.
@@ -169,11 +186,12 @@ def etl_load(parts: tuple[StagedPart, ...], warehouse: Warehouse, run: Run) -> R
 def etl_check(job: Job, columns: tuple[Column, ...]) -> Iterable[TableCheck]:
     """Give the checks that ask a warehouse about rows in it.
 
-    Called once per load that is checked in the warehouse (``check = "warehouse"`` or ``"both"``), before its rows are
-    published, and once by ``etl check``. Everyone is asked.
+    Called twice per load that is checked in the warehouse (``check = "warehouse"`` or ``"both"``): before anything is
+    read, which tells whether the settings are right, and before its rows are published; and once by ``etl check``.
+    Everyone is asked.
 
-    :param job: what was loaded; checks read their settings from its sections.
-    :param columns: of the rows, as the warehouse spells them.
+    :param job: what is loaded; checks read their settings from its sections.
+    :param columns: of the rows, as the warehouse spells them; before anything is read, as the job or the source does.
     :returns: checks by SQL; none is fine.
     :raises UsageError: the settings are wrong; ``key`` names the one at fault.
 

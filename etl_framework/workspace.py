@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from etl_framework.checks import insist_on_checks
 from etl_framework.config import Config, job_of_table, load_config, resolve_job, who_answers
+from etl_framework.config_sections import insist_on_sections
 from etl_framework.errors import UsageError
 from etl_framework.plugins import Plugins, PluginSettings
 from etl_framework.program import program_for
@@ -79,12 +80,13 @@ class Workspace:
         :param job: whose required plugins must be there, too, and whose checks must have somebody to act on them.
         :raises PluginLoadError: one is broken, or a required one is missing.
         :raises PluginError: one that is to answer cannot.
-        :raises UsageError: the job asks for checks that no plugin makes.
+        :raises UsageError: the job asks for checks that no plugin makes, or has a section that nobody understands.
         """
         plugins = Plugins.load(self.settings)
         plugins.use(who_answers(self.config) if job is None else job.use)
         if job is not None:
             plugins.require(job.required_plugins)
+            insist_on_sections(job, plugins)
             insist_on_checks(job, plugins)
         return plugins
 

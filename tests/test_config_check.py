@@ -18,7 +18,7 @@ from etl_framework import (
     executors,
 )
 from etl_framework.config import load_config
-from etl_framework.config_check import check_config, problems
+from etl_framework.config_check import check_config, problems, unproved, unread
 from etl_framework.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -235,3 +235,90 @@ def test_a_key_deep_in_a_plugin_s_table_is_named_with_its_own_line_also_by_a_run
         with pytest.raises(UsageError) as caught:
             run(job)
         assert str(caught.value).startswith(f"{line}: ")
+
+
+PANDERA = """
+@hookimpl
+def etl_validate(job):
+    if "pandera" in job.sections:
+        yield row_check("never", lambda batch: batch["id"].is_null())
+"""
+NAMING = '@hookimpl\ndef etl_configure(job):\n    return ["settlements"]\n'
+SALES = '[jobs.sales]\nsource = "sales.csv"\ntable = "sales"\ncolumns = { id = "bigint" }\n'
+
+
+def plugin_files(folder: Path, **sources: str) -> str:
+    """Plugins in files, and the line of ``etl.toml`` that names them."""
+    for name, source in sources.items():
+        (folder / f"{name}.py").write_text(HEADER + source)
+    return f"plugins = {[f'{name}.py' for name in sources]}\n"
+
+
+@pytest.mark.parametrize(
+    ("section", "meant"),
+    [
+        ("[jobs.sales.pandra]", "pandera"),
+        ("[[jobs.sales.pandera_]]", "pandera"),
+        ("[jobs.sales.Pandera]", "pandera"),
+        ("[jobs.sales.setlements]", "settlements"),
+        ("[jobs.sales.snowfalke]", "snowflake"),
+        ("[defaults.snowflak]", "snowflake"),
+    ],
+)
+def test_a_section_whose_name_looks_misspelt_is_refused_wherever_the_job_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: str, meant: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sales.csv").write_text("id\n1\n")
+    head = plugin_files(tmp_path, pandera=PANDERA, acme=NAMING) + 'required_plugins = ["pandera"]\n'
+    Path("etl.toml").write_text(f'{head}{SALES}{section}\nschema = "x"\n')
+    workspace = Workspace.open()
+    place = f"etl.toml:7: {section.strip('[]')}: nobody reads this section"
+    with pytest.raises(UsageError) as caught:
+        check_config(workspace.config, Plugins.load(workspace.settings))
+    assert caught.value.message.startswith(place)
+    job = workspace.job("sales", (), {})
+    for run in (workspace.plan, workspace.validate, workspace.load):
+        with pytest.raises(UsageError) as caught:
+            run(job)
+        assert caught.value.message.startswith(place)
+        assert f"Did you mean {meant!r}?" in caught.value.advice
+    assert not Path(".etl").exists()
+
+
+def test_a_section_of_a_plugin_that_is_not_installed_is_allowed_and_noted_once(tmp_path: Path) -> None:
+    text = JOB + "[jobs.sales.elsewhere]\nx = 1\n[defaults.everywhere]\nx = 1\n" + JOB.replace("sales", "costs")
+    assert found(tmp_path, text) == ()
+    config = load_config(tmp_path / "etl.toml", environment={"HOME": str(tmp_path)})
+    said = ": no installed plugin is called so: perhaps nothing reads it here"
+    assert unread(config, Plugins.load()) == (
+        f"{tmp_path}/etl.toml:6: defaults.everywhere{said}",
+        f"{tmp_path}/etl.toml:4: jobs.sales.elsewhere{said}",
+    )
+
+
+def test_a_section_that_a_plugin_names_or_is_called_as_is_read(tmp_path: Path) -> None:
+    plugin_files(tmp_path, acme=NAMING, payments="")
+    plugins = Plugins.load(PluginSettings(files=(tmp_path / "acme.py", tmp_path / "payments.py")))
+    sections = "".join(f"[jobs.sales.{name}]\nx = 1\n" for name in ("acme", "payments", "settlements"))
+    assert found(tmp_path, JOB + sections, plugins) == ()
+    assert unread(load_config(tmp_path / "etl.toml", environment={}), plugins) == ()
+
+
+def test_a_section_of_a_plugin_that_is_disabled_is_no_misspelt_one(tmp_path: Path) -> None:
+    plugins = Plugins.load(PluginSettings(disabled=("snowflake",)))
+    assert found(tmp_path, JOB + "[jobs.sales.snowflake]\nx = 1\n", plugins) == ()
+
+
+def test_any_section_that_may_ask_for_checks_is_told_of_where_columns_are_not_declared(tmp_path: Path) -> None:
+    checking = "@hookimpl\ndef etl_validate(job): return ()\n"
+    plugin_files(tmp_path, team=checking, acme=NAMING + checking, bell="@hookimpl\ndef etl_report(report): pass\n")
+    plugins = Plugins.load(PluginSettings(files=tuple(tmp_path.glob("*.py"))))
+    text = "".join(
+        JOB.replace("jobs.sales", f"jobs.{section}") + f"{section}.x = 1\n"
+        for section in ("team", "settlements", "elsewhere", "bell")
+    )
+    text += JOB + 'format.header = true\nsnowflake.publish = "direct"\n'
+    assert found(tmp_path, text, plugins) == ()
+    hinted = unproved(load_config(tmp_path / "etl.toml", environment={}), plugins)
+    assert [*hinted] == ["team", "settlements", "elsewhere"]

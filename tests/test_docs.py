@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from etl_framework import Plugins, PluginSettings, Refused
+from etl_framework import Plugins, PluginSettings, Refused, UsageError
 from etl_framework.config import load_config
 from etl_framework.config_check import problems
 from etl_framework.scaffolding import write_plugin
@@ -206,7 +206,7 @@ def test_the_checks_of_the_page_about_plugins_find_the_same_in_a_file_and_in_a_t
     from etl_framework import Workspace
 
     page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
-    in_file, in_table = [code for _, code in BLOCK.findall(page) if "@hookimpl" in code]
+    in_file, _, in_table = [code for _, code in BLOCK.findall(page) if "@hookimpl" in code]
     (folder / "in_file.py").write_text(in_file)
     (folder / "in_table.py").write_text(in_table)
     (folder / "pay.csv").write_text("account,currency,amount\n1,EUR,5\n1,EUR,0\n2,USD,-5\n3,EUR,\n")
@@ -217,6 +217,24 @@ def test_the_checks_of_the_page_about_plugins_find_the_same_in_a_file_and_in_a_t
     validation = workspace.validate(workspace.job(None, ["pay.csv"], {}))
     assert [(each.rule, each.count) for each in validation.findings] == [("has_amount", 1)]
     assert [(each.rule, each.count) for each in caught.value.findings] == [("has_amount", 1)]
+
+
+def test_the_settings_of_the_page_about_plugins_are_looked_at_and_a_misspelt_section_is_refused(folder: Path) -> None:
+    from etl_framework import Workspace
+
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    [code] = [code for _, code in BLOCK.findall(page) if "def etl_configure" in code]
+    (folder / "team.py").write_text(code)
+    (folder / "pay.csv").write_text("account\n1\n")
+    head = 'plugins = "team.py"\n[jobs.pay]\nsource = "pay.csv"\ntable = "pay"\n'
+    for wrong, said in (
+        ('payments.currencies = "EUR"', "payments.currencies must be a list"),
+        ('paymnts.currencies = ["EUR"]', "jobs.pay.paymnts: nobody reads this section"),
+    ):
+        (folder / "etl.toml").write_text(head + wrong)
+        workspace = Workspace.open()
+        with pytest.raises(UsageError, match=rf"etl\.toml:5: {said}"):
+            workspace.validate(workspace.job("pay", (), {}))
 
 
 def test_the_commands_that_are_said_to_be_missing_are_missing() -> None:

@@ -15,7 +15,7 @@ from etl_framework import errors, hookspecs
 from etl_framework.plugins.plugin import HOOKS
 
 ROOT = Path(__file__).parents[1]
-VERBS = ("Connect", "Make", "Find", "Give", "Bring", "Load", "Tell", "Add", "Observe")
+VERBS = ("Name", "Connect", "Make", "Find", "Give", "Bring", "Load", "Tell", "Add", "Observe")
 
 
 def sections(hook: str) -> tuple[str, str, list[str]]:

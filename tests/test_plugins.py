@@ -73,6 +73,7 @@ ANALYSIS = Analysis(source=SOURCE, format=Anything(), columns=(), rows=1)
 
 # How to call each hook, and an answer that is right.
 CALLS: dict[str, tuple[Callable[[Plugins], object], Any]] = {
+    "etl_configure": (lambda plugins: plugins.configure(JOB), ["stats"]),
     "etl_connect": (lambda plugins: plugins.connect("mem:secret"), Anything()),
     "etl_executor": (lambda plugins: plugins.executor("threads:"), Anything()),
     "etl_analyze": (lambda plugins: plugins.analyze(SOURCE, JOB), ANALYSIS),
@@ -145,8 +146,12 @@ def test_a_plugin_is_known_by_distribution_version_origin_and_hooks(fake_plugins
         ("def broken(:", "line 1: invalid syntax"),
         ("import sys; sys.exit(0)", "SystemExit: 0"),
         (HEADER + "@hookimpl\ndef etl_vaildate(job, analysis): return []", "did you mean etl_validate?"),
-        (HEADER + "@hookimpl\ndef refresh(): pass", "unknown hook 'refresh'; the hooks are etl_connect, "),
-        (HEADER + "@hookimpl\ndef etl_validate(job, analyses): return []", "{'analyses'}"),
+        (HEADER + "@hookimpl\ndef refresh(): pass", "unknown hook 'refresh'; the hooks are etl_configure, "),
+        (
+            HEADER + "@hookimpl\ndef etl_validate(job, analyses): return []",
+            "no argument 'analyses'; did you mean 'analysis'?",
+        ),
+        (HEADER + "\n@hookimpl\ndef etl_report(x): pass", "no argument 'x'; it has report (at acme_checks_team.py:4)"),
         (HEADER + "def etl_validate(job): return []", "etl_validate is not marked with @hookimpl"),
         (HEADER + "@hookimpl(tryfirst=True)\ndef etl_report(report): pass", "asked in name order"),
         (HEADER + "@hookimpl(trylast=True)\ndef etl_report(report): pass", "asked in name order"),
@@ -376,7 +381,7 @@ def test_every_hook_is_called_in_these_tests() -> None:
 def test_a_right_answer_comes_through(hook: str) -> None:
     call, answer = CALLS[hook]
     result = call(loaded(team=plugin(hook, lambda: answer)))
-    if hook in ("etl_validate", "etl_check"):
+    if hook in ("etl_configure", "etl_validate", "etl_check"):
         assert result == [("team", answer[0])]
     elif hook == "etl_commands":
         assert result == {"stats": (answer[0], "team")}
@@ -430,7 +435,8 @@ WRONG = [
     (hook, answer)
     for hook in HOOKS
     for answer in ("text", 7, [7], [], {})
-    if answer or hook not in ("etl_validate", "etl_check", "etl_commands")  # there, no items are a right answer
+    # There, no items are a right answer.
+    if answer or hook not in ("etl_configure", "etl_validate", "etl_check", "etl_commands")
 ]
 
 

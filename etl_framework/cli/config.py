@@ -57,7 +57,7 @@ def validate_config(session: Session) -> None:
     No source is read, and no warehouse connected to; `etl doctor` connects. What checks ask of columns that a job does
     not declare shows only with its sources: `etl plan JOB` looks at those.
     """
-    from etl_framework.config_check import check_config, unproved
+    from etl_framework.config_check import check_config, unproved, unread
     from etl_framework.plugins import Plugins
 
     workspace = session.workspace()
@@ -70,6 +70,8 @@ def validate_config(session: Session) -> None:
         click.echo(f"{path or 'There is no etl.toml here'}: {counted(len(jobs), 'job')}, nothing wrong.")
 
     session.answer("config", {"path": path, "jobs": jobs, "targets": list(workspace.config.targets)}, show)
+    for note in unread(workspace.config, plugins):
+        session.hint(note)
     for name, why in unproved(workspace.config, plugins).items():
         session.hint(f"{why}: `etl plan {name}` looks at its files, too")
 

@@ -112,6 +112,14 @@ class Plugins:
         """Observers of :meth:`event` that failed, a sentence each."""
         return tuple(self._failed_observers.values())
 
+    def configure(self, job: Job) -> list[tuple[str, str]]:
+        """Have everybody look at what the job says in their sections: ``etl_configure``.
+
+        :returns: pairs of plugin name and the name of a section that it reads, in name order.
+        """
+        answers = self._questions.everyone("etl_configure", job=job)
+        return [(plugin.info.name, instance(plugin, "etl_configure", name, str)) for plugin, name in answers]
+
     def connect(self, url: str) -> Warehouse:
         """Connect to a warehouse: ``etl_connect``."""
         from etl_framework.protocols import Warehouse

@@ -121,7 +121,8 @@ class Questions:
             with plugin.blamed(hook):
                 answers = plugin.call(hook, arguments)
                 for answer in answers:
-                    if not hasattr(answer, "__iter__"):
+                    # The characters of a text are what nobody means.
+                    if isinstance(answer, str) or not hasattr(answer, "__iter__"):
                         wrong(plugin, hook, answer, "an iterable")
                 items = [item for answer in answers for item in answer]
             yield from ((plugin, item) for item in items)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from etl_framework.testing.contracts.observers import ReporterContract as ReporterContract
     from etl_framework.testing.contracts.profiler import ProfilerContract as ProfilerContract
     from etl_framework.testing.contracts.questions import QuestionsContract as QuestionsContract
+    from etl_framework.testing.contracts.settings import SettingsContract as SettingsContract
     from etl_framework.testing.contracts.table_check import TableCheckContract as TableCheckContract
     from etl_framework.testing.contracts.validator import ValidatorContract as ValidatorContract
     from etl_framework.testing.contracts.warehouse import WarehouseContract as WarehouseContract
@@ -57,6 +58,7 @@ _MODULES = {
     "contracts.commands": "CommandsContract",
     "contracts.profiler": "ProfilerContract",
     "contracts.questions": "QuestionsContract",
+    "contracts.settings": "SettingsContract",
     "contracts.warehouse": "WarehouseContract",
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -19,6 +19,7 @@ from etl_framework.testing.contracts.format import FormatContract
 from etl_framework.testing.contracts.observers import ObserverContract, ReporterContract
 from etl_framework.testing.contracts.profiler import ProfilerContract
 from etl_framework.testing.contracts.questions import QuestionsContract
+from etl_framework.testing.contracts.settings import SettingsContract
 from etl_framework.testing.contracts.table_check import TableCheckContract
 from etl_framework.testing.contracts.trial_rows import GENERATED, first_source, rows_for, take_down
 from etl_framework.testing.contracts.validator import ValidatorContract
@@ -222,7 +223,12 @@ def _commands(request: Request) -> Made:
     yield "Commands", _of_plugin(request, CommandsContract)
 
 
+def _settings(request: Request) -> Made:
+    yield "Settings", _of_plugin(request, SettingsContract)
+
+
 _BY_HOOK: Mapping[str, Callable[[Request], Made]] = {
+    "etl_configure": _settings,
     "etl_connect": _warehouse,
     "etl_executor": _executors,
     "etl_analyze": _format,

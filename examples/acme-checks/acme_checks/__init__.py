@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 
 @hookimpl
+def etl_configure(job: Job) -> Iterable[str]:
+    """Look at the section ``settlements``."""
+    from acme_checks.settlements import settled
+
+    settled(job.section("settlements"))
+    return ["settlements"]
+
+
+@hookimpl
 def etl_validate(job: Job, analysis: Analysis) -> Iterable[Validator]:
     """Check settlements: files that have a column ``currency``."""
     from acme_checks.settlements import checks

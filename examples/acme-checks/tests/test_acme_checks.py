@@ -15,6 +15,7 @@ from etl_framework import UsageError
 from etl_framework.testing import (
     CommandsContract,
     ReporterContract,
+    SettingsContract,
     ValidatorContract,
     check_rows,
     literal_job,
@@ -44,6 +45,11 @@ class TestNotices(ReporterContract):
     def notices(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ACME_NOTICES", str(tmp_path / "notices.jsonl"))
 
+    def plugin(self) -> ModuleType:
+        return acme_checks
+
+
+class TestSettings(SettingsContract):
     def plugin(self) -> ModuleType:
         return acme_checks
 

@@ -14,9 +14,18 @@ if TYPE_CHECKING:
 
     import click
 
-    from etl_framework import PackedPart, Receipt, Run, StagedPart, Warehouse
+    from etl_framework import Job, PackedPart, Receipt, Run, StagedPart, Warehouse
 
 SCHEME = "snowflake:"
+
+
+@hookimpl
+def etl_configure(job: Job) -> Iterable[str]:
+    """Look at the section ``snowflake``; what it means for the mode counts only for loads into Snowflake."""
+    from etl_snowflake.settings import SECTION, load_settings, read_settings
+
+    (load_settings if job.target.startswith(SCHEME) else read_settings)(job)
+    return (SECTION,)
 
 
 @hookimpl
