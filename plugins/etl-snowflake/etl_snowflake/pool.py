@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
-import stamina
-
 from etl_framework import ConnectError, Interrupted, RunFailed, first_completed, in_background, interruptible
 from etl_snowflake.failing import ConnectionLost
+from etl_snowflake.retrying import attempts
 
 if TYPE_CHECKING:
+    from etl_snowflake.retrying import Tell
     from etl_snowflake.session import Session
 
 T = TypeVar("T")
@@ -22,16 +22,22 @@ _PATIENCE = 30
 """Seconds until work that was interrupted is left alone: Snowflake may not be reached any more."""
 
 
+def _unheard(message: str) -> None:
+    """Where nobody watches."""
+
+
 class Pool:
     """Sessions of one run: each thread that needs one borrows one, and they are closed together.
 
     :param open_session: opens another one, with a tag.
     :ivar tag: the ``QUERY_TAG`` of every session that is lent.
+    :ivar tell: told a sentence when something is tried again.
     """
 
     def __init__(self, open_session: Callable[[str], Session], tag: str) -> None:
         self._open = open_session
         self.tag = tag
+        self.tell: Tell = _unheard
         self._lock = threading.Lock()
         self._idle: list[Session] = []
         self._lent: list[Session] = []
@@ -63,11 +69,7 @@ class Pool:
         :raises ConnectionLost: it is lost again and again.
         :raises Interrupted: no work is to be begun any more.
         """
-        # By default nothing is tried again after 45 s, which a statement alone may take.
-        trying = stamina.retry_context(
-            on=ConnectionLost, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=10
-        )
-        for attempt in trying:
+        for attempt in attempts(ConnectionLost, _ATTEMPTS, longest_wait=10, tell=self.tell):
             with attempt, self.session() as session:
                 return work(session)
         raise AssertionError("the last attempt returns or raises")

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import stamina
-
 from etl_framework import PackedPart, RunFailed, StagedPart, quote
 from etl_snowflake import external
 from etl_snowflake.failing import MISSING, ConnectionLost, StatementFailed
 from etl_snowflake.making import make
+from etl_snowflake.retrying import attempts
 from etl_snowflake.sql import literal
 
 if TYPE_CHECKING:
@@ -100,15 +99,15 @@ def upload(pool: Pool, stage: Stage, part: PackedPart, run: Run) -> StagedPart:
     staged = StagedPart(
         part=part.part, piece=part.piece, name=part.name, size=part.size, digest=part.digest, rows=part.rows
     )
-    trying = stamina.retry_context(on=_may_go_away, attempts=_ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=20)
     try:
-        for attempt in trying:
+        for attempt in attempts(_may_go_away, _ATTEMPTS, longest_wait=20, tell=pool.tell, what=f"part {part.name}"):
             with attempt, pool.session() as session:
                 _upload_once(session, stage, part, run, again=attempt.num > 1)
+                return staged
     except _NotWhole as error:
         advice = "Check that the stage's URL ends with a slash." if stage.url else "Check the network."
         raise RunFailed(f"part {part.name} did not arrive: {error.message}", advice=advice) from error
-    return staged
+    raise AssertionError("the last attempt returns or raises")
 
 
 class _NotWhole(RunFailed):

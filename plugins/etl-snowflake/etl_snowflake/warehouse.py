@@ -10,6 +10,7 @@ from etl_framework import (
     MOST_ROWS,
     Column,
     Deletion,
+    Event,
     Fact,
     Job,
     LedgerEntry,
@@ -50,7 +51,7 @@ from etl_snowflake.publishing import refuse_misfit
 from etl_snowflake.session import Session
 from etl_snowflake.settings import load_settings
 from etl_snowflake.stage import Stage, own_stage
-from etl_snowflake.table import Place, Table, as_column, differences, find, is_filled
+from etl_snowflake.table import Place, Table, as_column, differences, find, insist_on_database, is_filled
 
 
 class SnowflakeWarehouse:
@@ -181,7 +182,7 @@ class SnowflakeWarehouse:
 
         :raises RunFailed: it did not arrive whole.
         """
-        self._pool.tag = run.id
+        self._serve(run, "validate")
         return stage.upload(self._pool, self._made_stage(run), part, run)
 
     def load(self, parts: Sequence[StagedPart], run: Run) -> Receipt:
@@ -192,7 +193,7 @@ class SnowflakeWarehouse:
         :raises RunFailed: the load failed; the table is as it was.
         :raises ReconciliationError: the control totals differ; the table is as it was.
         """
-        self._pool.tag = run.id
+        self._serve(run, "load")
         if (receipt := self.find_load(run)) is not None:
             return receipt
         plan = self._plan(run)
@@ -279,9 +280,22 @@ class SnowflakeWarehouse:
         """End all sessions; twice is no error."""
         self._pool.close()
 
+    def _serve(self, run: Run, step: str) -> None:
+        """Have Snowflake's history of queries, and whoever watches the run, know of its step."""
+        limit = f", which waits up to {self._address.timeout} s for each answer (?timeout= of the target)"
+
+        def tell(message: str) -> None:
+            run.emit(Event(name="load_again", run=run.id, step=step, message=message + limit))
+
+        self._pool.tag, self._pool.tell = run.id, tell
+
     def _find(self, table: TableName) -> Table | None:
         place = self._place(table)
-        return self._pool.do(lambda session: find(session, place))
+        found = self._pool.do(lambda session: find(session, place))
+        # The session's own is there. A schema that is missing, a load makes.
+        if found is None and place.database != self._database:
+            self._pool.do(lambda session: insist_on_database(session, place))
+        return found
 
     def _existing(self, table: TableName) -> Table:
         found = self._find(table)

@@ -85,11 +85,12 @@ def test_a_login_that_is_never_answered_ends_in_exit_code_5(target: str, emulato
     assert len(emulator.log("login")) < 10
 
 
-def assert_cannot_connect(target: str) -> None:
+def assert_cannot_connect(target: str) -> ConnectError:
     with pytest.raises(ConnectError) as caught:
         load("sales.csv", target=target, **SETTINGS)
     assert caught.value.exit_code is ExitCode.CONNECT
     assert "connections.toml" in caught.value.advice
+    return caught.value
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -108,7 +109,7 @@ def test_an_account_that_is_not_there_is_told(
         port = closed.getsockname()[1]
     where = {"host": "nowhere.invalid"} if place == "no such host" else {"port": port}
     write_connections(test=emulator.connection(**where))
-    assert_cannot_connect("snowflake:test?timeout=2")
+    assert "Check host, port and proxy" in assert_cannot_connect("snowflake:test?timeout=2").advice
 
 
 def test_a_session_that_is_lost_is_not_asked_what_became_of_its_queries(target: str, emulator: EmulatorControl) -> None:
