@@ -29,6 +29,9 @@ _LONGEST_SILENCE = 60
 """Seconds: Snowflake says after 45 that a statement is still running."""
 _NO_CONNECTION = ("connection_name", "connections.toml", "default connection", "not found in config files")
 """What either line of the driver says when there is no such connection."""
+_NOBODY = ("could not connect to snowflake backend", "login timed out", "ssl error")
+"""The same when nobody answers, or not as Snowflake does."""
+_NO_FILE = "no such file or directory"
 
 _SETTINGS = {
     "client_session_keep_alive": True,
@@ -152,5 +155,14 @@ def _not_connected(address: Address, error: Exception) -> UsageError | ConnectEr
         )
     return ConnectError(
         f"cannot connect to Snowflake with {name}: {text}",
-        advice="Check account, user and authentication in connections.toml; `etl targets test` tries again.",
+        advice=f"{_advice(address, lowered)}; `etl targets test` tries again.",
     )
+
+
+def _advice(address: Address, said: str) -> str:
+    if _NO_FILE in said:
+        return "Put the file there, or correct the setting in connections.toml that names it"
+    # By a browser, it is the user who has not logged in.
+    if any(sign in said for sign in _NOBODY) and not asks_its_user(address):
+        return "Check host, port and proxy in connections.toml, and the network; without a host, the account tells it"
+    return "Check account, user and authentication in connections.toml"

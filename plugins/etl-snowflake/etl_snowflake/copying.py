@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from etl_framework import RunFailed, counted, quote
-from etl_snowflake.failing import StatementFailed
+from etl_snowflake.failing import TOO_LONG, StatementFailed
 from etl_snowflake.formats import expressions, file_format
 from etl_snowflake.sql import literal
 from etl_snowflake.table import fold
@@ -152,8 +152,14 @@ def located(error: StatementFailed, parts: Sequence[StagedPart], run: Run) -> Ru
     return RunFailed(
         f"{place.file}, line {place.line}{column and f', column {column}'}: Snowflake does not take the row: "
         f"{error.message}",
-        advice=error.advice or "The table is as it was. Correct the row.",
+        advice=error.advice or f"The table is as it was. {_remedy(error)}",
     )
+
+
+def _remedy(error: StatementFailed) -> str:
+    if error.number in TOO_LONG:
+        return "Let the column of the table take longer texts, or correct the row."
+    return "Correct the row."
 
 
 def _column_of(message: str, part: StagedPart, run: Run) -> str:

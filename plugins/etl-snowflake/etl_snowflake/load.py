@@ -14,6 +14,7 @@ from etl_framework import (
     Mode,
     Receipt,
     ReconciliationError,
+    RunFailed,
     count_rows,
     counted,
     duplicates,
@@ -27,7 +28,7 @@ from etl_framework import (
 )
 from etl_snowflake import asking
 from etl_snowflake.copying import check_answer, copies, located, told_by_history
-from etl_snowflake.failing import ConnectionLost, StatementFailed
+from etl_snowflake.failing import TOO_LONG, ConnectionLost, StatementFailed
 from etl_snowflake.making import prepare
 from etl_snowflake.measure import measure
 from etl_snowflake.publishing import number, publish, receipt, removed
@@ -177,10 +178,22 @@ class Load:
 
     def _changed(self, session: Session, totals: Totals) -> Receipt:
         deleted = removed(session, self._plan)
-        rows = number(session.rows(self._plan.put()))
+        rows = self._put(session)
         if rows != totals.rows:
             raise ReconciliationError(
                 f"{totals.rows:,} rows were landed, but {rows:,} were inserted into {self._plan.place}",
                 advice="Nothing was published. If it happens again, please report this as a defect.",
             )
         return receipt(session, totals, deleted)
+
+    def _put(self, session: Session) -> int:
+        try:
+            return number(session.rows(self._plan.put()))
+        except StatementFailed as error:
+            if error.number not in TOO_LONG:
+                raise
+            raise RunFailed(
+                f"table {self._plan.place} was changed while the rows were landed, and takes shorter texts now: "
+                f"{error.message}",
+                advice="The table is as it was. A resumed run tells the row.",
+            ) from error

@@ -133,7 +133,11 @@ class Plan:
 
     def create_landing(self) -> Statement:
         """Make the landing table, empty, whatever was there."""
-        columns = definitions((name, sql.landing_type(column.type), False) for column, name in self.measured())
+        # Texts as long as in the table: of one that is too long, COPY tells the row, and INSERT would not.
+        lengths = self.table.lengths if self.table else {}
+        columns = definitions(
+            (name, sql.landing_type(column.type, lengths.get(name)), False) for column, name in self.measured()
+        )
         return Statement(f"CREATE OR REPLACE TRANSIENT TABLE {self.landing.sql} ({columns})")
 
     def remove(self) -> Statement | None:

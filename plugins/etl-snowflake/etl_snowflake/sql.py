@@ -38,10 +38,14 @@ def type_name(type_: ColumnType) -> str:
     return _TYPES[type_.kind]
 
 
-def landing_type(type_: ColumnType) -> str:
-    """The type of a column of a landing table, whose texts compare as their bytes do."""
-    name = type_name(type_)
-    return f"{name} COLLATE 'utf8'" if type_.kind is Kind.VARCHAR else name
+def landing_type(type_: ColumnType, length: int | None) -> str:
+    """The type of a column of a landing table, whose texts compare as their bytes do.
+
+    :param length: the most characters of a text, None for as many as Snowflake takes where nothing is said.
+    """
+    if type_.kind is not Kind.VARCHAR:
+        return type_name(type_)
+    return f"VARCHAR{'' if length is None else f'({length})'} COLLATE 'utf8'"
 
 
 def by_bytes(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from etl_framework import (
     Column,
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _NUMBER = re.compile(r"NUMBER\((\d+),(\d+)\)")
 _SECONDS = re.compile(r"TIME\w*\((\d+)\)")
+_LENGTH = re.compile(r"VARCHAR\((\d+)\)")
+_LONGEST = 16_777_216
+"""Characters that a text column takes whose definition names no length."""
 _WIDER = {
     Kind.BOOLEAN: {"BOOLEAN"},
     Kind.REAL: {"FLOAT"},
@@ -116,10 +119,12 @@ class Table:
 
     :param columns: by name, in order; their types without the length of texts, and without the digits of seconds when
         they are six or more, which is all that a source's values have.
+    :param lengths: by name, how many characters text columns take, where that is fewer than if nothing had been said.
     """
 
     place: Place
     columns: Mapping[str, TableColumn]
+    lengths: Mapping[str, int]
 
     def column(self, name: str) -> TableColumn | None:
         """The column that a source's column goes into: of its very name, or of its name in capitals."""
@@ -146,7 +151,25 @@ def find(session: Session, place: Place) -> Table | None:
         )
         for row in rows
     }
-    return Table(place=place, columns=columns)
+    return Table(place=place, columns=columns, lengths=dict(_lengths(rows)))
+
+
+def insist_on_database(session: Session, place: Place) -> None:
+    """Make sure that the database of a table that is not there is there itself.
+
+    :raises UsageError: it is not.
+    :raises StatementFailed: it cannot be looked at.
+    """
+    try:
+        session.table(f"SHOW SCHEMAS LIKE 'none' IN DATABASE {quote(place.database)}")
+    except StatementFailed as error:
+        if error.number not in MISSING:
+            raise
+        raise UsageError(
+            f"table {place} is in a database that does not exist, or not for this role: {place.database}",
+            advice="Check the name before the table's; the role needs USAGE on the database.",
+            key="table",
+        ) from error
 
 
 def is_filled(session: Session, place: Place) -> bool:
@@ -160,6 +183,14 @@ def is_filled(session: Session, place: Place) -> bool:
         if error.number in MISSING:
             return False
         raise
+
+
+def _lengths(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, int]]:
+    for row in rows:
+        # A collation may follow.
+        length = _LENGTH.match(row["type"].upper())
+        if length is not None and int(length[1]) < _LONGEST:
+            yield row["name"], int(length[1])
 
 
 def _spelt(type_: str) -> str:

@@ -98,9 +98,15 @@ def test_a_wrong_passphrase_is_no_connection_and_is_not_shown(
     assert given is None or given not in said
 
 
-def test_a_missing_key_file_is_no_connection(emulator: EmulatorControl, folder: Path) -> None:
+def test_a_missing_key_file_is_no_connection_and_told_as_such(
+    emulator: EmulatorControl, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with_key(emulator, folder / "nowhere.p8")
-    assert checked().exit_code == 5
+    assert run(["targets", "test", "snowflake:test"]) == 5
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "nowhere.p8" in said
+    assert "Put the file there, or correct the setting in connections.toml" in said
+    assert "Check account" not in said
 
 
 @pytest.mark.parametrize("authenticator", ["OAUTH", "PROGRAMMATIC_ACCESS_TOKEN"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import etl_snowflake
 import pytest
 
-from etl_framework.testing import CommandsContract, QuestionsContract, WarehouseContract
+from etl_framework.testing import CommandsContract, QuestionsContract, SettingsContract, WarehouseContract
 
 LIVE = bool(os.environ.get("ETL_LIVE"))
 
@@ -33,5 +33,10 @@ class TestTheCommand(CommandsContract):
 
 
 class TestTheAnswers(QuestionsContract):
+    def plugin(self) -> object:
+        return etl_snowflake
+
+
+class TestTheSettings(SettingsContract):
     def plugin(self) -> object:
         return etl_snowflake

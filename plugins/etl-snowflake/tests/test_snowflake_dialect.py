@@ -123,6 +123,8 @@ def fail(target: str, emulator: EmulatorControl, cursor: Any) -> None:
             # As one that was killed leaves it.
             cursor.execute(f"BEGIN NAME ETL_{interrupted.upper().replace('-', '_')}")
             resume(interrupted)
+    with suppress(EtlError):
+        load("broken.csv", target=target, table="nowhere.public.broken")
     emulator.faults({"endpoint": "put", "action": "store_half"})
     load("broken.csv", target=target, table="broken", again=True)
     with closing(connect_to(Address.parse(target), tag="x")) as session:

@@ -145,6 +145,27 @@ def test_a_database_or_schema_that_does_not_exist_is_none_of_the_session(connect
         cursor.execute("CREATE TABLE t (n INT)")
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("CREATE SCHEMA IF NOT EXISTS nope.public", "Database 'NOPE' does not exist or not authorized."),
+        ("SELECT * FROM nope.public.t", "Database 'NOPE' does not exist or not authorized."),
+        ("DESCRIBE TABLE nope.public.t", "Database 'NOPE' does not exist or not authorized."),
+        ("SELECT * FROM db.nope.t", "Schema 'NOPE' does not exist or not authorized."),
+    ],
+)
+def test_a_database_or_schema_that_does_not_exist_is_told_as_such(cursor, raises_snowflake, statement, said):
+    with raises_snowflake(2003) as caught:
+        cursor.execute(statement)
+    assert said in caught.value.raw_msg
+
+
+def test_no_schemas_of_a_database_that_does_not_exist_are_shown(cursor, raises_snowflake):
+    with raises_snowflake(2043):
+        cursor.execute("SHOW SCHEMAS IN DATABASE nope")
+    assert "PUBLIC" in [row[1] for row in cursor.execute("SHOW SCHEMAS IN DATABASE db").fetchall()]
+
+
 def test_a_wrong_password_is_refused(emulator, connect):
     emulator.reset(passwords={"TESTER": "right"})
     with pytest.raises(connector.errors.Error) as caught:

@@ -253,3 +253,18 @@ def test_a_load_into_a_database_that_is_not_there_says_that_it_may_be_named_wron
     with pytest.raises(UsageError, match="is in no database, and the session has none") as caught:
         load("sales.csv", target="snowflake:test?database=NOPE")
     assert "does not exist, or not for this role: `etl targets test` tells" in caught.value.advice
+
+
+def test_a_table_in_a_database_that_is_not_there_is_refused_before_anything_is_made(
+    target: str, emulator: EmulatorControl
+) -> None:
+    with pytest.raises(UsageError, match=r"NOPE\.PUBLIC\.T is in a database that does not exist, .*: NOPE") as caught:
+        load("sales.csv", target=target, table="NOPE.PUBLIC.T")
+    assert "USAGE" in caught.value.advice
+    assert not [sql for sql in emulator.statements() if sql.startswith(("CREATE", "PUT"))]
+
+
+def test_a_table_in_another_database_is_made_with_its_schema(target: str, admin: Any) -> None:
+    admin.execute("CREATE DATABASE other")
+    assert load("sales.csv", target=f"{target}?database=DB", table="OTHER.NEW.T").status is Status.DONE
+    assert admin.execute("SELECT COUNT(*) FROM OTHER.NEW.T").fetchall() == [(2,)]

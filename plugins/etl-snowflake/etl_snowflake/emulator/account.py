@@ -71,6 +71,7 @@ class Account:
         if databases is not None:
             databases.mkdir(parents=True, exist_ok=True)
         catalog.list_views()
+        catalog.take_apostrophes()
         self.fakesnow = FakeSnow(db_path=databases)
         for path in sorted(databases.glob("*.db")) if databases is not None else ():
             self.fakesnow.connect(path.stem).close()

@@ -18,7 +18,7 @@ from fakesnow.statement_type import DML_TYPE_IDS, statement_type_id
 
 from etl_snowflake.emulator import transactions
 from etl_snowflake.emulator.dialect import as_meant, refusing_losses
-from etl_snowflake.emulator.errors import SnowflakeError, not_emulated
+from etl_snowflake.emulator.errors import SnowflakeError, does_not_exist, not_emulated
 from etl_snowflake.emulator.history import with_histories
 from etl_snowflake.emulator.results import Result, rows
 from etl_snowflake.emulator.statements import Statement
@@ -33,6 +33,12 @@ _OCTET_LENGTH = re.compile(r"\bOCTET_LENGTH\s*\(", re.IGNORECASE)
 _WRITING = ("INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE")
 _KEPT_RESULTS = 50
 _ATTEMPTS = 100
+_MISSING = (
+    ("Database", re.compile(r'"([^"]+)" is not a catalog or schema')),
+    ("Database", re.compile(r'because schema "([^".]+)\.[^"]+" does not exist')),
+    ("Schema", re.compile(r'because schema "([^"]+)" does not exist')),
+)
+"""What DuckDB says of a table whose database or schema is missing."""
 
 
 def run_ordinary(account: "Account", query: "Query", statement: Statement) -> Result:
@@ -193,6 +199,9 @@ def _keep_result(session: "Session", cursor: FakeSnowflakeCursor, query_id: str)
 def translate(error: Exception) -> SnowflakeError:
     """An error of fakesnow or DuckDB in Snowflake's numbering."""
     if isinstance(error, snowflake.connector.errors.Error):
+        for kind, words in _MISSING:
+            if missing := words.search(error.raw_msg or ""):
+                return does_not_exist(kind, missing[1])
         errno = error.errno if error.errno and error.errno > 0 else 2003
         return SnowflakeError(error.raw_msg or str(error), errno, error.sqlstate or "42000")
     message = str(error).splitlines()[0]

@@ -81,6 +81,8 @@ def run(account: "Account", query: "Query", statement: Statement) -> Result | No
         return None
     if statement.peek().is_word("TABLES", "STAGES"):
         _insist_on_schema(account, query.session, statement)
+    if statement.peek().is_word("SCHEMAS"):
+        _insist_on_database(account, query.session, statement)
     if statement.accept("WAREHOUSES"):
         return _warehouses(account, query.session, statement)
     if statement.accept("STAGES"):
@@ -115,9 +117,26 @@ def _insist_on_schema(account: "Account", session: "Session", statement: Stateme
             "SELECT 1 FROM information_schema.schemata WHERE catalog_name = ? AND schema_name = ?", list(name)
         )
         if found.fetchone() is None or not account.privileges.sees(session, "SCHEMA", name):
-            message = "SQL compilation error:\nObject does not exist, or operation cannot be performed."
-            raise SnowflakeError(message, 2043, "02000")
+            raise _not_there()
     statement.position = begin
+
+
+def _insist_on_database(account: "Account", session: "Session", statement: Statement) -> None:
+    """The same of a database."""
+    begin = statement.position
+    while statement.peek().kind != "end" and not statement.accept("IN", "DATABASE"):
+        statement.take()
+    if statement.peek().kind in ("word", "quoted"):
+        name = statement.name()
+        found = session.duck.execute("SELECT 1 FROM information_schema.schemata WHERE catalog_name = ?", list(name))
+        if found.fetchone() is None or not account.privileges.sees(session, "DATABASE", name):
+            raise _not_there()
+    statement.position = begin
+
+
+def _not_there() -> SnowflakeError:
+    message = "SQL compilation error:\nObject does not exist, or operation cannot be performed."
+    return SnowflakeError(message, 2043, "02000")
 
 
 def _like(statement: Statement) -> re.Pattern[str]:
