@@ -9,7 +9,7 @@ from weakref import ref
 
 from etl_framework.errors import UsageError
 from etl_framework.findings import rules_of
-from etl_framework.origins import Made
+from etl_framework.origins import MadeAt
 from etl_framework.terminal import counted, listed
 from etl_framework.values import BadRow, Check, Finding, Job, Sample, Severity
 
@@ -71,7 +71,7 @@ class RowCheck:
         self._severity = severity
         self._reason = reason or f"fails {name}"
         self._advice = advice
-        self._made = Made(name)
+        self._made = MadeAt(name)
         self._count = 0
         self._samples: list[Sample] = []
 

@@ -77,13 +77,14 @@ def unread(config: Config, plugins: Plugins) -> tuple[str, ...]:
 
     :raises UsageError: a job is wrong.
     """
-    notes = {}
+    notes: list[str] = []
     for name in config.jobs:
         said = Layers.collect(config, name, {})
         for section in unread_sections(resolve_job(config, name, stand_ins(config, name)), plugins):
             origin = said.place(section)
-            notes[f"{origin.label}: {origin.key}: no installed plugin is called so: perhaps nothing reads it here"] = 0
-    return tuple(notes)
+            where = f"{origin.label}: {origin.key}"
+            notes.append(f"{where}: no installed plugin is called so: perhaps nothing reads it here")
+    return tuple(dict.fromkeys(notes))
 
 
 def _undeclared(job: Job, plugins: Plugins) -> NoSuchColumn | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from etl_framework.config_models import KNOWN_SECTIONS, similar
+from etl_framework.config_models import KNOWN_SECTIONS
 from etl_framework.errors import UsageError
 from etl_framework.terminal import did_you_mean
 
@@ -27,12 +28,30 @@ def insist_on_sections(job: Job, plugins: Plugins) -> None:
     """
     known = [*KNOWN_SECTIONS, *job.required_plugins, *_readers(job, plugins)]
     for name in job.sections:
-        if name not in known and (meant := similar(name, known)):
+        if name not in known and (meant := [other for other in known if _is_slip(name, other)]):
             raise UsageError(
                 "nobody reads this section: no plugin is called so",
                 advice=f"{did_you_mean(meant)}A plugin that does read it has to name it in etl_configure.",
                 key=name,
             )
+
+
+def _is_slip(name: str, meant: str) -> bool:
+    """Whether one letter is missing, too many, wrong or swapped with the next; or only case or a hyphen differ.
+
+    Anything looser would take words such as ``exports`` for ``reports``.
+    """
+    one, other = (word.casefold().replace("-", "_") for word in (name, meant))
+    same = _begin_alike(one, other)
+    one, other = one[same:][::-1], other[same:][::-1]
+    same = _begin_alike(one, other)
+    one, other = one[same:], other[same:]
+    return max(len(one), len(other)) <= 1 or (len(one) == 2 and one == other[::-1])
+
+
+def _begin_alike(one: str, other: str) -> int:
+    """The number of letters that two words begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def unread_sections(job: Job, plugins: Plugins) -> tuple[str, ...]:

@@ -32,9 +32,9 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 def etl_configure(job: Job) -> Iterable[str]:
     """Name the sections that the plugin reads, and check what a job says in them.
 
-    Called before anything else is done with a job, and to check a configuration; reads no source and connects to
-    nothing. Everyone is asked. A section whose name looks like a misspelt one of these, or like a plugin's misspelt
-    name, is refused: nobody would read it.
+    Called before a job is loaded, planned, validated or checked, and to check a configuration; reads no source and
+    connects to nothing. Everyone is asked. A section whose name is one of these, or a plugin's, but for one letter, is
+    refused: nobody would read it.
 
     :param job: what is to be loaded, checked or planned; it need not have any of the sections.
     :returns: the names, always the same; a section that is called as the plugin itself is known without.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from etl_framework.checks import MOST_SAMPLES, failing_rows, shown
 from etl_framework.figures import Figures, in_words, insist_on_figures, values_of
-from etl_framework.origins import Made
+from etl_framework.origins import MadeAt
 from etl_framework.terminal import counted
 from etl_framework.values import Finding, Sample, Severity
 
@@ -97,7 +97,7 @@ class KeyCheck:
         self._reason = reason or f"fails {name}"
         self._advice = advice
         self._most_keys = most_keys
-        self._made = Made(name)
+        self._made = MadeAt(name)
         # Counts of counts add up, and so do sums; the extreme of extremes is the extreme.
         self._merging = {figure: "sum" if how == "count" else how for figure, (_, how) in figures.items()}
         self._merging[_PLACE] = "min"

@@ -6,13 +6,13 @@ from inspect import currentframe
 from pathlib import Path
 
 
-class Origin(str):
+class PlaceNote(str):
     """The note that an exception carries: what is to be mended, and where."""
 
     __slots__ = ()
 
 
-class Made:
+class MadeAt:
     """Within it, exceptions learn which check they come of, and where a plugin made that.
 
     :param check: its name.
@@ -30,4 +30,4 @@ class Made:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception):
             named = str(next(iter(error.args), "")).startswith(f"{self._check}: ")
-            error.add_note(Origin(self._place if named else f"in check {self._check!r}, {self._place}"))
+            error.add_note(PlaceNote(self._place if named else f"in check {self._check!r}, {self._place}"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from etl_framework.causes import NO_ROWS
 from etl_framework.figures import Figures, exact_sum, in_words, insist_on_figures, values_of
-from etl_framework.origins import Made
+from etl_framework.origins import MadeAt
 from etl_framework.values import Finding, Severity
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class TotalCheck:
         self._severity = severity
         self._reason = reason or f"fails {name}"
         self._advice = advice
-        self._made = Made(name)
+        self._made = MadeAt(name)
         self._rows = 0
         self._totals = {figure: _TOTALS[how]() for figure, (_, how) in figures.items()}
 

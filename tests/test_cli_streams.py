@@ -32,12 +32,14 @@ ANSWERS = (
 CHATTY = """
 import ctypes
 import subprocess
+import sys
 
 import pyarrow as pa
 
 from etl_framework import hookimpl, row_check
 
 print("from the module")
+sys.__stdout__.write("past sys.stdout\\n")
 
 def look(batch):
     print("a part")
@@ -197,6 +199,7 @@ def test_what_a_plugin_prints_while_commands_are_looked_for_does_not_get_into_a_
     done = program(["duplicates", "t.csv", "--keys", "a", "--json"], capture_output=True)
     assert json.loads(done.stdout)["kind"] == "duplicates"
     assert "from the module\n" in done.stderr
+    assert "past sys.stdout\n" in done.stderr
 
 
 def test_nothing_but_the_document_is_printed_where_standard_error_was_closed(program: Program) -> None:

@@ -286,6 +286,11 @@ def test_a_section_whose_name_looks_misspelt_is_refused_wherever_the_job_is_used
     assert not Path(".etl").exists()
 
 
+@pytest.mark.parametrize("name", ["exports", "equality_", "limited", "snowflake_dev"])
+def test_a_section_that_only_sounds_like_a_plugin_is_allowed(tmp_path: Path, name: str) -> None:
+    assert found(tmp_path, f"{JOB}[jobs.sales.{name}]\nx = 1\n") == ()
+
+
 def test_a_section_of_a_plugin_that_is_not_installed_is_allowed_and_noted_once(tmp_path: Path) -> None:
     text = JOB + "[jobs.sales.elsewhere]\nx = 1\n[defaults.everywhere]\nx = 1\n" + JOB.replace("sales", "costs")
     assert found(tmp_path, text) == ()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from etl_framework import EtlError, ExitCode, Finding, Interrupted, Refused, Sample, Severity
 from etl_framework.cli.progress import Lines
@@ -33,6 +34,15 @@ def test_a_quiet_session_still_answers_what_it_is_asked(capsys: pytest.CaptureFi
     assert capsys.readouterr().out == "in words\n"
     Session(quiet=True, as_json=True).answer("thing", {}, show)
     assert json.loads(capsys.readouterr().out)["kind"] == "thing"
+
+
+def test_json_can_be_asked_of_a_function_and_of_a_command() -> None:
+    def greet() -> None:
+        click.get_current_context().ensure_object(Session).answer("greeting", {"to": "you"}, show)
+
+    for command in (click.command("greet")(json_option(greet)), json_option(click.command("greet")(greet))):
+        assert isinstance(command, click.Command)
+        assert json.loads(CliRunner().invoke(command, ["--json"], obj=Session()).stdout)["to"] == "you"
 
 
 def test_reporters_print_only_for_people() -> None:

@@ -279,10 +279,18 @@ def confirm(question: str, *, yes: bool, unasked: str) -> None:
 def json_option(command: Any) -> Any:
     """Add ``--json`` to a command: what anybody else prints while it runs goes to standard error then."""
 
-    @wraps(command)
-    def alone(*args: Any, **kwargs: Any) -> Any:
-        with click.get_current_context().ensure_object(Session).alone():
-            return command(*args, **kwargs)
+    def kept_alone(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def alone(*args: Any, **kwargs: Any) -> Any:
+            with click.get_current_context().ensure_object(Session).alone():
+                return function(*args, **kwargs)
+
+        return alone
+
+    if not isinstance(command, click.Command):
+        command = kept_alone(command)
+    elif command.callback is not None:
+        command.callback = kept_alone(command.callback)
 
     def remember(context: click.Context, _: click.Parameter, value: bool) -> None:
         if value:
@@ -295,4 +303,4 @@ def json_option(command: Any) -> Any:
         callback=remember,
         is_eager=True,
         help="Print one JSON document instead of text.  [default: text]",
-    )(alone)
+    )(command)

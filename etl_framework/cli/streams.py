@@ -6,6 +6,7 @@ import io
 import os
 import select
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
@@ -81,7 +82,11 @@ def kept_output() -> Iterator[None]:
     """Keep standard output free: what is printed meanwhile goes to standard error.
 
     So does what libraries in C and processes that are begun meanwhile write: to the descriptor, which knows no Python.
+    It is the whole process's, so that in another thread than the main one nothing is changed.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     sys.stdout.flush()
     with _kept_descriptor(), redirect_stdout(sys.stderr):
         yield
@@ -105,7 +110,9 @@ def _kept_descriptor() -> Iterator[None]:
                 os.dup2(nowhere.fileno(), output)
         yield
     finally:
-        # What libraries in C printed waits in a buffer of its own.
+        # What was printed past `sys.stdout`, and by libraries in C, waits in buffers of its own.
+        with suppress(OSError, ValueError):
+            sys.__stdout__.flush()
         ctypes.CDLL(None).fflush(None)
         os.dup2(aside, output)
         os.close(aside)

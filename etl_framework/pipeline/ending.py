@@ -53,14 +53,18 @@ def end_badly(attempt: Attempt, error: EtlError) -> EtlError:
     """
     status = _status_after(attempt, error)
     log.info("run_ended", run=attempt.id, status=status, error=error.message)
-    over = isinstance(error, CommittedWrongly) or _asks_in_vain(attempt, error)
-    if over or status is Status.REFUSED:
+    wrong, in_vain = isinstance(error, CommittedWrongly), _asks_in_vain(attempt, error)
+    if wrong or status is Status.REFUSED:
         _withdraw(attempt)
+    elif in_vain:
+        # No part was read, so that none was staged.
+        _clean(attempt)
     _discard_unknown(attempt)
     so_far = SoFar.of(attempt)
     try:
         # What was committed wrongly is not mended by going on.
-        (attempt.journal.end if over else attempt.journal.set_status)(attempt.id, status, error=error.message)
+        end = attempt.journal.end if wrong or in_vain else attempt.journal.set_status
+        end(attempt.id, status, error=error.message)
     except RunFailed as unwritten:
         _advise(attempt, unwritten)
         raise

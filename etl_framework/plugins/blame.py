@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from etl_framework.errors import EtlError
-from etl_framework.origins import Origin
+from etl_framework.origins import PlaceNote
 
 
 def is_answer(error: BaseException) -> bool:
@@ -21,7 +21,7 @@ def told(error: BaseException, package: str = "") -> str:
 
     :param package: the last place within it is told instead, where there is one; else where it made the check.
     """
-    if isinstance(error, SyntaxError) and error.filename:
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_file():
         return f"{type(error).__name__}: {error.msg} (at {Path(error.filename).name}:{error.lineno})"
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     place, own, trace = "", "", error.__traceback__
@@ -32,7 +32,7 @@ def told(error: BaseException, package: str = "") -> str:
             if trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] == package:
                 own = place
         trace = trace.tb_next
-    made = next((f" ({note})" for note in getattr(error, "__notes__", ()) if isinstance(note, Origin)), "")
+    made = next((f" ({note})" for note in getattr(error, "__notes__", ()) if isinstance(note, PlaceNote)), "")
     return text + (own or made or place)
 
 

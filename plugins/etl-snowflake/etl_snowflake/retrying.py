@@ -64,7 +64,8 @@ def _reason(error: Exception) -> str:
 def _keep_from_others() -> None:
     """Have stamina tell of our retries us alone, and of all others whom it told of them before.
 
-    Its hooks are those of the whole program, which may try other things again; by default, one logs.
+    Its hooks are those of the whole program, which may try other things again; by default, one logs. They stay so for
+    as long as it runs.
     """
     with _installing:
         hooks = stamina.instrumentation.get_on_retry_hooks()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -73,15 +73,9 @@ def _explained(problem: ErrorDetails, key: str) -> tuple[str, str]:
     if kind == "extra_forbidden":
         return f"{key} is not a known key", f"{_guess(problem['loc'][0], known)}The keys are {', '.join(known)}."
     if kind == "literal_error":
-        allowed = _ALLOWED[key]
+        allowed = get_args(LoadSettings.model_fields[str(problem["loc"][0])].annotation)
         return f"{key}: {value!r} is not allowed", f"{_guess(value, allowed)}Allowed: {', '.join(allowed)}."
     return f"{key}: must be a number of megabytes, 0 or more, not {value!r}", ""
-
-
-_ALLOWED: Mapping[str, tuple[str, ...]] = {
-    "snowflake.publish": ("landing", "direct"),
-    "snowflake.evolve": ("never", "add-columns"),
-}
 
 
 def _guess(word: object, known: list[str] | tuple[str, ...]) -> str:

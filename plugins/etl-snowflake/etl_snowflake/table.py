@@ -168,7 +168,6 @@ def insist_on_database(session: Session, place: Place) -> None:
         raise UsageError(
             f"table {place} is in a database that does not exist, or not for this role: {place.database}",
             advice="Check the name before the table's; the role needs USAGE on the database.",
-            key="table",
         ) from error
 
 

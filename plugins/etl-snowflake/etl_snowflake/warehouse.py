@@ -41,6 +41,7 @@ from etl_snowflake.checking import check
 from etl_snowflake.connecting import connect
 from etl_snowflake.deleting import Removal
 from etl_snowflake.direct import DirectLoad
+from etl_snowflake.failing import MISSING, StatementFailed
 from etl_snowflake.filters import column_of, days, within
 from etl_snowflake.formats import reads
 from etl_snowflake.load import Load
@@ -210,10 +211,16 @@ class SnowflakeWarehouse:
         return size is not None and where.is_whole(size, part.size)
 
     def discard_staged(self, run: Run) -> None:
-        """Remove the run's folder in the stage, and its landing table."""
-        where, landing = self._made_stage(run), landing_of(self._target(run), run.id)
+        """Remove the run's folder in the stage, and its landing table; what is not there is not made for that."""
+        found, landing = self._stage(run), landing_of(self._target(run), run.id)
+        where = self._ready.get(found.name) or self._pool.do(found.located)
         self._pool.do(lambda session: stage.discard(session, where, run.id))
-        self._pool.do(lambda session: session.rows(drop(landing)))
+        try:
+            self._pool.do(lambda session: session.rows(drop(landing)))
+        except StatementFailed as error:
+            # Its schema may be missing, too.
+            if error.number not in MISSING:
+                raise
 
     def staging_url(self, run: Run) -> str:
         """Where another plugin that answers ``etl_upload`` brings the run's parts when the stage is an external one.

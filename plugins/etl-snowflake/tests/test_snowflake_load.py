@@ -221,6 +221,20 @@ def test_a_wrong_option_of_the_target_is_named(target: str) -> None:
         load("a.csv", target="snowflake:test?warehous=x")
 
 
+def test_nothing_is_made_in_the_account_for_a_load_that_a_wrong_setting_ends(
+    target: str, emulator: EmulatorControl
+) -> None:
+    write("sales.csv", *month(1))
+    Path("etl.toml").write_text('plugins = ["team.py"]\n')
+    Path("team.py").write_text(
+        "from etl_framework import UsageError, hookimpl\n\n"
+        "@hookimpl\ndef etl_check(job, columns):\n    raise UsageError('checks.mine: no', key='checks.mine')\n"
+    )
+    with pytest.raises(UsageError, match=r"checks\.mine"):
+        load("sales.csv", target=target, table="elsewhere.t", check="warehouse")
+    assert [each for each in emulator.statements() if not each.lstrip().startswith(("SELECT", "SHOW", "DESC"))] == []
+
+
 def test_validating_needs_no_account() -> None:
     assert validate(write("a.csv", *month(1)), target="snowflake:nowhere").passed
 
