@@ -6,14 +6,13 @@ A part that an earlier attempt staged is not read again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from etl_framework.asking import ask_first
 from etl_framework.checks import insist_on_settings
-from etl_framework.errors import HookFailed, Refused, RunFailed
+from etl_framework.errors import Refused, RunFailed
 from etl_framework.keeping import discard_kept
 from etl_framework.logs import get_logger
 from etl_framework.packing import is_intact
@@ -83,9 +82,7 @@ class _Staging:
     def staged_by(self, executor: Executor) -> tuple[StagedPart, ...]:
         self._insist_on_columns()
         # Checks of files are made before the first part is read, too; those in the warehouse only after the last.
-        # Columns are not yet spelled as there: a plugin that fails for that fails when it is asked there, or does not.
-        with suppress(HookFailed):
-            insist_on_settings(self.attempt.job, (), self.survey.columns, self.attempt.plugins)
+        insist_on_settings(self.attempt.job, (), self.survey.columns, self.attempt.plugins)
         staged = self._certain()
         outcomes = dict(self._journaled_outcomes())
         reader = self._reader()
