@@ -22,11 +22,11 @@ _LONG = 30
 
 _OTHERS = {
     "pandera on polars": ("pandera.polars", "polars"),
-    "pandera on pandas": ("pandera.pandas", "pandas"),
-    "Great Expectations": ("great_expectations", "great_expectations"),
+    "pandera on pandas": ("pandera.pandas, pyarrow", "pandas"),
+    "Great Expectations": ("great_expectations, pyarrow", "great_expectations"),
     "frictionless": ("frictionless", "frictionless"),
 }
-"""By name, the module that they need, and what ``quality_peers.py`` calls them."""
+"""By name, the modules that they need, and what ``quality_peers.py`` calls them."""
 
 
 _JOB = """
