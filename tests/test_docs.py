@@ -164,6 +164,12 @@ def test_connections_of_the_page_about_snowflake_are_told_in_the_driver_s_words(
     assert tomllib.loads(code).keys() <= known.keys()
 
 
+def test_the_page_about_snowflake_tells_every_option_of_a_target() -> None:
+    options = pytest.importorskip("etl_snowflake.address").OPTIONS
+    page = SNOWFLAKE.read_text(encoding="utf-8")
+    assert [option for option in options if not re.search(rf"[?&]{option}=", page)] == []
+
+
 def test_the_entry_point_of_the_page_about_plugins_is_that_of_its_package(folder: Path) -> None:
     page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
     [shown] = [tomllib.loads(code) for said, code in BLOCK.findall(page) if said == "toml pyproject.toml"]

@@ -9,7 +9,8 @@ from etl_framework import UsageError
 
 SCHEME = "snowflake:"
 
-_OPTIONS = ("database", "schema", "warehouse", "role", "stage", "timeout", "statement_timeout")
+OPTIONS = ("database", "schema", "warehouse", "role", "stage", "timeout", "statement_timeout")
+"""What a URL may tell."""
 _EXAMPLE = (
     "Write snowflake:NAME for a connection of Snowflake's connections.toml, snowflake: alone for its default one, "
     "or snowflake:NAME?database=DB&schema=SCHEMA&warehouse=WH&role=ROLE."
@@ -47,8 +48,8 @@ class Address:
         # Messages never show the URL: somebody may have put a password into it.
         given = parse_qsl(query, keep_blank_values=True)
         options = dict(given)
-        known = f"The options are {', '.join(_OPTIONS)}."
-        if unknown := sorted(options.keys() - set(_OPTIONS)):
+        known = f"The options are {', '.join(OPTIONS)}."
+        if unknown := sorted(options.keys() - set(OPTIONS)):
             advice = f"{known} Everything else, secrets above all, belongs into connections.toml."
             raise UsageError(f"a snowflake: target has no option {unknown[0]!r}", advice=advice)
         if len(options) < len(given):

@@ -12,7 +12,7 @@ from snowflake.connector import errors as driver
 
 from etl_framework import ConnectError, UsageError, interruptible
 from etl_snowflake.connections import asks_its_user, name_of, place_of, refuse_broken_files, refuse_shared_files
-from etl_snowflake.failing import first_line
+from etl_snowflake.failing import NotReached, first_line
 from etl_snowflake.line import IS_NEW_LINE
 from etl_snowflake.secrets import redact_log_of_driver
 from etl_snowflake.session import Session
@@ -29,7 +29,9 @@ _LONGEST_SILENCE = 60
 """Seconds: Snowflake says after 45 that a statement is still running."""
 _NO_CONNECTION = ("connection_name", "connections.toml", "default connection", "not found in config files")
 """What either line of the driver says when there is no such connection."""
-_NOBODY = ("could not connect to snowflake backend", "login timed out", "ssl error")
+_PASSING = ("could not connect to snowflake backend", "failed after retries", "connection broken", "end of file before")
+"""The same when nobody answers, or answers that nobody is there now, or in the midst of an answer is gone."""
+_NOBODY = (*_PASSING, "login timed out", "ssl error")
 """The same when nobody answers, or not as Snowflake does."""
 _NO_FILE = "no such file or directory"
 
@@ -68,7 +70,8 @@ def connect(address: Address, *, tag: str) -> Session:
 
     :param tag: the ``QUERY_TAG``, such as the id of the run.
     :raises UsageError: there is no such connection, or its file cannot be used.
-    :raises ConnectError: Snowflake cannot be reached, or does not let us in.
+    :raises NotReached: Snowflake cannot be reached now.
+    :raises ConnectError: it cannot at all, or does not let us in.
     """
     redact_log_of_driver()
     refuse_shared_files()
@@ -153,7 +156,8 @@ def _not_connected(address: Address, error: Exception) -> UsageError | ConnectEr
             f"{name} cannot be used: {text}",
             advice="Define it in Snowflake's connections.toml (docs/snowflake.md tells where), or name another one.",
         )
-    return ConnectError(
+    is_passing = any(sign in lowered for sign in _PASSING) and not asks_its_user(address)
+    return (NotReached if is_passing else ConnectError)(
         f"cannot connect to Snowflake with {name}: {text}",
         advice=f"{_advice(address, lowered)}; `etl targets test` tries again.",
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from snowflake.connector import errors as driver
 
-from etl_framework import RunFailed
+from etl_framework import ConnectError, RunFailed
 from etl_snowflake.line import IS_NEW_LINE
 from etl_snowflake.secrets import redacted
 
@@ -62,6 +62,10 @@ class StatementFailed(RunFailed):
         self.number = number
         self.is_lasting = (sqlstate or "").startswith("42")
         self.query = query
+
+
+class NotReached(ConnectError):
+    """Nobody answered a login as Snowflake does, and another one may find it there; not of one by a browser."""
 
 
 class ConnectionLost(RunFailed):

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from etl_framework import ConnectError, Interrupted, RunFailed, first_completed, in_background, interruptible
-from etl_snowflake.failing import ConnectionLost
+from etl_snowflake.failing import ConnectionLost, NotReached
 from etl_snowflake.retrying import attempts
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ATTEMPTS = 4
+_FIRST_LOGIN, _LATER_LOGIN = (2, 10), (6, 60)
+"""How often a login is tried, and within how many seconds: whoever was let in once has the right account."""
 _PATIENCE = 30
 """Seconds until work that was interrupted is left alone: Snowflake may not be reached any more."""
 
@@ -42,6 +44,7 @@ class Pool:
         self._idle: list[Session] = []
         self._lent: list[Session] = []
         self._stopping = False
+        self._was_let_in = False
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -103,10 +106,20 @@ class Pool:
         with self._lock:
             session = self._idle.pop() if self._idle else None
         if session is None:
-            session = self._open(self.tag)
+            session = self._logged_in()
         with self._lock:
             self._lent.append(session)
         return session
+
+    def _logged_in(self) -> Session:
+        most, within = _LATER_LOGIN if self._was_let_in else _FIRST_LOGIN
+        for attempt in attempts(NotReached, most, longest_wait=8, within=within, tell=self.tell):
+            with attempt:
+                self.go_on()
+                session = self._open(self.tag)
+                self._was_let_in = True
+                return session
+        raise AssertionError("the last attempt returns or raises")
 
     def _give_back(self, session: Session) -> None:
         with self._lock:

@@ -25,13 +25,20 @@ _installing = threading.Lock()
 
 
 def attempts(
-    on: type[EtlError] | Callable[[Exception], bool], most: int, *, longest_wait: float, tell: Tell, what: str = ""
+    on: type[EtlError] | Callable[[Exception], bool],
+    most: int,
+    *,
+    longest_wait: float,
+    within: float | None = None,
+    tell: Tell,
+    what: str = "",
 ) -> Iterator[stamina.Attempt]:
     """The attempts at something, each to be made ``with`` it, until one succeeds and the loop is left.
 
     :param on: after which errors it is tried again.
     :param most: how often it is tried.
     :param longest_wait: seconds between two attempts at most.
+    :param within: seconds since the first attempt began after which none follows.
     :param tell: told of each attempt but the first, before it is waited for.
     :param what: is tried, for people.
     """
@@ -41,7 +48,7 @@ def attempts(
         tell(f"{what}{what and ': '}{_reason(details.caused_by)}; {again}")
 
     # By default nothing is tried again after 45 s, which a statement alone may take.
-    trying = iter(stamina.retry_context(on=on, attempts=most, timeout=None, wait_initial=0.2, wait_max=longest_wait))
+    trying = iter(stamina.retry_context(on=on, attempts=most, timeout=within, wait_initial=0.2, wait_max=longest_wait))
     yield next(trying)
     _keep_from_others()
     while True:

@@ -85,6 +85,39 @@ def test_a_login_that_is_never_answered_ends_in_exit_code_5(target: str, emulato
     assert len(emulator.log("login")) < 10
 
 
+# Both lines try a login again by themselves, line 4 once.
+@pytest.mark.parametrize("login", ["first", "later"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"action": "status", "status": 503, "count": 2},
+        {"action": "status", "status": 429, "count": 2},
+        {"action": "reset", "count": 2},
+        {"action": "reset_body", "count": 1},
+    ],
+    ids=lambda fault: f"{fault['action']}{fault.get('status', '')}",
+)
+def test_a_login_that_meets_an_outage_is_tried_again(
+    target: str, emulator: EmulatorControl, ask: Ask, fault: dict[str, str | int], login: str
+) -> None:
+    interrupt_login(emulator, 1 if login == "first" else 2, fault)
+    assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
+    assert_exact(ask)
+
+
+def test_an_outage_in_mid_run_may_last(target: str, emulator: EmulatorControl, ask: Ask) -> None:
+    interrupt_login(emulator, 2, {"action": "status", "status": 503, "count": 8})
+    assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
+    assert_exact(ask)
+
+
+def interrupt_login(emulator: EmulatorControl, login: int, fault: dict[str, str | int]) -> None:
+    """Have a login fail; there is a second one, since a session is lost early on."""
+    emulator.faults(
+        {"endpoint": "query", "sql": "^PUT", "action": "kill_session"}, {"endpoint": "login", "nth": login, **fault}
+    )
+
+
 def assert_cannot_connect(target: str) -> ConnectError:
     with pytest.raises(ConnectError) as caught:
         load("sales.csv", target=target, **SETTINGS)
