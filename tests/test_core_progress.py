@@ -118,6 +118,21 @@ def test_lines_say_what_a_load_waits_for_and_why_it_is_tried_again(capsys: pytes
     ]
 
 
+def test_lines_say_now_and_then_how_far_a_copy_is(
+    capsys: pytest.CaptureFixture[str], clock: Callable[[float], None]
+) -> None:
+    lines = Lines()
+    lines(event("step_started", step="load"))
+    for second in range(12):
+        clock(second)
+        lines(event("load_progress", step="load", message=f"Snowflake copies 2 parts since {second} s"))
+    assert capsys.readouterr().err.splitlines() == [
+        "load: begun",
+        "load: Snowflake copies 2 parts since 5 s",
+        "load: Snowflake copies 2 parts since 10 s",
+    ]
+
+
 def test_without_a_terminal_progress_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert isinstance(progress(), Lines)
 
@@ -233,6 +248,16 @@ def test_the_bar_of_a_load_says_what_it_waits_for_until_it_proceeds(terminal: Te
     bars(event("step_finished", step="load"))
     assert said == ["another goes first", "", r"\x1b"]
     assert "another goes first" in ANSI.sub("", terminal.close())
+
+
+def test_the_bar_of_a_load_says_how_far_a_copy_is(terminal: Terminal) -> None:
+    bars = terminal.bars()
+    bars(event("step_started", step="load"))
+    bars(event("load_progress", step="load", message="Snowflake copies 2 parts"))
+    bars._progress.refresh()
+    assert [task.fields["words"] for task in bars._progress.tasks] == ["Snowflake copies 2 parts"]
+    bars(event("step_finished", step="load"))
+    assert "Snowflake copies 2 parts" in ANSI.sub("", terminal.close())
 
 
 def test_every_event_is_told_of_where_events_are_described() -> None:
