@@ -179,7 +179,8 @@ def _figure(node: Expr, said: Expr, key: str) -> Figure:
     argument = aggregate.this
     if any(isinstance(child, exp.AggFunc) for child in aggregate.walk() if child is not aggregate):
         raise _no(key, f"there is a figure within a figure: {node.sql(WRITTEN_IN)}", _WRITE)
-    plain = not isinstance(argument, exp.Distinct) and not aggregate.expressions
+    # max(x, 2) and the like have more arguments, in one place or another.
+    plain = not isinstance(argument, exp.Distinct) and all(part is argument for part in aggregate.iter_expressions())
     return Figure(
         sql=node.sql(WRITTEN_IN, comments=False),
         said=said.sql(WRITTEN_IN, comments=False),
