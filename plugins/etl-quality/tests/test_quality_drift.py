@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -250,15 +251,17 @@ def said(report: RunReport) -> list[tuple[str, str]]:
     return [(str(finding.severity), finding.message) for finding in report.findings if finding.rule == "drift"]
 
 
+@pytest.mark.parametrize("kind", ["duckdb", "snowflake"])
 @pytest.mark.parametrize("check", ["file", "warehouse", "both"])
-def test_a_load_is_compared_with_the_one_before(deliver, check):
-    first = deliver(90, check=check)
+def test_a_load_is_compared_with_the_one_before(deliver, request, check, kind):
+    deliver = partial(deliver, check=check, target=request.getfixturevalue(f"{kind}_side").target)
+    first = deliver(90)
     where = " (in the sources and in the warehouse)" if check == "both" else ""
     assert said(first) == [("info", f"there is nothing to compare with{where}")]
     assert first.measures["drift"]["rows"] == 90
-    assert said(deliver(91, check=check)) == []
-    second = deliver(91, check=check)
-    third = deliver(20, "30", check=check)
+    assert said(deliver(91)) == []
+    second = deliver(91)
+    third = deliver(20, "30")
     day = f"{second.finished:%Y-%m-%d}"
     assert said(third) == [
         ("warning", f"the number of rows changed since run {second.run} of {day}: 91 then, 20 now: -78.0 %{where}"),
@@ -432,3 +435,21 @@ def test_every_warehouse_measures_what_the_file_says(request, in_folder, kind):
     assert measured["rows"] == 4
     assert [measured[f"x.{figure}"] for figure in ("nulls", "distinct", "mean")] == [0, 4, -1.0]
     assert [measured[f"s.{figure}"] for figure in ("nulls", "distinct")] == [1, 2]
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "snowflake"])
+def test_every_kind_of_drift_is_told_alike_of_a_file_and_of_its_table(deliver, request, in_folder, kind):
+    target = request.getfixturevalue(f"{kind}_side").target
+    first = deliver(90, check="warehouse", target=target)
+    lines = "".join(f"{n},30,{f'c{n}' if n < 10 else ''}\n" for n in range(20))
+    (in_folder / "t.csv").write_text(f"id,price,code\n{lines}")
+    workspace = Workspace.open()
+    in_file = said(workspace.validate(workspace.job("t", [], {"target": target})))
+    assert said(load(job="t", check="warehouse", target=target)) == in_file
+    since = f"changed since run {first.run} of {first.finished:%Y-%m-%d}"
+    assert sorted(in_file) == [
+        ("warning", f"the mean of column 'price' {since}: 10 then, 30 now: +200.0 %"),
+        ("warning", f"the number of different values of column 'code' {since}: 3 then, 10 now: +233.3 %"),
+        ("warning", f"the number of rows {since}: 90 then, 20 now: -77.8 %"),
+        ("warning", f"the share of nulls of column 'code' {since}: 0.0% then, 50.0% now: +50.0 percentage points"),
+    ]

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -158,12 +159,14 @@ BROKEN = {"dates", "daily_rows", "duplicates", "unique", "monotonic", "min", "ma
 BROKEN |= {"length", "cheap", "worth", "schema", "drift", "freshness", "references"}
 
 
-@pytest.mark.parametrize("parts", [1, 4])
-def test_every_check_finds_the_same_after_its_run_was_killed(
-    folder: Path, parts: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # How old the data are is told to the minute, and the two runs do not end in the same one.
-    monkeypatch.setattr(freshness, "now", lambda: datetime(2024, 3, 1, tzinfo=UTC))
+# How old the data are is told to the minute, and two runs do not end in the same one.
+NOW = datetime(2024, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def broken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a job of all checks, each of which finds something in its file."""
+    monkeypatch.setattr(freshness, "now", lambda: NOW)
     rows = [[n, f"2024-01-{1 + n // 400:02}", f"{n % 40}.25", "EUR", "x" * 20] for n in range(12_000) if n // 400 != 9]
     for at in (0, 5_000, 10_000):
         rows[at + 1][2:] = ["-1", "", "x" * 21]
@@ -174,13 +177,101 @@ def test_every_check_finds_the_same_after_its_run_was_killed(
     text = "".join(",".join(map(str, row)) + "\n" for row in rows)
     (folder / "data.csv").write_text(f"id,day,price,currency,note\n{text}")
     (folder / "codes.csv").write_text("code\nEUR\nUSD\n")
-    for name in "wu":
-        duckdb.connect(folder / f"{name}.duckdb").close()
     (folder / "etl.toml").write_text(ETL.partition("[jobs.job.checks]")[0] + ALL)
+    return folder
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_every_check_finds_the_same_after_its_run_was_killed(broken: Path, parts: int) -> None:
+    for name in "wu":
+        duckdb.connect(broken / f"{name}.duckdb").close()
     killed = subprocess.run([sys.executable, "-c", VICTIM, str(parts)], capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     report = Workspace.open(state_dir="state").resume()
     assert report is not None
     undisturbed: RunReport = load(job="job", state_dir="undisturbed", target="duckdb:u.duckdb")
+    assert report.findings == undisturbed.findings
+    assert {finding.rule for finding in report.findings} == BROKEN
+
+
+# It is asked after all other plugins, since they are asked by name, and strikes once, where the file "strike" says.
+STRIKE = """
+import os, signal
+from pathlib import Path
+from etl_framework import hookimpl
+
+def strike(place):
+    order = Path("strike")
+    if order.exists() and order.read_text() == place:
+        order.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class OfBlocks:
+    name, seen = "strike", 0
+
+    def update(self, block):
+        self.seen += 1
+        strike(f"part {block.part}, block {self.seen}")
+
+    def merge(self, other):
+        pass
+
+    def finish(self):
+        return ()
+
+class OfTable:
+    name = "strike"
+
+    def run(self, rows):
+        strike("table")
+        return ()
+
+@hookimpl
+def etl_validate(job, analysis):
+    return [OfBlocks()]
+
+@hookimpl
+def etl_check(job, columns):
+    return [OfTable()]
+"""
+STRUCK = f"""
+import datetime, sys
+from etl_framework import load
+from etl_quality import freshness
+
+freshness.now = lambda: {NOW!r}
+load(job="job", state_dir="state", target=sys.argv[1])
+"""
+EVERYWHERE = """
+plugins = ["strike.py"]
+[defaults]
+check = "both"
+block_size = "16KiB"
+"""
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "snowflake"])
+@pytest.mark.parametrize(
+    ("place", "again"),
+    # This block, of four, has rows that break rules: they were seen by then, and must not count twice.
+    [("part 8, block 3", ["part 8 reading"]), ("table", [])],
+    ids=["in_a_part", "in_the_warehouse"],
+)
+def test_every_check_of_file_and_table_finds_the_same_after_its_run_was_killed_while_it_checked(
+    broken: Path, place: str, again: list[str], kind: str, request: pytest.FixtureRequest
+) -> None:
+    target = request.getfixturevalue(f"{kind}_side").target
+    if kind == "duckdb":
+        duckdb.connect(target.removeprefix("duckdb:")).close()
+    (broken / "strike.py").write_text(STRIKE)
+    (broken / "strike").write_text(place)
+    (broken / "etl.toml").write_text(EVERYWHERE + (broken / "etl.toml").read_text())
+    killed = subprocess.run([sys.executable, "-c", STRUCK, target], capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    report = Workspace.open(state_dir="state").resume()
+    assert report is not None
+    times = Counter(parts_read(broken))
+    assert [part for part in times if times[part] > 1] == again
+    undisturbed: RunReport = load(job="job", state_dir="undisturbed", target=target, table="u")
     assert report.findings == undisturbed.findings
     assert {finding.rule for finding in report.findings} == BROKEN
