@@ -55,7 +55,8 @@ def test_targets(session: Session, targets: tuple[str, ...]) -> int:
     """Connect to targets, and show what a load into them would lack.
 
     Without NAME or URL, every target of etl.toml. Nothing that stays is changed. Exits with 5 when a target cannot be
-    connected to, and with 1 when something is missing that a load needs.
+    connected to, with 2 when its connection is not defined or must not be used, and with 1 when something is missing
+    that a load needs.
     """
     checked = session.workspace().test_targets(*targets)
     if not checked:

@@ -8,7 +8,7 @@ from rich import box
 from rich.panel import Panel
 from rich.text import Text
 
-from etl_framework import RunReport, Status, bytes_in_words, counted, seconds_in_words
+from etl_framework import RunReport, Severity, Status, bytes_in_words, counted, seconds_in_words
 from etl_reports.control_totals import print_control_totals
 from etl_reports.findings import print_findings
 from etl_reports.page import Page
@@ -64,11 +64,18 @@ def _outcome(report: RunReport) -> str:
         loaded = counted(report.rows_loaded, "row")
         return f"{loaded} loaded into {report.table} in {seconds_in_words(report.seconds)}{replaced}"
     if report.status is Status.REFUSED:
-        bad = f": {counted(report.rows_bad, 'bad row')} of {report.rows_read:,}" if report.rows_bad else ""
-        return f"nothing was loaded into {report.table}{bad}"
+        return f"nothing was loaded into {report.table}{_why_refused(report)}"
     if report.status in (Status.FAILED, Status.INTERRUPTED) and not report.rows_loaded:
         return f"nothing was loaded into {report.table}"
     return report.table
+
+
+def _why_refused(report: RunReport) -> str:
+    """Bad rows, unless they were set aside and no more than allowed: then something else is the reason."""
+    errors = [finding.rule for finding in report.findings if finding.severity is Severity.ERROR]
+    if report.rows_bad and (not report.rejects or "too_many_bad_rows" in errors):
+        return f": {counted(report.rows_bad, 'bad row')} of {report.rows_read:,}"
+    return f": {counted(len(errors), 'error')} found" if errors else ""
 
 
 def _speed(report: RunReport) -> list[str]:
