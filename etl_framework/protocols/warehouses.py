@@ -112,7 +112,11 @@ class Warehouse(Protocol):
         """Remove everything that the run staged, and only that; nothing to remove is no error."""
 
     def find_load(self, run: Run) -> Receipt | None:
-        """What the load ledger knows of this very run; None when it was never committed."""
+        """What the load ledger knows of this very run; None when it was never committed.
+
+        It is asked of a run whose process was killed, too: what that one left open is to be ended before, so that the
+        answer stays true, and nobody waits for it.
+        """
 
     def ledger(self, table: TableName) -> tuple[LedgerEntry, ...]:
         """Every load of the table that the ledger knows and that is still in the table, oldest first."""

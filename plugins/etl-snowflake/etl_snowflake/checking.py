@@ -11,11 +11,11 @@ from etl_snowflake import compute, ledger, reachability
 from etl_snowflake.connections import configured
 from etl_snowflake.external import is_implicit, taken_apart
 from etl_snowflake.failing import StatementFailed
-from etl_snowflake.privileges import Need, held_by, missing, stored, written
+from etl_snowflake.privileges import Need, configured_name, held_by, missing, stored, written
 from etl_snowflake.sql import literal
 from etl_snowflake.stage import NAME as OWN_STAGE
 from etl_snowflake.stage import Stage, own_stage
-from etl_snowflake.table import Place, find, fold
+from etl_snowflake.table import Place, find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,9 +62,11 @@ def check(session: Session, address: Address, load_bytes: int | None, jobs: Sequ
     yield from compute.capacity(session, warehouse, load_bytes)
     yield _current("database", database, named)
     yield _current("schema", schema, named)
-    places = tuple(_places(database or _folded(named, "database"), schema or _folded(named, "schema"), jobs))
+    places = tuple(
+        _places(database or configured_name(named, "database"), schema or configured_name(named, "schema"), jobs)
+    )
     looked = _look(session, address, places)
-    of_warehouse = warehouse or _folded(named, "warehouse")
+    of_warehouse = warehouse or configured_name(named, "warehouse")
     needs = looked.needs if of_warehouse is None else (Need(("USAGE",), "WAREHOUSE", (of_warehouse,)), *looked.needs)
     held = held_by(session, role, {place.database for place, _ in places})
     lacking = missing(held, needs)
@@ -76,12 +78,6 @@ def check(session: Session, address: Address, load_bytes: int | None, jobs: Sequ
         else:
             shown = stage.name.replace('"', "")
             yield Fact(label="staging", value=f"{shown}: not tried, since privileges are missing", ok=False)
-
-
-def _folded(named: Mapping[str, str], what: str) -> str | None:
-    if what not in named:
-        return None
-    return stored(named[what])[0] if named[what].startswith('"') else fold(named[what])
 
 
 def _current(what: str, current: str | None, named: Mapping[str, str]) -> Fact:

@@ -20,6 +20,7 @@ from etl_snowflake.sql import literal
 if TYPE_CHECKING:
     from etl_framework import Condition, RowFilter
     from etl_snowflake.pool import Pool
+    from etl_snowflake.retrying import Tell
     from etl_snowflake.session import Session
     from etl_snowflake.table import Place
 
@@ -43,11 +44,6 @@ class Removal:
     condition: Condition
     expect: int | None
 
-    @property
-    def transaction(self) -> str:
-        """The name of the transaction, by which a later attempt finds one that was abandoned."""
-        return f"ETL_{self.id}".upper().replace("-", "_")
-
     def carry_out(self, pool: Pool) -> Deletion:
         """Delete the rows: all of them and the ledger's row, or nothing.
 
@@ -56,16 +52,16 @@ class Removal:
         """
         pool.do(self._make_ledger)
         # Each attempt asks the ledger first: the one before may have committed although its answer did not come.
-        return pool.do(self._attempt)
+        return pool.do(lambda session: self._attempt(session, pool.tell))
 
     def _make_ledger(self, session: Session) -> None:
         # Before the transaction, which making a table would end.
         for statement in ledger.create(ledger.place_for(self.place)):
             session.rows(statement)
 
-    def _attempt(self, session: Session) -> Deletion:
+    def _attempt(self, session: Session, tell: Tell) -> Deletion:
         place = ledger.place_for(self.place)
-        with ledger.turn(session, place, self.transaction, self.id):
+        with ledger.turn(session, place, self.id, tell):
             if (done := ledger.deletion_of(session, place, self.id)) is not None:
                 return self._deletion(*done)
             [(there,)] = session.rows(count_rows(self.place.sql, self.condition))

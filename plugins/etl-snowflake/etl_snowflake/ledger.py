@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -73,29 +73,60 @@ def take_turn(place: Place, run: str) -> Statement:
     return Statement(f'UPDATE {place.sql} SET "JOB" = ? WHERE "RUN" = ?', (run, _GUARD))
 
 
-def abort_abandoned(session: Session, transaction: str) -> None:
-    """End transactions that an earlier attempt left open: their locks would outlive its session.
+def transaction_of(id_: str) -> str:
+    """The name of the transaction of a load or deletion, by which it is found when its process was killed."""
+    return f"ETL_{id_}".upper().replace("-", "_")
 
-    :param transaction: the name that it gave them.
+
+def abort_abandoned(session: Session, id_: str) -> None:
+    """End transactions that an earlier attempt at a load or deletion left open.
+
+    Their locks would outlive its session: until they were idle for five minutes, if somebody waits for them, says
+    https://docs.snowflake.com/en/sql-reference/transactions#aborting-transactions.
     """
     for row in session.table("SHOW TRANSACTIONS"):
-        if str(row["name"]).upper() == transaction:
+        if str(row["name"]).upper() == transaction_of(id_):
             # One that has ended meanwhile holds no lock either.
             with suppress(StatementFailed):
-                session.rows(f"SELECT SYSTEM$ABORT_TRANSACTION({int(row['id'])})")
+                session.rows(_abort(row["id"]))
+
+
+def _abort(transaction: object) -> str:
+    return f"SELECT SYSTEM$ABORT_TRANSACTION({int(str(transaction))})"
+
+
+def before_us(session: Session, place: Place, id_: str) -> Iterator[str]:
+    """Whose transaction :func:`turn` would wait for, and how to end it: a sentence; those of other users are hidden.
+
+    :param id_: of the load or deletion that is to have its turn.
+    """
+    named = f"{place.database}.{place.schema}.{place.name}".replace('"', "")
+    held = {
+        str(lock["transaction"])
+        for lock in session.table("SHOW LOCKS")
+        if lock["status"] == "HOLDING" and str(lock["resource"]).replace('"', "") == named
+    }
+    for row in session.table("SHOW TRANSACTIONS") if held else ():
+        if str(row["id"]) in held and str(row["name"]).upper() != transaction_of(id_):
+            yield (
+                f"transaction {row['name']} goes first; if its process is gone, Snowflake ends it after 5 minutes, "
+                f"and {_abort(row['id'])} at once"
+            )
 
 
 @contextmanager
-def turn(session: Session, place: Place, transaction: str, run: str) -> Iterator[None]:
+def turn(session: Session, place: Place, id_: str, waits: Callable[[str], None]) -> Iterator[None]:
     """One transaction that changes a table and writes the ledger, while no other one does: all or nothing.
 
-    :param transaction: its name, by which a later attempt finds it when this one is cut off.
-    :param run: of the load or deletion.
+    :param id_: of the load or deletion.
+    :param waits: told a sentence when it has to wait for another one.
     """
-    abort_abandoned(session, transaction)
-    session.rows(f"BEGIN NAME {transaction}")
+    abort_abandoned(session, id_)
+    for sentence in before_us(session, place, id_):
+        waits(sentence)
+    session.rows(f"BEGIN NAME {transaction_of(id_)}")
     try:
-        session.rows(take_turn(place, run))
+        session.rows(take_turn(place, id_))
         yield
         session.rows("COMMIT")
     except ConnectionLost:

@@ -70,11 +70,6 @@ class Plan:
         return landing_of(self.place, self.run.id)
 
     @property
-    def transaction(self) -> str:
-        """The name of the publishing transaction, by which a later attempt finds one that was abandoned."""
-        return f"ETL_{self.run.id}".upper().replace("-", "_")
-
-    @property
     def names(self) -> tuple[str, ...]:
         """What the run's columns are called in the table and in the landing table."""
         return stored_names(self.run.columns, self.table)
@@ -163,7 +158,7 @@ class Plan:
             yield self.create_landing()
             yield from self._copies(self.landing, stage, parts)
             yield from self._audit(self.landing)
-        yield Statement(f"BEGIN NAME {self.transaction}")
+        yield Statement(f"BEGIN NAME {ledger.transaction_of(self.run.id)}")
         yield ledger.take_turn(self.ledger, self.run.id)
         if (removal := self.remove()) is not None:
             yield removal

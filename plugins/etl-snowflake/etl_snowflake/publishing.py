@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from etl_framework import Receipt, Refused, any_row, load_record, refuse_repeat
+from etl_framework import Event, Receipt, Refused, any_row, load_record, refuse_repeat
 from etl_snowflake import ledger
 from etl_snowflake.table import differences, find
 
@@ -32,7 +32,17 @@ def publish(pool: Pool, plan: Plan, parts: int, change: Callable[[Session], Rece
 
 
 def _publish(session: Session, plan: Plan, parts: int, change: Callable[[Session], Receipt]) -> Receipt:
-    with ledger.turn(session, plan.ledger, plan.transaction, plan.run.id):
+    waited = False
+
+    def waits(message: str) -> None:
+        nonlocal waited
+        waited = True
+        plan.run.emit(Event(name="load_waits", run=plan.run.id, step="load", message=message))
+
+    with ledger.turn(session, plan.ledger, plan.run.id, waits):
+        if waited:
+            message = "the other transaction has ended"
+            plan.run.emit(Event(name="load_proceeds", run=plan.run.id, step="load", message=message))
         if (published := ledger.receipt_of(session, plan.ledger, plan.run.id)) is not None:
             return published
         older = holds_rows(session, plan)

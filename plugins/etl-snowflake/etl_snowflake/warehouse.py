@@ -39,6 +39,7 @@ from etl_snowflake import asking, compute, ledger, leftovers, stage
 from etl_snowflake.address import Address
 from etl_snowflake.checking import check
 from etl_snowflake.connecting import connect
+from etl_snowflake.connections import configured
 from etl_snowflake.deleting import Removal
 from etl_snowflake.direct import DirectLoad
 from etl_snowflake.failing import MISSING, StatementFailed
@@ -48,6 +49,7 @@ from etl_snowflake.load import Load
 from etl_snowflake.measure import measure
 from etl_snowflake.plan import Plan, drop, landing_of
 from etl_snowflake.pool import Pool
+from etl_snowflake.privileges import configured_name
 from etl_snowflake.publishing import refuse_misfit
 from etl_snowflake.session import Session
 from etl_snowflake.settings import load_settings
@@ -74,9 +76,11 @@ class SnowflakeWarehouse:
         self._ready: dict[str, Stage] = {}
         self._described: dict[Place, Table | None] = {}
         self._making = threading.Lock()
-        [(self._database, self._schema)] = self._pool.do(
+        [(self._database, schema)] = self._pool.do(
             lambda session: session.rows("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()")
         )
+        # One that is named and not there, the session does not have; a load makes it.
+        self._schema: str | None = schema or configured_name(configured(self._address), "schema")
 
     def reads(self, layout: TextLayout, columns: Sequence[Column]) -> bool:
         """Whether Snowflake reads from such records the very values that the run read."""
@@ -232,9 +236,14 @@ class SnowflakeWarehouse:
         return where.folder_url(run.id) if where.url else ""
 
     def find_load(self, run: Run) -> Receipt | None:
-        """What the load returned, when it was committed."""
+        """What the load returned, when it was committed; what a killed process of the run left open is ended before."""
         place = ledger.place_for(self._place(run.job.table))
-        return self._pool.do(lambda session: ledger.receipt_of(session, place, run.id))
+
+        def settled(session: Session) -> Receipt | None:
+            ledger.abort_abandoned(session, run.id)
+            return ledger.receipt_of(session, place, run.id)
+
+        return self._pool.do(settled)
 
     def ledger(self, table: TableName) -> tuple[LedgerEntry, ...]:
         """Every load that is still in the table, oldest first; none when the table is missing or empty."""
@@ -271,9 +280,10 @@ class SnowflakeWarehouse:
         return self._pool.do(found)
 
     def remove_leftover(self, leftover: Leftover) -> None:
-        """Remove the run's folder in the stage, or its landing tables."""
+        """Remove the run's folder in the stage, or its landing tables; its transaction would keep others waiting."""
 
         def remove(session: Session) -> None:
+            ledger.abort_abandoned(session, leftover.run)
             for table in leftover.tables:
                 session.rows(f"DROP TABLE IF EXISTS {leftover.place}.{quote(table)}")
             if leftover.files:

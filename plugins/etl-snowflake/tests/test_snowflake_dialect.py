@@ -30,7 +30,7 @@ STATEMENT = re.compile(
     r"REMOVE|SELECT|SHOW|TRUNCATE|UPDATE|USE) .|PUT \0|(COMMIT|ROLLBACK)$"
 )
 # sqlglot has no node for these, and takes what follows the word as it is.
-NO_NODE = re.compile(r"REMOVE '@|SHOW TRANSACTIONS$|SHOW GRANTS TO (DATABASE )?ROLE \S+$|CREATE ROLE poor$")
+NO_NODE = re.compile(r"REMOVE '@|SHOW TRANSACTIONS$|SHOW LOCKS$|SHOW GRANTS TO (DATABASE )?ROLE \S+$|CREATE ROLE poor$")
 SOURCES = [
     *Path(etl_snowflake.__file__).parent.glob("*.py"),
     Path(etl_framework.__file__).parent / "sql.py",

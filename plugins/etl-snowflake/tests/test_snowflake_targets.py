@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from etl_snowflake.emulator.control import EmulatorControl
@@ -262,6 +263,12 @@ def test_a_table_in_a_database_that_is_not_there_is_refused_before_anything_is_m
         load("sales.csv", target=target, table="NOPE.PUBLIC.T")
     assert "USAGE" in caught.value.advice
     assert not [sql for sql in emulator.statements() if sql.startswith(("CREATE", "PUT"))]
+
+
+@pytest.mark.parametrize(("name", "stored"), [("new_one", "NEW_ONE"), ('"new one"', '"new one"')])
+def test_a_schema_that_the_target_names_is_made_with_the_table(target: str, admin: Any, name: str, stored: str) -> None:
+    assert load("sales.csv", target=f"{target}?database=DB&schema={quote(name)}", table="t").status is Status.DONE
+    assert admin.execute(f"SELECT COUNT(*) FROM DB.{stored}.T").fetchall() == [(2,)]
 
 
 def test_a_table_in_another_database_is_made_with_its_schema(target: str, admin: Any) -> None:
