@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from etl_snowflake.emulator.control import EmulatorControl, running_emulator
@@ -259,15 +260,32 @@ def test_another_plugin_brings_the_parts_when_it_is_named(staged_target: str, bu
     assert keys(bucket) == []
 
 
-def test_no_output_shows_the_credentials(failed: str, cursor: Any, emulator: EmulatorControl, tmp_path: Path) -> None:
-    shown = [str(row) for row in cursor.execute("DESC STAGE S3").fetchall()]
+def test_no_output_shows_the_credentials(
+    failed: str, cursor: Any, emulator: EmulatorControl, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    codes = {
+        "targets test": talkative("targets", "test", failed),
+        "stage list": talkative("stage", "list", "--target", failed),
+        "resume": talkative("resume"),
+        "load": talkative("load", "sales.csv", "--target", failed, "--again"),
+    }
+    assert codes == dict.fromkeys(codes, ExitCode.DONE)
+    # The server may quote a statement with the credentials.
+    emulator.faults({"endpoint": "query", "sql": "COPY INTO", "action": "fail", "message": CREATE})
+    assert talkative("load", "sales.csv", "--target", failed, "--again") == ExitCode.FAILED
+    assert talkative("runs", "show", "--log") == ExitCode.DONE
+    printed = capfd.readouterr()
+    assert all(words in printed.err for words in ("run_finished", "Traceback", "AWS_SECRET_KEY = ***"))
+    shown = [printed.out, printed.err]
+    shown += [str(row) for row in cursor.execute("DESC STAGE S3").fetchall()]
     shown += [str(row) for row in cursor.execute("SHOW STAGES").fetchall()]
-    query = "SELECT QUERY_TEXT FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY())"
+    query = "SELECT QUERY_TEXT FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY(RESULT_LIMIT => 1000))"
     shown += [str(row) for row in cursor.execute(query).fetchall()]
     assert any("CREDENTIALS = (***)" in text for text in shown)
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    assert not any(SECRET in text for text in [*shown, *emulator.statements()])
-    assert not any(SECRET.encode() in content for content in written)
+    for secret in (SECRET, quote(SECRET, safe="")):
+        assert not any(secret in text for text in [*shown, *emulator.statements()])
+        assert not any(secret.encode() in content for content in written)
 
 
 def test_the_emulator_tells_of_an_external_stage_as_snowflake_does(
@@ -338,6 +356,11 @@ def test_the_command_line_starts_without_any_file_system() -> None:
     program = "import sys, etl_framework.cli as c; c.run(['--help']); print('fsspec' in sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "False"
+
+
+def talkative(*words: str) -> int:
+    """Run a command that tells all that it ever would."""
+    return etl(["--log-level", "debug", "--debug", *words])
 
 
 def write_plugin(*lines: str) -> None:

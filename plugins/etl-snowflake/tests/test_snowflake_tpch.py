@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from etl_framework import Status, load
+from etl_framework import RunReport, Severity, Status, load
 
 GENERATOR = Path(sys.executable).with_name("tpchgen-cli")
 
@@ -38,6 +38,21 @@ columns = { l_quantity = "decimal(12,2)", l_extendedprice = "decimal(12,2)", l_d
 date_column = "l_shipdate"
 keys = ["l_orderkey", "l_linenumber"]
 mode = "replace-period"
+check = "both"
+
+[jobs.lineitem.checks]
+duplicates = "error"
+daily_rows = { drop = 0.5, spike = 3.0, severity = "warning" }
+
+[jobs.lineitem.checks.columns]
+l_quantity = { not_null = true, min = 1, max = 50 }
+l_discount = { min = 0, max = 0.1 }
+l_returnflag = { allowed = ["A", "N", "R"] }
+l_shipdate = { min = "1992-01-02", max = "1998-12-01" }
+
+[[jobs.lineitem.rules]]
+name = "shipped_before_received"
+sql = "l_shipdate < l_receiptdate"
 
 [jobs.nation]
 source = "data/nation.csv"
@@ -49,6 +64,19 @@ table = "ORDERS"
 columns = { o_totalprice = "decimal(12,2)", o_orderdate = "date" }
 date_column = "o_orderdate"
 mode = "replace-period"
+check = "both"
+
+[jobs.orders.checks]
+duplicates = { keys = "o_orderkey" }
+daily_rows = "warning"
+
+[jobs.orders.checks.columns]
+o_orderstatus = { length = 1, allowed = ["F", "O", "P"] }
+o_orderpriority = { regex = "[1-5]-[A-Z ]+" }
+
+[[jobs.orders.rules]]
+name = "every_order_has_a_price"
+sql = "min(o_totalprice) > 0 AND count(o_totalprice) = count(*)"
 
 [jobs.part]
 source = "data/part.csv"
@@ -74,7 +102,7 @@ table = "SUPPLIER"
 columns = { s_acctbal = "decimal(12,2)", s_phone = "varchar" }
 """  # noqa: E501 - an inline table of TOML is one line
 
-DATED = ("lineitem", "orders")
+DATE_COLUMNS = {"lineitem": "l_shipdate", "orders": "o_orderdate"}
 TABLES = ("customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier")
 
 QUERIES = {
@@ -111,18 +139,39 @@ def test_all_tables_are_loaded_from_one_configuration_and_answer_as_the_files_do
     monkeypatch.chdir(tmp_path)
     Path("etl.toml").write_text(CONFIG)
     subprocess.run([GENERATOR, "csv", "-s", scale, "--output-dir", "data"], check=True, capture_output=True)
-    for table in TABLES:
-        period = {"period": "1992-01..1998-12"} if table in DATED else {}
-        report = load(job=table, **period)
-        assert (report.status, report.reconciled, report.counted_only) == (Status.DONE, True, False), table
     expected = duckdb.connect()
     for table in TABLES:
         expected.execute(f"CREATE VIEW {table} AS FROM read_csv('data/{table}.csv', types={decimals(table)})")
+    for table in TABLES:
+        period = {"period": "1992-01..1998-12"} if table in DATE_COLUMNS else {}
+        report = load(job=table, **period)
+        assert (report.status, report.reconciled, report.counted_only) == (Status.DONE, True, False), table
+        assert found_on_both_sides(report) == (poor_days(expected, table) if table in DATE_COLUMNS else 0), table
     cursor = connect().cursor()
     for name, query in QUERIES.items():
         found = [plain(row) for row in cursor.execute(query).fetchall()]
         assert found == [plain(row) for row in expected.execute(query).fetchall()], name
         assert found, name
+
+
+def found_on_both_sides(report: RunReport) -> int:
+    """How many days are severely low: the one kind of finding, but for notes and days less unlike the others."""
+    found = [finding for finding in report.findings if finding.severity is not Severity.INFO]
+    assert {(finding.rule, finding.severity) for finding in found} <= {("daily_rows", Severity.WARNING)}
+    assert all("(in the sources and in the warehouse)" in finding.message for finding in found)
+    return sum(finding.count for finding in found if "severely low" in finding.message)
+
+
+def poor_days(files: duckdb.DuckDBPyConnection, table: str) -> int:
+    """The days of the period on which there are less than a tenth of the rows of a day, by the files."""
+    column = DATE_COLUMNS[table]
+    query = f"""
+        WITH days AS (SELECT * FROM range(DATE '1992-01-01', DATE '1999-01-01', INTERVAL 1 DAY) AS r(day)),
+            counted AS (SELECT day, COUNT({column}) AS n FROM days LEFT JOIN {table} ON day = {column} GROUP BY day)
+        SELECT COUNT(*) FROM counted WHERE n < (SELECT AVG(n) FROM counted) / 10"""
+    [(count,)] = files.execute(query).fetchall()
+    assert count > 0
+    return int(count)
 
 
 def decimals(table: str) -> dict[str, str]:
