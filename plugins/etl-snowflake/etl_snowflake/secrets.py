@@ -20,7 +20,10 @@ _JWT = re.compile(r"eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?")
 _AUTHORIZATION = re.compile(r"(?i)(Snowflake Token=|Bearer |Basic )\S+")
 # Snowflake's own tokens, and whatever is called one and holds a digit, as no word of a sentence does.
 _TOKEN = re.compile(r"""ver:\d+-hint:[\w.:+/=-]+|(?i:(?<=token )|(?<=token: ))(?=[\w.:+/=-]*\d)[\w.:+/=-]{8,}""")
-_USER_OF_URL = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)")
+# A password may hold a slash or an at-sign, unescaped.
+_USER_OF_URL = re.compile(r"""(://[^/\s:@]*:)[^\s"'<>,]+(?=@)""")
+# With a slash in the password, urllib3 takes user and password for host and port.
+_NO_HOST = re.compile(r"[^\s']+(?=' is not a valid host)")
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 
 
@@ -31,6 +34,7 @@ def redacted(text: str) -> str:
     text = _JWT.sub(_HIDDEN, text)
     text = _TOKEN.sub(_HIDDEN, text)
     text = _USER_OF_URL.sub(lambda found: found[1] + _HIDDEN, text)
+    text = _NO_HOST.sub(_HIDDEN, text)
     return _ASSIGNED.sub(lambda found: found[1] + _HIDDEN, text)
 
 

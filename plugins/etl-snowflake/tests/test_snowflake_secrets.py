@@ -33,7 +33,7 @@ SIGNATURE = "c2lnLXBsYW50ZWQ%2FabcDEF0123456789%3D"
 AMZ = "AKIAPLANTED0123456789"
 PASSCODE = "planted-passcode-931758"
 OF_CLIENT = "planted-secret-of-a-client"
-OF_PROXY = "planted-password-of-a-proxy"
+OF_PROXY = "pl4nted/password@of-a-proxy"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 INLINE_KEY = b64encode(
     KEY.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -47,7 +47,7 @@ SERVER_SAYS = (
 )
 PLANTED = (
     *(PASSWORD, PASSWORD[:8], TOKEN, PASSPHRASE, IN_ENVIRONMENT, IN_URL, *JWT.split("."), SIGNATURE, AMZ, "TE KEY"),
-    *(PASSCODE, OF_CLIENT, OF_PROXY, *wrap(INLINE_KEY, 64)),
+    *(PASSCODE, OF_CLIENT, *OF_PROXY.split("/"), *wrap(INLINE_KEY, 64)),
 )
 # The emulator's tokens hold this, and its signed URLs end so.
 GIVEN_BY_THE_SERVER = rb"ETMsDg|X-Goog-Signature=\w{8}"
