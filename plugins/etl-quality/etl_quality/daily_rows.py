@@ -274,7 +274,7 @@ def _finding(asked: Question, bound: Unusual, days: list[Days], spread: Distribu
             Sample(
                 column=asked.column,
                 value=str(some),
-                reason=f"{some.in_rows()}, {some.rows / spread.mean * 100:,.0f} % of the mean, "
+                reason=f"{some.in_rows()}, {round(some.rows / spread.mean * 100, 1):,g} % of the mean, "
                 f"z = {spread.z_score(some.rows):.1f}",
             )
             for some in days[:MOST_SAMPLES]

@@ -102,7 +102,7 @@ def test_the_figures_are_in_the_message_and_beside_each_day():
         "1 of 5 days in column 'd' is low, below 50 % of the mean: 2024-01-03 (20 rows); mean 84.0, median 100.0, "
         "quartiles 90.0 and 100.0, standard deviation 36.5"
     )
-    assert finding.samples[0].reason == "20 rows, 24 % of the mean, z = -1.8"
+    assert finding.samples[0].reason == "20 rows, 23.8 % of the mean, z = -1.8"
     assert finding.advice.startswith("Was the source delivered whole?")
 
 
