@@ -357,7 +357,7 @@ def test_the_report_of_a_run_that_broke_off_tells_how_much_was_read(folder: Path
 def test_a_check_of_the_warehouse_that_cannot_be_made_is_told_before_anything_is_read(folder: Path) -> None:
     write_plugin(hook_that("etl_check", "raise ValueError('boom')"))
     workspace = Workspace.open()
-    with pytest.raises(HookFailed, match="failed in etl_check: .*boom") as caught:
+    with pytest.raises(HookFailed, match=r"failed in etl_check: .*boom") as caught:
         workspace.load(workspace.job("sales", (), {}))
     assert caught.value.report
     assert caught.value.report.bytes_read == 0
