@@ -13,6 +13,7 @@ from etl_snowflake.line import IS_NEW_LINE
 from etl_snowflake.secrets import redacted
 
 MISSING = (2003, 2043)
+CANCELED = 604
 TOO_LONG = (100074, 100078)
 """What COPY says of a text that is longer than its column; the other number where it has a SELECT, and INSERT."""
 # Line 4 raises what the last of its attempts met; line 5 has these names for old programs only, and warns of them.

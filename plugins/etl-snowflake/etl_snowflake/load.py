@@ -28,7 +28,7 @@ from etl_framework import (
 )
 from etl_snowflake import asking
 from etl_snowflake.copying import check_answer, copies, located, told_by_history
-from etl_snowflake.failing import TOO_LONG, ConnectionLost, StatementFailed
+from etl_snowflake.failing import CANCELED, TOO_LONG, ConnectionLost, StatementFailed
 from etl_snowflake.making import prepare
 from etl_snowflake.measure import measure
 from etl_snowflake.publishing import number, publish, receipt, removed
@@ -103,6 +103,7 @@ class Load:
 
         def once(session: Session) -> int:
             nonlocal sent, query
+            is_lost = sent is not None
             if sent is not None and query is None:
                 query = self._query_of(session, marked)
                 if query is None and (
@@ -110,7 +111,7 @@ class Load:
                 ):
                     return check_answer(copy, told)
             if query is None:
-                sent = time.monotonic()
+                is_lost, sent = False, time.monotonic()
                 try:
                     if copy.bytes < self._plan.settings.async_above_mb * 1e6:
                         return check_answer(copy, session.table(marked.sql))
@@ -118,7 +119,14 @@ class Load:
                 except ConnectionLost as error:
                     query = error.query
                     raise
-            return self._waited(session, query, copy)
+            try:
+                return self._waited(session, query, copy)
+            except StatementFailed as error:
+                if not is_lost or error.number != CANCELED:
+                    raise
+            # It went with the session that was given up, and nothing of it is there.
+            query = sent = None
+            return once(session)
 
         try:
             return self._pool.do(once)

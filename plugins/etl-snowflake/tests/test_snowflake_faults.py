@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -23,7 +24,7 @@ from etl_framework.cli import run
 from .conftest import Ask
 
 ROWS = 4000
-SETTINGS = {"part_size": "16KiB", "block_size": "8KiB", "table": "t"}
+SETTINGS: dict[str, Any] = {"part_size": "16KiB", "block_size": "8KiB", "table": "t"}
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +58,35 @@ BROKEN_UPLOADS: dict[str, dict[str, Any]] = {
 def test_an_upload_that_goes_wrong_is_done_again(target: str, emulator: EmulatorControl, ask: Ask, fault: str) -> None:
     emulator.faults({"endpoint": "put", "nth": 2, **BROKEN_UPLOADS[fault]})
     assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
+    assert_exact(ask)
+
+
+@pytest.mark.parametrize(
+    ("replacement", "said"), [(None, "is gone"), (b"half", r"has \d+ bytes, not [\d,]+")], ids=["removed", "replaced"]
+)
+def test_a_part_that_is_not_whole_any_more_is_missed_before_anything_is_copied(
+    target: str, ask: Ask, replacement: bytes | None, said: str
+) -> None:
+    lost: list[str] = []
+
+    def lose(event: Event) -> None:
+        if (event.name, event.step) == ("step_started", "load"):
+            folder = f"@_ETL_STAGE/{event.run}/"
+            part = Path(ask(f"LIST '{folder}'")[1][0])
+            ask(f"REMOVE '{folder}{part.name}'")
+            lost.append(part.name)
+            if replacement is not None:
+                Path(part.name).write_bytes(replacement)
+                ask(f"PUT 'file://{Path(part.name).resolve()}' '{folder}' AUTO_COMPRESS=FALSE")
+
+    with pytest.raises(RunFailed) as caught:
+        load("sales.csv", target=target, observers=(lose,), **SETTINGS)
+    assert re.fullmatch(f"staged part {lost[0]} {said}", caught.value.message)
+    assert "A resumed run uploads it again." in caught.value.advice
+    assert ask("SHOW TABLES LIKE 'T'") == []
+    report = resume()
+    assert report is not None
+    assert report.status is Status.DONE
     assert_exact(ask)
 
 
@@ -284,6 +314,22 @@ def test_a_row_that_snowflake_does_not_take_is_named_by_file_and_line(target: st
     Path("sales.csv").write_text("id,name\n" + "\n".join(rows) + "\n")
     with pytest.raises(RunFailed, match=r"sales\.csv, line 3212, column name: Snowflake does not take the row"):
         load("sales.csv", target=target, **SETTINGS)
+
+
+@pytest.mark.parametrize("at", [40, 3210])
+def test_neither_bad_rows_nor_records_of_several_lines_before_it_shift_the_line_of_such_a_row(
+    target: str, ask: Ask, at: int
+) -> None:
+    rows = [f'{number},"n\n{number}"' if number % 7 == 0 else f"{number},n{number}" for number in range(ROWS)]
+    for number in range(5, ROWS, 50):
+        rows[number : number + 3] = [f"{number},too,many", f"x{number},text", f'y{number},"two\nlines"']
+    rows[at] = f'{at},"n" {at}'
+    text = "id,name\n" + "\n".join(rows) + "\n"
+    Path("sales.csv").write_text(text)
+    line = text[: text.index(rows[at])].count("\n") + 1
+    with pytest.raises(RunFailed, match=rf"sales\.csv, line {line}, column name: Snowflake does not take the row"):
+        load("sales.csv", target=target, columns={"id": "integer"}, on_bad_rows="quarantine", **SETTINGS)
+    assert ask("SELECT ID FROM T") == []
 
 
 def test_a_warehouse_that_does_not_resume_is_told_with_what_to_do(target: str, emulator: EmulatorControl) -> None:

@@ -134,6 +134,9 @@ class Queries:
         except SnowflakeError as error:
             query.error = query.cancelled or error
         except Exception as error:
+            if query.session.is_closed:
+                query.error = query.cancelled or SnowflakeError("SQL execution canceled", 604, "57014")
+                return
             # a defect of the emulator must reach the test as a failed statement: on a 500 the drivers retry forever
             query.error = SnowflakeError(f"The emulator failed: {type(error).__name__}: {error}", 391999, "XX000")
             self._account.faults.note_defect(error)
