@@ -114,8 +114,8 @@ class Warehouse(Protocol):
     def find_load(self, run: Run) -> Receipt | None:
         """What the load ledger knows of this very run; None when it was never committed.
 
-        It is asked of a run whose process was killed, too: what that one left open is to be ended before, so that the
-        answer stays true, and nobody waits for it.
+        It is asked of a run whose process was killed, too: what that one left open is to be ended before, so that
+        nobody waits for it.
         """
 
     def ledger(self, table: TableName) -> tuple[LedgerEntry, ...]:

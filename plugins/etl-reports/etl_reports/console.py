@@ -73,7 +73,7 @@ def _outcome(report: RunReport) -> str:
 def _why_refused(report: RunReport) -> str:
     """Bad rows, unless they were set aside and no more than allowed: then something else is the reason."""
     errors = [finding.rule for finding in report.findings if finding.severity is Severity.ERROR]
-    if report.rows_bad and (not report.rejects or "too_many_bad_rows" in errors):
+    if report.rows_bad and (not report.rejects or {"too_many_bad_rows", "no_good_rows"} & {*errors}):
         return f": {counted(report.rows_bad, 'bad row')} of {report.rows_read:,}"
     return f": {counted(len(errors), 'error')} found" if errors else ""
 

@@ -72,8 +72,9 @@ DONE = RunReport(
     console=True,
 )
 NOTHING_LOADED = replace(DONE, rows_loaded=0, query_id="")
-TOO_FEW, TOO_BAD = (
-    Finding(rule=rule, severity=Severity.ERROR, count=1, message=rule) for rule in ("daily_rows", "too_many_bad_rows")
+TOO_FEW, TOO_BAD, ALL_BAD = (
+    Finding(rule=rule, severity=Severity.ERROR, count=1, message=rule)
+    for rule in ("daily_rows", "too_many_bad_rows", "no_good_rows")
 )
 
 
@@ -145,9 +146,14 @@ def test_many_sources_are_summed_up() -> None:
             replace(NOTHING_LOADED, status=Status.REFUSED, rows_bad=1, rejects=("r.csv",), findings=(TOO_FEW,)),
             "REFUSED  nothing was loaded into FACT_LENDING: 1 error found",
         ),
-        (
-            replace(NOTHING_LOADED, status=Status.REFUSED, rows_bad=1, rejects=("r.csv",), findings=(TOO_FEW, TOO_BAD)),
-            "REFUSED  nothing was loaded into FACT_LENDING: 1 bad row of 1,000",
+        *(
+            (
+                replace(
+                    NOTHING_LOADED, status=Status.REFUSED, rows_bad=1, rejects=("r.csv",), findings=(TOO_FEW, found)
+                ),
+                "REFUSED  nothing was loaded into FACT_LENDING: 1 bad row of 1,000",
+            )
+            for found in (TOO_BAD, ALL_BAD)
         ),
         (replace(NOTHING_LOADED, status=Status.FAILED), "FAILED  nothing was loaded into FACT_LENDING"),
         (replace(NOTHING_LOADED, status=Status.INTERRUPTED), "INTERRUPTED  nothing was loaded into FACT_LENDING"),

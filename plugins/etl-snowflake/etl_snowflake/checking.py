@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from etl_framework import Fact, Mode
 from etl_snowflake import compute, ledger, reachability
-from etl_snowflake.connections import configured
+from etl_snowflake.connections import configured, configured_name
 from etl_snowflake.external import is_implicit, taken_apart
 from etl_snowflake.failing import StatementFailed
-from etl_snowflake.privileges import Need, configured_name, held_by, missing, stored, written
+from etl_snowflake.privileges import Need, held_by, missing, stored, written
 from etl_snowflake.sql import literal
 from etl_snowflake.stage import NAME as OWN_STAGE
 from etl_snowflake.stage import Stage, own_stage

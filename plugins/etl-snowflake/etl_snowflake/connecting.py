@@ -11,7 +11,14 @@ import snowflake.connector
 from snowflake.connector import errors as driver
 
 from etl_framework import ConnectError, UsageError, interruptible
-from etl_snowflake.connections import asks_its_user, name_of, place_of, refuse_broken_files, refuse_shared_files
+from etl_snowflake.connections import (
+    asks_its_user,
+    counts_once,
+    name_of,
+    place_of,
+    refuse_broken_files,
+    refuse_shared_files,
+)
 from etl_snowflake.failing import NotReached, first_line
 from etl_snowflake.line import IS_NEW_LINE
 from etl_snowflake.secrets import redact_log_of_driver
@@ -156,7 +163,7 @@ def _not_connected(address: Address, error: Exception) -> UsageError | ConnectEr
             f"{name} cannot be used: {text}",
             advice="Define it in Snowflake's connections.toml (docs/snowflake.md tells where), or name another one.",
         )
-    is_passing = any(sign in lowered for sign in _PASSING) and not asks_its_user(address)
+    is_passing = any(sign in lowered for sign in _PASSING) and not counts_once(address)
     return (NotReached if is_passing else ConnectError)(
         f"cannot connect to Snowflake with {name}: {text}",
         advice=f"{_advice(address, lowered)}; `etl targets test` tries again.",

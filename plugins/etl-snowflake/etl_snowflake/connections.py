@@ -13,6 +13,8 @@ from snowflake.connector.constants import CONFIG_FILE, CONNECTIONS_FILE
 
 from etl_framework import UsageError
 from etl_snowflake.line import IS_NEW_LINE
+from etl_snowflake.privileges import stored
+from etl_snowflake.table import fold
 
 if TYPE_CHECKING:
     from etl_snowflake.address import Address
@@ -67,6 +69,13 @@ def configured(address: Address) -> Mapping[str, str]:
     return {name: value for name, value in named.items() if isinstance(value, str)}
 
 
+def configured_name(named: Mapping[str, str], what: str) -> str | None:
+    """What is configured for a database, schema or warehouse, as Snowflake stores the name; None for nothing."""
+    if what not in named:
+        return None
+    return stored(named[what])[0] if named[what].startswith('"') else fold(named[what])
+
+
 def place_of(address: Address) -> str:
     """Where the connection leads: its host, with the port if there is one, or else its account; or nothing is known."""
     settings = _settings(name_of(address))
@@ -78,6 +87,13 @@ def place_of(address: Address) -> str:
 def asks_its_user(address: Address) -> bool:
     """Whether its user logs in by a browser, whom the driver tells so."""
     return str(_settings(name_of(address)).get("authenticator", "")).upper() in _BY_BROWSER
+
+
+def counts_once(address: Address) -> bool:
+    """Whether a login takes what cannot be given twice: a passcode, or a person at a browser or with another factor."""
+    settings = _settings(name_of(address))
+    is_mfa = str(settings.get("authenticator", "")).upper() == "USERNAME_PASSWORD_MFA"
+    return asks_its_user(address) or is_mfa or "passcode" in settings or bool(settings.get("passcode_in_password"))
 
 
 def _files() -> tuple[Path, ...]:

@@ -20,7 +20,6 @@ from etl_snowflake.sql import literal
 if TYPE_CHECKING:
     from etl_framework import Condition, RowFilter
     from etl_snowflake.pool import Pool
-    from etl_snowflake.retrying import Tell
     from etl_snowflake.session import Session
     from etl_snowflake.table import Place
 
@@ -52,16 +51,16 @@ class Removal:
         """
         pool.do(self._make_ledger)
         # Each attempt asks the ledger first: the one before may have committed although its answer did not come.
-        return pool.do(lambda session: self._attempt(session, pool.tell))
+        return pool.do(self._attempt)
 
     def _make_ledger(self, session: Session) -> None:
         # Before the transaction, which making a table would end.
         for statement in ledger.create(ledger.place_for(self.place)):
             session.rows(statement)
 
-    def _attempt(self, session: Session, tell: Tell) -> Deletion:
+    def _attempt(self, session: Session) -> Deletion:
         place = ledger.place_for(self.place)
-        with ledger.turn(session, place, self.id, tell):
+        with ledger.turn(session, place, self.id):
             if (done := ledger.deletion_of(session, place, self.id)) is not None:
                 return self._deletion(*done)
             [(there,)] = session.rows(count_rows(self.place.sql, self.condition))

@@ -66,7 +66,7 @@ class StatementFailed(RunFailed):
 
 
 class NotReached(ConnectError):
-    """Nobody answered a login as Snowflake does, and another one may find it there; not of one by a browser."""
+    """Nobody answered a login as Snowflake does, and another one may find it there; not of one that counts once."""
 
 
 class ConnectionLost(RunFailed):

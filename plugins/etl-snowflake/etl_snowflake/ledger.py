@@ -95,35 +95,39 @@ def _abort(transaction: object) -> str:
     return f"SELECT SYSTEM$ABORT_TRANSACTION({int(str(transaction))})"
 
 
-def before_us(session: Session, place: Place, id_: str) -> Iterator[str]:
-    """Whose transaction :func:`turn` would wait for, and how to end it: a sentence; those of other users are hidden.
+def before_us(session: Session, place: Place, id_: str) -> list[str]:
+    """Whose transactions :func:`turn` waits for, and how to end them: a sentence each; other users' are hidden.
 
     :param id_: of the load or deletion that is to have its turn.
     """
     named = f"{place.database}.{place.schema}.{place.name}".replace('"', "")
-    held = {
-        str(lock["transaction"])
-        for lock in session.table("SHOW LOCKS")
-        if lock["status"] == "HOLDING" and str(lock["resource"]).replace('"', "") == named
-    }
-    for row in session.table("SHOW TRANSACTIONS") if held else ():
-        if str(row["id"]) in held and str(row["name"]).upper() != transaction_of(id_):
-            yield (
-                f"transaction {row['name']} goes first; if its process is gone, Snowflake ends it after 5 minutes, "
-                f"and {_abort(row['id'])} at once"
-            )
+    # Nothing depends on it: whoever cannot be told waits all the same.
+    with suppress(StatementFailed):
+        held = {
+            str(lock["transaction"])
+            for lock in session.table("SHOW LOCKS")
+            if lock["status"] == "HOLDING" and str(lock["resource"]).replace('"', "") == named
+        }
+        return [
+            f"transaction {row['name']} goes first; if its process is gone, Snowflake ends it after 5 minutes, "
+            f"and {_abort(row['id'])} at once"
+            for row in (session.table("SHOW TRANSACTIONS") if held else ())
+            if str(row["id"]) in held and str(row["name"]).upper() != transaction_of(id_)
+        ]
+    return []
 
 
 @contextmanager
-def turn(session: Session, place: Place, id_: str, waits: Callable[[str], None]) -> Iterator[None]:
+def turn(session: Session, place: Place, id_: str, waits: Callable[[str], None] | None = None) -> Iterator[None]:
     """One transaction that changes a table and writes the ledger, while no other one does: all or nothing.
 
     :param id_: of the load or deletion.
-    :param waits: told a sentence when it has to wait for another one.
+    :param waits: told a sentence when it has to wait for another one; None where nobody watches.
     """
     abort_abandoned(session, id_)
-    for sentence in before_us(session, place, id_):
-        waits(sentence)
+    if waits:
+        for sentence in before_us(session, place, id_):
+            waits(sentence)
     session.rows(f"BEGIN NAME {transaction_of(id_)}")
     try:
         session.rows(take_turn(place, id_))

@@ -95,14 +95,15 @@ class Load:
 
         It is never sent again blindly: the landing table's load metadata would skip what is there already, and what
         is still under way would be doubled. Among the last 10,000 queries of a busy user it may not be found any more;
-        what it loaded, the landing table's own history knows.
+        what it loaded, the landing table's own history knows. One that was cancelled together with its session, which
+        was given up since an answer broke off, is sent again, under a new mark.
         """
         marked = copy.marked(uuid4().hex)
         sent: float | None = None
         query: str | None = None
 
         def once(session: Session) -> int:
-            nonlocal sent, query
+            nonlocal marked, sent, query
             is_lost = sent is not None
             if sent is not None and query is None:
                 query = self._query_of(session, marked)
@@ -124,8 +125,8 @@ class Load:
             except StatementFailed as error:
                 if not is_lost or error.number != CANCELED:
                     raise
-            # It went with the session that was given up, and nothing of it is there.
-            query = sent = None
+            self._pool.go_on()
+            marked, sent, query = copy.marked(uuid4().hex), None, None
             return once(session)
 
         try:

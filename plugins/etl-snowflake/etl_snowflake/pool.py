@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ATTEMPTS = 4
-_FIRST_LOGIN, _LATER_LOGIN = (2, 10), (6, 60)
+_FIRST_LOGIN, _LATER_LOGIN = (2, 30), (6, 60)
 """How often a login is tried, and within how many seconds: whoever was let in once has the right account."""
 _PATIENCE = 30
 """Seconds until work that was interrupted is left alone: Snowflake may not be reached any more."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from etl_framework import quote
 from etl_snowflake.failing import StatementFailed
-from etl_snowflake.table import fold
 
 if TYPE_CHECKING:
     from etl_snowflake.session import Session
@@ -121,13 +120,6 @@ def missing(held: Held, needs: Iterable[Need]) -> tuple[Need, ...]:
 def written(name: Name) -> str:
     """A name as it is written in a statement, quoted only where it must be: people are to read and run it."""
     return ".".join(piece if _PLAIN.fullmatch(piece) else quote(piece) for piece in name)
-
-
-def configured_name(named: Mapping[str, str], what: str) -> str | None:
-    """What is configured for a database, schema or warehouse, as Snowflake stores the name; None for nothing."""
-    if what not in named:
-        return None
-    return stored(named[what])[0] if named[what].startswith('"') else fold(named[what])
 
 
 def stored(shown: str) -> Name:

@@ -20,8 +20,8 @@ _JWT = re.compile(r"eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?")
 _AUTHORIZATION = re.compile(r"(?i)(Snowflake Token=|Bearer |Basic )\S+")
 # Snowflake's own tokens, and whatever is called one and holds a digit, as no word of a sentence does.
 _TOKEN = re.compile(r"""ver:\d+-hint:[\w.:+/=-]+|(?i:(?<=token )|(?<=token: ))(?=[\w.:+/=-]*\d)[\w.:+/=-]{8,}""")
-# A password may hold a slash or an at-sign, unescaped.
-_USER_OF_URL = re.compile(r"""(://[^/\s:@]*:)[^\s"'<>,]+(?=@)""")
+# A password may hold anything, unescaped; what stands behind it up to the last at-sign is hidden with it.
+_USER_OF_URL = re.compile(r"(://[^/\s:@]*:)\S+(?=@)")
 # With a slash in the password, urllib3 takes user and password for host and port.
 _NO_HOST = re.compile(r"[^\s']+(?=' is not a valid host)")
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)

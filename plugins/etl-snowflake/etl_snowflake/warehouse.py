@@ -39,7 +39,7 @@ from etl_snowflake import asking, compute, ledger, leftovers, stage
 from etl_snowflake.address import Address
 from etl_snowflake.checking import check
 from etl_snowflake.connecting import connect
-from etl_snowflake.connections import configured
+from etl_snowflake.connections import configured, configured_name
 from etl_snowflake.deleting import Removal
 from etl_snowflake.direct import DirectLoad
 from etl_snowflake.failing import MISSING, StatementFailed
@@ -49,7 +49,6 @@ from etl_snowflake.load import Load
 from etl_snowflake.measure import measure
 from etl_snowflake.plan import Plan, drop, landing_of
 from etl_snowflake.pool import Pool
-from etl_snowflake.privileges import configured_name
 from etl_snowflake.publishing import refuse_misfit
 from etl_snowflake.session import Session
 from etl_snowflake.settings import load_settings
@@ -280,10 +279,9 @@ class SnowflakeWarehouse:
         return self._pool.do(found)
 
     def remove_leftover(self, leftover: Leftover) -> None:
-        """Remove the run's folder in the stage, or its landing tables; its transaction would keep others waiting."""
+        """Remove the run's folder in the stage, or its landing tables."""
 
         def remove(session: Session) -> None:
-            ledger.abort_abandoned(session, leftover.run)
             for table in leftover.tables:
                 session.rows(f"DROP TABLE IF EXISTS {leftover.place}.{quote(table)}")
             if leftover.files:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from etl_snowflake.emulator.control import EmulatorControl
-from etl_snowflake.warehouse import SnowflakeWarehouse
 
 from etl_framework import Event, Status, Workspace, load
 
@@ -51,12 +50,12 @@ def test_a_load_that_takes_its_place_does_not_wait(target: str, ask: Ask) -> Non
     assert_exact(ask)
 
 
-def test_a_resumed_load_does_not_wait(ask: Ask) -> None:
-    events: list[Event] = []
-    report = Workspace.open(state_dir="state").resume(observers=(events.append,))
+def test_a_resumed_load_ends_it(ask: Ask, emulator: EmulatorControl) -> None:
+    [transaction] = ask("SHOW TRANSACTIONS IN ACCOUNT")
+    report = Workspace.open(state_dir="state").resume()
     assert report
     assert report.status is Status.DONE
-    assert "load_waits" not in [event.name for event in events]
+    assert f"SELECT SYSTEM$ABORT_TRANSACTION({transaction[0]})" in emulator.statements()
     assert_exact(ask)
 
 
@@ -71,13 +70,3 @@ def test_a_load_that_knows_nothing_of_it_says_what_it_waits_for_and_how_to_end_t
     assert waited[0].message.startswith("transaction ETL_")
     assert f"SELECT SYSTEM$ABORT_TRANSACTION({transaction[0]})" in waited[0].message
     assert_exact(ask)
-
-
-def test_who_cleans_up_after_it_ends_its_transaction(target: str, ask: Ask) -> None:
-    warehouse = SnowflakeWarehouse(target)
-    try:
-        [left] = warehouse.leftovers()
-        warehouse.remove_leftover(left)
-    finally:
-        warehouse.close()
-    assert ask("SHOW TRANSACTIONS IN ACCOUNT") == []

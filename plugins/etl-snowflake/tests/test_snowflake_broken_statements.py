@@ -124,3 +124,13 @@ def test_the_answer_of_a_copy_that_is_waited_for_is_fetched_again(
     # A session that is given up is logged out, which ends what it runs.
     if fault in REPEATED:
         assert_copied_once(patient)
+
+
+def test_a_copy_that_is_sent_again_is_told_from_the_one_before(target: str, patient: EmulatorControl, ask: Ask) -> None:
+    ask_for_copies_above(1000)
+    second = {"endpoint": "query", "sql": "^COPY INTO", "action": "lose_answer", "nth": 2, "after": True}
+    patient.faults(SLOW_COPY, {"endpoint": "result", **GIVEN_UP["reset within the answer"]}, second)
+    assert load("sales.csv", target=target, **SETTINGS).status is Status.DONE
+    assert_exact(ask)
+    # The driver may ask for one of them more than once.
+    assert len({sql for sql in patient.statements() if sql.startswith("COPY INTO")}) == 2

@@ -111,6 +111,15 @@ def test_an_outage_in_mid_run_may_last(target: str, emulator: EmulatorControl, a
     assert_exact(ask)
 
 
+def test_a_login_that_counts_once_is_not_tried_again(
+    emulator: EmulatorControl, write_connections: Callable[..., None]
+) -> None:
+    write_connections(test=emulator.connection(passcode="123456"))
+    emulator.faults({"endpoint": "login", "action": "reset_body"})
+    assert_cannot_connect("snowflake:test")
+    assert len(emulator.log("login")) == 1
+
+
 def interrupt_login(emulator: EmulatorControl, login: int, fault: dict[str, str | int]) -> None:
     """Have a login fail; there is a second one, since a session is lost early on."""
     emulator.faults(

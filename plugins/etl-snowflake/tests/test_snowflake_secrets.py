@@ -33,7 +33,7 @@ SIGNATURE = "c2lnLXBsYW50ZWQ%2FabcDEF0123456789%3D"
 AMZ = "AKIAPLANTED0123456789"
 PASSCODE = "planted-passcode-931758"
 OF_CLIENT = "planted-secret-of-a-client"
-OF_PROXY = "pl4nted/password@of-a-proxy"
+OF_PROXY = "pl4nted/pass,word@'of-a-proxy"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 INLINE_KEY = b64encode(
     KEY.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

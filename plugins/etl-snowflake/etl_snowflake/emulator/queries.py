@@ -134,7 +134,7 @@ class Queries:
         except SnowflakeError as error:
             query.error = query.cancelled or error
         except Exception as error:
-            if query.session.is_closed:
+            if query.session.is_closed and isinstance(error, duckdb.Error):
                 query.error = query.cancelled or SnowflakeError("SQL execution canceled", 604, "57014")
                 return
             # a defect of the emulator must reach the test as a failed statement: on a 500 the drivers retry forever
