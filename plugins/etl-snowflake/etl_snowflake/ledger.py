@@ -78,43 +78,47 @@ def transaction_of(id_: str) -> str:
     return f"ETL_{id_}".upper().replace("-", "_")
 
 
-def abort_abandoned(session: Session, id_: str) -> None:
+def abort_abandoned(session: Session, id_: str) -> dict[str, str]:
     """End transactions that an earlier attempt at a load or deletion left open.
 
     Their locks would outlive its session: until they were idle for five minutes, if somebody waits for them, says
     https://docs.snowflake.com/en/sql-reference/transactions#aborting-transactions.
+
+    :returns: the names of our user's other transactions, by their ids.
     """
+    others = {}
     for row in session.table("SHOW TRANSACTIONS"):
         if str(row["name"]).upper() == transaction_of(id_):
             # One that has ended meanwhile holds no lock either.
             with suppress(StatementFailed):
                 session.rows(_abort(row["id"]))
+        else:
+            others[str(row["id"])] = str(row["name"])
+    return others
 
 
 def _abort(transaction: object) -> str:
     return f"SELECT SYSTEM$ABORT_TRANSACTION({int(str(transaction))})"
 
 
-def before_us(session: Session, place: Place, id_: str) -> list[str]:
-    """Whose transactions :func:`turn` waits for, and how to end them: a sentence each; other users' are hidden.
+def before_us(session: Session, place: Place, others: Mapping[str, str]) -> list[str]:
+    """Which of other transactions :func:`turn` waits for, and how to end them: a sentence each.
 
-    :param id_: of the load or deletion that is to have its turn.
+    :param others: by their ids, their names.
     """
     named = f"{place.database}.{place.schema}.{place.name}".replace('"', "")
+    held: set[str] = set()
     # Nothing depends on it: whoever cannot be told waits all the same.
     with suppress(StatementFailed):
-        held = {
-            str(lock["transaction"])
-            for lock in session.table("SHOW LOCKS")
-            if lock["status"] == "HOLDING" and str(lock["resource"]).replace('"', "") == named
-        }
-        return [
-            f"transaction {row['name']} goes first; if its process is gone, Snowflake ends it after 5 minutes, "
-            f"and {_abort(row['id'])} at once"
-            for row in (session.table("SHOW TRANSACTIONS") if held else ())
-            if str(row["id"]) in held and str(row["name"]).upper() != transaction_of(id_)
-        ]
-    return []
+        for lock in session.table("SHOW LOCKS") if others else ():
+            if lock["status"] == "HOLDING" and str(lock["resource"]).replace('"', "") == named:
+                held.add(str(lock["transaction"]))
+    return [
+        f"transaction {name} goes first; if its process is gone, Snowflake ends it after 5 minutes, and {_abort(id_)} "
+        "at once"
+        for id_, name in others.items()
+        if id_ in held
+    ]
 
 
 @contextmanager
@@ -124,9 +128,9 @@ def turn(session: Session, place: Place, id_: str, waits: Callable[[str], None] 
     :param id_: of the load or deletion.
     :param waits: told a sentence when it has to wait for another one; None where nobody watches.
     """
-    abort_abandoned(session, id_)
+    others = abort_abandoned(session, id_)
     if waits:
-        for sentence in before_us(session, place, id_):
+        for sentence in before_us(session, place, others):
             waits(sentence)
     session.rows(f"BEGIN NAME {transaction_of(id_)}")
     try:

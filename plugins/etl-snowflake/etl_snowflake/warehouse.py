@@ -198,7 +198,7 @@ class SnowflakeWarehouse:
         :raises ReconciliationError: the control totals differ; the table is as it was.
         """
         self._serve(run, "load")
-        if (receipt := self.find_load(run)) is not None:
+        if (receipt := self._pool.do(lambda session: self._committed(session, run))) is not None:
             return receipt
         plan = self._plan(run)
         refuse_misfit(plan, plan.table, evolving=plan.settings.evolve == "add-columns")
@@ -236,11 +236,10 @@ class SnowflakeWarehouse:
 
     def find_load(self, run: Run) -> Receipt | None:
         """What the load returned, when it was committed; what a killed process of the run left open is ended before."""
-        place = ledger.place_for(self._place(run.job.table))
 
         def settled(session: Session) -> Receipt | None:
             ledger.abort_abandoned(session, run.id)
-            return ledger.receipt_of(session, place, run.id)
+            return self._committed(session, run)
 
         return self._pool.do(settled)
 
@@ -320,6 +319,9 @@ class SnowflakeWarehouse:
 
     def _place(self, table: TableName) -> Place:
         return Place.of(table, self._database, self._schema)
+
+    def _committed(self, session: Session, run: Run) -> Receipt | None:
+        return ledger.receipt_of(session, ledger.place_for(self._place(run.job.table)), run.id)
 
     def _plan(self, run: Run) -> Plan:
         place = self._target(run)
