@@ -132,6 +132,12 @@ def fail(target: str, emulator: EmulatorControl, cursor: Any) -> None:
         session.cancel("01a2b3c4-0000-0000-0000-000000000000")
 
 
+def load_beside_another_transaction(target: str, cursor: Any) -> None:
+    cursor.execute("BEGIN")
+    load(write("beside.csv", "1", header="id"), target=target, table="beside")
+    cursor.execute("ROLLBACK")
+
+
 def ask_and_delete(target: str, cursor: Any) -> None:
     write("days.csv", "1,2024-01-01,1.5,x", "2,2024-02-01,2.5,y")
     load("days.csv", target=target, table="days", columns={"id": "bigint"})
@@ -200,6 +206,7 @@ def test_every_statement_that_is_sent_is_one_of_snowflakes(
     load_every_layout(target)
     load_into_tables_that_differ(target)
     fail(target, emulator, cursor)
+    load_beside_another_transaction(target, cursor)
     ask_and_delete(target, cursor)
     leave_and_clean(target, emulator)
     load_with_few_rights(emulator, cursor, write_connections)
