@@ -1,9 +1,9 @@
 """The codecs: Zstandard, gzip by ISA-L, and none.
 
-Zstandard gives the same bytes for the same input, level and chunks on every machine with the same library. So does ISA-L
-nearly always: in one of some thousand processes on a busy machine it was seen to give others, of the same content. No
-stream holds a time, a file name, or anything else of the environment. Zstandard and ISA-L release the interpreter lock
-while they work.
+Zstandard gives the same bytes for the same input, level and chunks on every machine with the same library. So does
+ISA-L nearly always: in one of some thousand processes on a busy machine it was seen to give others, of the same
+content. No stream holds a time, a file name, or anything else of the environment. Zstandard and ISA-L release the
+interpreter lock while they work.
 """
 
 from __future__ import annotations
