@@ -116,8 +116,7 @@ def test_an_abandoned_stream_leaves_nothing_in_the_next() -> None:
     assert unpacked(codec, packed(codec, b"next")) == b"next"
 
 
-# Not of gzip: ISA-L may choose other matches, though rarely.
-@pytest.mark.parametrize("name", ["zstd", "none"])
+@pytest.mark.parametrize("name", CODECS)
 def test_the_same_content_always_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
     codec = make_codec(name)
     (tmp_path / "rows").write_bytes(ROWS)
@@ -128,7 +127,10 @@ def test_the_same_content_always_gives_the_same_bytes(name: str, tmp_path: Path)
     elsewhere = subprocess.run(
         [sys.executable, "-c", program, name, str(tmp_path / "rows")], capture_output=True, check=True
     )
-    assert packed(codec, ROWS) == packed(codec, ROWS) == elsewhere.stdout
+    assert unpacked(codec, elsewhere.stdout) == ROWS
+    # ISA-L may choose other matches, though rarely.
+    if name != "gzip":
+        assert packed(codec, ROWS) == packed(codec, ROWS) == elsewhere.stdout
 
 
 def test_the_number_of_zstd_threads_does_not_change_the_bytes() -> None:
